@@ -1,0 +1,187 @@
+package cpu
+
+import "math"
+
+// The plain Go activations compute in float64 and round once. They stand in
+// where there is no assembly, and are what the assembly is compared with.
+
+func activateGeneric[T Float](y, z []T, act Activation) {
+	y = y[:len(z)]
+	switch act.Kind {
+	case ReLU:
+		for i, v := range z {
+			y[i] = relu(v)
+		}
+	case LeakyReLU:
+		alpha := T(act.Alpha)
+		for i, v := range z {
+			if v < 0 {
+				v *= alpha
+			}
+			y[i] = v
+		}
+	case Tanh:
+		for i, v := range z {
+			y[i] = T(math.Tanh(float64(v)))
+		}
+	case Sigmoid:
+		for i, v := range z {
+			y[i] = T(sigmoid(float64(v)))
+		}
+	case GELU:
+		for i, v := range z {
+			y[i] = T(gelu(float64(v)))
+		}
+	case SiLU:
+		for i, v := range z {
+			y[i] = T(silu(float64(v)))
+		}
+	default:
+		copy(y, z)
+	}
+}
+
+func activationBackwardGeneric[T Float](dz, dy, a []T, act Activation, order int) {
+	n := len(a)
+	dz, dy = dz[:n], dy[:n]
+	alpha := T(act.Alpha)
+	if order == 2 {
+		switch act.Kind {
+		case Tanh:
+			for i, y := range a {
+				dz[i] = dy[i] * (-2 * y)
+			}
+		case Sigmoid:
+			for i, y := range a {
+				dz[i] = dy[i] * (1 - 2*y)
+			}
+		case GELU:
+			for i, z := range a {
+				dz[i] = dy[i] * T(geluSecond(float64(z)))
+			}
+		case SiLU:
+			for i, z := range a {
+				dz[i] = dy[i] * T(siluSecond(float64(z)))
+			}
+		default: // piecewise linear: the second derivative is zero
+			clear(dz)
+		}
+		return
+	}
+	switch act.Kind {
+	case ReLU:
+		for i, y := range a {
+			d := dy[i]
+			if !(y > 0) {
+				d = 0
+			}
+			dz[i] = d
+		}
+	case LeakyReLU:
+		for i, y := range a {
+			d := dy[i]
+			if !(y > 0) {
+				d *= alpha
+			}
+			dz[i] = d
+		}
+	case Tanh:
+		for i, y := range a {
+			dz[i] = dy[i] * (1 - y*y)
+		}
+	case Sigmoid:
+		for i, y := range a {
+			dz[i] = dy[i] * (y * (1 - y))
+		}
+	case GELU:
+		for i, z := range a {
+			dz[i] = dy[i] * T(geluFirst(float64(z)))
+		}
+	case SiLU:
+		for i, z := range a {
+			dz[i] = dy[i] * T(siluFirst(float64(z)))
+		}
+	default:
+		copy(dz, dy)
+	}
+}
+
+// relu is max(v, 0) with NaN kept and −0 made +0.
+func relu[T Float](v T) T {
+	if v <= 0 {
+		return 0
+	}
+	return v
+}
+
+// sigmoid is 1/(1+e⁻ᶻ), written so that the exponential never overflows.
+func sigmoid(z float64) float64 {
+	e := math.Exp(-math.Abs(z))
+	if z < 0 {
+		return e / (1 + e)
+	}
+	return 1 / (1 + e)
+}
+
+// far is a z beyond which e^z and e^(−z²/2) are zero in float64. Limiting the
+// factor z to −far keeps z·0 from becoming NaN at −∞.
+const far = 800
+
+// normal returns the distribution function Φ(z) and the density φ(z) of the
+// standard normal distribution.
+func normal(z float64) (cdf, pdf float64) {
+	return 0.5 * math.Erfc(-z/math.Sqrt2), math.Exp(-0.5*z*z) / math.Sqrt(2*math.Pi)
+}
+
+// gelu is z·Φ(z).
+func gelu(z float64) float64 {
+	cdf, _ := normal(z)
+	if z < -far {
+		z = -far
+	}
+	return z * cdf
+}
+
+// geluFirst is Φ(z) + z·φ(z).
+func geluFirst(z float64) float64 {
+	cdf, pdf := normal(z)
+	return cdf + limit(z, far)*pdf
+}
+
+// geluSecond is φ(z)·(2 − z²).
+func geluSecond(z float64) float64 {
+	_, pdf := normal(z)
+	z = limit(z, far)
+	return pdf * (2 - z*z)
+}
+
+// silu is z·σ(z).
+func silu(z float64) float64 {
+	s := sigmoid(z)
+	if z < -far {
+		z = -far
+	}
+	return z * s
+}
+
+// siluFirst is σ(z)(1 + z(1−σ(z))), with 1 − σ(z) taken as σ(−z).
+func siluFirst(z float64) float64 {
+	s, c := sigmoid(z), sigmoid(-z)
+	return s * (1 + limit(z, far)*c)
+}
+
+// siluSecond is σ(z)σ(−z)(2 + z(1 − 2σ(z))), and 1 − 2σ(z) = −tanh(z/2).
+func siluSecond(z float64) float64 {
+	return sigmoid(z) * sigmoid(-z) * (2 - limit(z, far)*math.Tanh(z/2))
+}
+
+// limit clamps v to [−l, l] and keeps NaN.
+func limit[T Float](v, l T) T {
+	if v > l {
+		return l
+	}
+	if v < -l {
+		return -l
+	}
+	return v
+}

@@ -1,0 +1,29 @@
+package cpu
+
+// Scale multiplies x by s in place.
+func Scale[T Float](x []T, s T) {
+	for i := range x {
+		x[i] *= s
+	}
+}
+
+// Clamp limits every element of x to [−bound, bound] in place. NaN stays NaN.
+func Clamp[T Float](x []T, bound T) {
+	for i, v := range x {
+		x[i] = limit(v, bound)
+	}
+}
+
+// BroadcastRows copies v into every row of y.
+func BroadcastRows[T Float](y Matrix[T], v []T) {
+	for i := range y.Rows {
+		copy(y.Row(i), v)
+	}
+}
+
+// GatherRows copies row index[i] of src into row i of dst.
+func GatherRows[T Float](dst, src Matrix[T], index []int) {
+	for i, j := range index {
+		copy(dst.Row(i), src.Row(j))
+	}
+}
