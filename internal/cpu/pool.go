@@ -1,0 +1,196 @@
+package cpu
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// parallel calls f on ranges that together cover [0, n) once, each at most
+// grain long, on up to GOMAXPROCS threads at a time. It returns when all have
+// been done. f must compute the same whatever the ranges are and in whatever
+// order they come; then results do not depend on the number of threads.
+//
+// With n ≤ grain, or one thread, it is a plain call f(0, n). It may be called
+// from any goroutine and from within f. The closure escapes: a caller that
+// must not allocate tests for small n itself, or uses [parallelTask].
+func parallel(n, grain int, f func(lo, hi int)) {
+	parallelTask(n, grain, rangeFunc(f))
+}
+
+// A task is work that can be cut into ranges, see [parallel].
+type task interface{ run(lo, hi int) }
+
+type rangeFunc func(lo, hi int)
+
+func (f rangeFunc) run(lo, hi int) { f(lo, hi) }
+
+// parallelTask is [parallel] for a task that the caller keeps, so that nothing
+// is allocated.
+func parallelTask(n, grain int, t task) {
+	if n <= 0 {
+		return
+	}
+	grain = max(grain, 1)
+	if n <= grain {
+		t.run(0, n)
+		return
+	}
+	threads := min(runtime.GOMAXPROCS(0), (n+grain-1)/grain)
+	if threads <= 1 {
+		t.run(0, n)
+		return
+	}
+	j := jobs.Get().(*job)
+	j.task, j.n, j.grain = t, n, grain
+	j.next.Store(0)
+	offered := offer(j, threads-1)
+	j.work()
+	j.wait(offered)
+	j.task = nil
+	jobs.Put(j)
+}
+
+// A job is one call of parallelTask. The caller and the workers that join it
+// take ranges by advancing next; open counts the workers that have joined, or
+// may still join.
+type job struct {
+	task     task
+	n, grain int
+	next     atomic.Int64
+	open     atomic.Int32
+	finished chan struct{}
+}
+
+// waiting is added to job.open by a caller that blocks on job.finished.
+const waiting = 1 << 30
+
+var jobs = sync.Pool{New: func() any { return &job{finished: make(chan struct{}, 1)} }}
+
+func (j *job) work() {
+	for {
+		hi := int(j.next.Add(int64(j.grain)))
+		lo := hi - j.grain
+		if lo >= j.n {
+			return
+		}
+		j.task.run(lo, min(hi, j.n))
+	}
+}
+
+// wait withdraws the job from workers that have not begun and waits for those
+// that have.
+func (j *job) wait(offered int) {
+	if offered == 0 {
+		return
+	}
+	for _, w := range *workers.Load() {
+		if w.slot.CompareAndSwap(j, nil) {
+			j.open.Add(-1)
+		}
+	}
+	for range spins {
+		if j.open.Load() == 0 {
+			return
+		}
+		pause()
+	}
+	if j.open.Add(waiting) != waiting {
+		<-j.finished
+	}
+	j.open.Store(0)
+}
+
+// leave is called by a worker that found no more ranges to take.
+func (j *job) leave() {
+	if j.open.Add(-1) == waiting {
+		j.finished <- struct{}{}
+	}
+}
+
+// A worker is a goroutine that helps with one job at a time. Its slot holds
+// the job on offer, or one of the sentinels; nil means that it looks for work.
+type worker struct {
+	slot atomic.Pointer[job]
+	wake chan struct{}
+	_    [48]byte // slots of two workers never share a cache line
+}
+
+var (
+	busy   = new(job) // slot of a worker that has taken a job
+	parked = new(job) // slot of a worker that sleeps on wake
+)
+
+var (
+	workers   atomic.Pointer[[]*worker]
+	growMutex sync.Mutex
+)
+
+func init() { workers.Store(new([]*worker)) }
+
+// offer puts the job into the slots of up to n workers that are free and
+// returns how many.
+func offer(j *job, n int) int {
+	all := *workers.Load()
+	if len(all) < n {
+		all = grow(n)
+	}
+	offered := 0
+	for _, w := range all[:n] {
+		j.open.Add(1)
+		switch {
+		case w.slot.CompareAndSwap(nil, j):
+			offered++
+		case w.slot.CompareAndSwap(parked, j):
+			w.wake <- struct{}{}
+			offered++
+		default:
+			j.open.Add(-1)
+		}
+	}
+	return offered
+}
+
+// grow starts workers until there are n.
+func grow(n int) []*worker {
+	growMutex.Lock()
+	defer growMutex.Unlock()
+	all := append([]*worker(nil), *workers.Load()...)
+	for len(all) < n {
+		w := &worker{wake: make(chan struct{}, 1)}
+		all = append(all, w)
+		go w.loop()
+	}
+	workers.Store(&all)
+	return all
+}
+
+// spins is how often a thread looks for work, or for the end of work, before
+// it sleeps: some 20 µs on processors where PAUSE takes 140 cycles. Waking a
+// sleeping thread takes 5 µs and more, and the layers of a small model follow
+// each other within a few microseconds.
+const spins = 400
+
+func (w *worker) loop() {
+	for {
+		j := w.next()
+		j.work()
+		w.slot.Store(nil)
+		j.leave()
+	}
+}
+
+// next returns the job that the worker has taken.
+func (w *worker) next() *job {
+	for {
+		for range spins {
+			if j := w.slot.Load(); j != nil && w.slot.CompareAndSwap(j, busy) {
+				return j
+			}
+			pause()
+		}
+		if w.slot.CompareAndSwap(nil, parked) {
+			<-w.wake
+		}
+	}
+}
