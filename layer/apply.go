@@ -1,0 +1,98 @@
+package layer
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Apply adds one node Y = act(X·W + b) to the graph of its inputs.
+//
+//	X [..., in]   W [in, out]   b [out] or nil   Y [..., out]
+//
+// X has one or more dimensions; the leading ones are flattened for the product
+// and restored in Y. All inputs have the same dtype, float32 or float64. The
+// options that matter here are [WithActivation], [WithName], [WithDevice] and
+// [WithoutInputGrad]. A nil or foreign node, a wrong shape or dtype is an
+// error that says what came and what was wanted.
+func Apply(x, w, b *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
+	o, err := collect(opts)
+	if err != nil {
+		return nil, fmt.Errorf("layer.Apply: %w", err)
+	}
+	y, err := apply(x, w, b, o)
+	if err != nil {
+		return nil, fmt.Errorf("layer.Apply: %w", err)
+	}
+	return y, nil
+}
+
+func apply(x, w, b *gorgonia.Node, o options) (*gorgonia.Node, error) {
+	inputs, err := linearNodes(x, w, b)
+	if err != nil {
+		return nil, err
+	}
+	return addNode(newLinearOp(x.Dims(), o.act, b != nil, o.inputGrad, o.dev), o.name, inputs...)
+}
+
+// linearNodes checks the nodes of a linear layer and returns those that are given.
+func linearNodes(x, w, b *gorgonia.Node) (gorgonia.Nodes, error) {
+	inputs := gorgonia.Nodes{x, w}
+	names := []string{"X", "W"}
+	if b != nil {
+		inputs, names = append(inputs, b), append(names, "b")
+	}
+	if err := checkNodes(names, inputs); err != nil {
+		return nil, err
+	}
+	if x.Dims() == 0 {
+		return nil, fmt.Errorf("X is a scalar, want [..., in]")
+	}
+	if w.Dims() != 2 {
+		return nil, fmt.Errorf("W has shape %v, want [in, out]", w.Shape())
+	}
+	if in := x.Shape()[x.Dims()-1]; in != w.Shape()[0] {
+		return nil, fmt.Errorf("X has shape %v and W %v: the last dimension of X is %d, want %d, the rows of W",
+			x.Shape(), w.Shape(), in, w.Shape()[0])
+	}
+	if b != nil && (b.Dims() != 1 || b.Shape()[0] != w.Shape()[1]) {
+		return nil, fmt.Errorf("b has shape %v, want (%d), one value for each column of W %v", b.Shape(), w.Shape()[1], w.Shape())
+	}
+	return inputs, nil
+}
+
+// checkNodes refuses nodes that are nil, of different graphs or of a dtype
+// other than one common float32 or float64.
+func checkNodes(names []string, nodes gorgonia.Nodes) error {
+	for i, n := range nodes {
+		if n == nil {
+			return fmt.Errorf("%s is nil, want a node", names[i])
+		}
+		if n.Graph() == nil {
+			return fmt.Errorf("%s (%v) belongs to no graph", names[i], n)
+		}
+		if n.Graph() != nodes[0].Graph() {
+			return fmt.Errorf("%s (%v) belongs to another graph than %s (%v)", names[i], n, names[0], nodes[0])
+		}
+		switch dt := n.Dtype(); {
+		case dt != tensor.Float32 && dt != tensor.Float64:
+			return fmt.Errorf("%s has dtype %v, want float32 or float64", names[i], dt)
+		case dt != nodes[0].Dtype():
+			return fmt.Errorf("%s has dtype %v, want %v as %s has", names[i], dt, nodes[0].Dtype(), names[0])
+		}
+	}
+	return nil
+}
+
+// addNode applies op and names the node if a name is given.
+func addNode(op gorgonia.Op, name string, inputs ...*gorgonia.Node) (*gorgonia.Node, error) {
+	n, err := gorgonia.ApplyOp(op, inputs...)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		gorgonia.WithName(name)(n)
+	}
+	return n, nil
+}

@@ -1,0 +1,125 @@
+package layer
+
+import (
+	"fmt"
+
+	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Linear is a layer that owns its weight [in, out] and bias [out].
+type Linear struct {
+	in, out int
+	w, b    *gorgonia.Node
+	o       options
+}
+
+// NewLinear adds a weight and a bias, drawn by the initialisers, to g. Without
+// options it is PyTorch's Linear: float32, with bias, no activation, both
+// drawn from U(1/√in). All options are for it.
+func NewLinear(g *gorgonia.ExprGraph, in, out int, opts ...Option) (*Linear, error) {
+	o, err := collect(opts)
+	if err != nil {
+		return nil, fmt.Errorf("layer.NewLinear: %w", err)
+	}
+	if g == nil {
+		return nil, fmt.Errorf("layer.NewLinear: graph is nil")
+	}
+	if in < 1 || out < 1 {
+		return nil, fmt.Errorf("layer.NewLinear: in is %d and out %d, want both at least 1", in, out)
+	}
+	if o.name, err = freeName(g, o.name); err != nil {
+		return nil, fmt.Errorf("layer.NewLinear: %w", err)
+	}
+	l := &Linear{in: in, out: out, o: o}
+	if l.w, err = l.learnable(g, "weight", o.init, in, out); err != nil {
+		return nil, fmt.Errorf("layer.NewLinear: %w", err)
+	}
+	if o.bias {
+		if l.b, err = l.learnable(g, "bias", o.biasInit, out); err != nil {
+			return nil, fmt.Errorf("layer.NewLinear: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// freeName returns name, or the next free "linearN" where it is empty. A name
+// that has learnables in g already is refused: Gorgonia would take the two
+// weights for one.
+func freeName(g *gorgonia.ExprGraph, name string) (string, error) {
+	if name != "" {
+		if len(g.ByName(name+".weight")) > 0 {
+			return "", fmt.Errorf("the graph has a layer named %q already, want another name", name)
+		}
+		return name, nil
+	}
+	for i := 1; ; i++ {
+		name = fmt.Sprintf("linear%d", i)
+		if len(g.ByName(name+".weight")) == 0 {
+			return name, nil
+		}
+	}
+}
+
+// learnable adds an input node with drawn values in the device's memory.
+func (l *Linear) learnable(g *gorgonia.ExprGraph, part string, init Init, shape ...int) (*gorgonia.Node, error) {
+	name := l.o.name + "." + part
+	values := init.Values(tensor.Shape(shape).TotalSize(), l.in, l.out, l.o.seed, name)
+	var t *tensor.Dense
+	var err error
+	if l.o.dtype == tensor.Float32 {
+		t, err = denseFrom[float32](l.o.dev, values, shape)
+	} else {
+		t, err = denseFrom[float64](l.o.dev, values, shape)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return gorgonia.NewTensor(g, l.o.dtype, len(shape), gorgonia.WithShape(shape...),
+		gorgonia.WithName(name), gorgonia.WithValue(t)), nil
+}
+
+// denseFrom rounds values to T in fresh device memory.
+func denseFrom[T device.Float](dev device.Device, values []float64, shape []int) (*tensor.Dense, error) {
+	t, m, err := roomFor[T](dev, nil, shape, -1)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		m.Data[i] = T(v)
+	}
+	return t, nil
+}
+
+// Fwd adds the node act(X·W + b) for X [..., in]; see [Apply]. It may be called
+// for several inputs, which then share the weights.
+func (l *Linear) Fwd(x *gorgonia.Node) (*gorgonia.Node, error) {
+	o := l.o
+	o.name = "" // several outputs of one layer are different nodes
+	y, err := apply(x, l.w, l.b, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.o.name, err)
+	}
+	return y, nil
+}
+
+// Weight returns the node of W [in, out].
+func (l *Linear) Weight() *gorgonia.Node { return l.w }
+
+// Bias returns the node of b [out], nil for a layer without bias.
+func (l *Linear) Bias() *gorgonia.Node { return l.b }
+
+// Learnables returns the weight and, where there is one, the bias.
+func (l *Linear) Learnables() gorgonia.Nodes {
+	if l.b == nil {
+		return gorgonia.Nodes{l.w}
+	}
+	return gorgonia.Nodes{l.w, l.b}
+}
+
+// String describes the layer: "linear1: Linear(in=2, out=3, bias=true, activation=relu, dtype=float32, device=cpu)".
+func (l *Linear) String() string {
+	return fmt.Sprintf("%s: Linear(in=%d, out=%d, bias=%t, activation=%v, dtype=%v, device=%s)",
+		l.o.name, l.in, l.out, l.b != nil, l.o.act, l.o.dtype, l.o.dev.Name())
+}
