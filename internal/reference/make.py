@@ -357,25 +357,19 @@ def initializers():
     family = Family("initializers")
     init = torch.nn.init
 
-    def add(name, fill, n_in, n_out, weight=None, **settings):
-        weight = torch.empty(n_out, n_in).as_subclass(Drawn) if weight is None else weight
+    def add(name, fill, n_in, n_out):
+        weight = torch.empty(n_out, n_in).as_subclass(Drawn)
         fill(weight)
-        family.case(f"{name}/{n_in}x{n_out}", initializer=name.split("/")[0], fan_in=n_in, fan_out=n_out,
-                    **settings, **weight.arguments)
+        note(name, weight, n_in, n_out)
+
+    def note(name, drawn, n_in, n_out):
+        family.case(f"{name}/{n_in}x{n_out}", initializer=name, fan_in=n_in, fan_out=n_out, **drawn.arguments)
 
     for n_in, n_out in [(1, 1), (3, 4), (784, 512), (512, 10)]:
-        for act, param in [("linear", None), ("relu", None), ("tanh", None), ("sigmoid", None), ("leaky_relu", 0.2)]:
-            gain = init.calculate_gain(act, param)
-            add(f"xavier_uniform/{act}", lambda w: init.xavier_uniform_(w, gain), n_in, n_out, gain=gain)
-            add(f"xavier_normal/{act}", lambda w: init.xavier_normal_(w, gain), n_in, n_out, gain=gain)
-        for mode in ["fan_in", "fan_out"]:
-            for slope in [0.0, 0.2]:
-                k = dict(a=slope, mode=mode, nonlinearity="leaky_relu")
-                gain = init.calculate_gain("leaky_relu", slope)
-                add(f"kaiming_uniform/{mode}/{slope}", lambda w: init.kaiming_uniform_(w, **k), n_in, n_out,
-                    mode=mode, negative_slope=slope, gain=gain)
-                add(f"kaiming_normal/{mode}/{slope}", lambda w: init.kaiming_normal_(w, **k), n_in, n_out,
-                    mode=mode, negative_slope=slope, gain=gain)
+        add("xavier_uniform", init.xavier_uniform_, n_in, n_out)
+        add("xavier_normal", init.xavier_normal_, n_in, n_out)
+        add("kaiming_uniform", lambda w: init.kaiming_uniform_(w, nonlinearity="relu"), n_in, n_out)
+        add("kaiming_normal", lambda w: init.kaiming_normal_(w, nonlinearity="relu"), n_in, n_out)
         # torch.nn.Linear's own: its weight and bias are replaced to hear what it asks for.
         layer = torch.nn.Linear(n_in, n_out)
         parts = {"weight": torch.empty(n_out, n_in), "bias": torch.empty(n_out)}
@@ -384,7 +378,7 @@ def initializers():
             setattr(layer, part, tensor.as_subclass(Drawn))
         layer.reset_parameters()
         for part in parts:
-            add(f"linear_{part}", lambda w: None, n_in, n_out, weight=getattr(layer, part))
+            note(f"linear_{part}", getattr(layer, part), n_in, n_out)
     return family
 
 

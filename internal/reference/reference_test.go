@@ -147,8 +147,8 @@ func TestCasesByName(t *testing.T) {
 		"clipping": {"norm/above", "norm/below", "norm/zero", "value/some", "value/none"},
 		"mlp":      {"tanh", "relu"},
 		"initializers": {
-			"xavier_uniform/tanh/784x512", "xavier_normal/linear/3x4", "kaiming_uniform/fan_in/0.0/784x512",
-			"kaiming_normal/fan_out/0.2/512x10", "linear_weight/784x512", "linear_bias/784x512",
+			"xavier_uniform/784x512", "xavier_normal/3x4", "kaiming_uniform/784x512", "kaiming_normal/512x10",
+			"linear_weight/784x512", "linear_bias/1x1",
 		},
 	} {
 		for _, name := range names {
