@@ -60,22 +60,29 @@ func addLoss(kind lossKind, pred, target *gorgonia.Node, opts []Option) (*gorgon
 	if err != nil {
 		return fail(err)
 	}
-	names := []string{"logits", "targets"}
-	if kind == meanSquaredError {
-		names = []string{"pred", "target"}
-	}
-	if err := checkNodes(names, gorgonia.Nodes{pred, target}); err != nil {
+	if err := checkLossNodes(kind, pred, target); err != nil {
 		return fail(err)
-	}
-	if pred.Dims() == 0 || !slices.Equal(pred.Shape(), target.Shape()) {
-		return fail(fmt.Errorf("%s has shape %v and %s %v, want the same shape with at least one dimension",
-			names[0], pred.Shape(), names[1], target.Shape()))
 	}
 	n, err := addNode(newLossOp(kind, pred.Dims(), o.dev), o.name, pred, target)
 	if err != nil {
 		return fail(err)
 	}
 	return n, nil
+}
+
+func checkLossNodes(kind lossKind, pred, target *gorgonia.Node) error {
+	names := []string{"logits", "targets"}
+	if kind == meanSquaredError {
+		names = []string{"pred", "target"}
+	}
+	if err := checkNodes(names, gorgonia.Nodes{pred, target}); err != nil {
+		return err
+	}
+	if pred.Dims() == 0 || !slices.Equal(pred.Shape(), target.Shape()) {
+		return fmt.Errorf("%s has shape %v and %s %v, want the same shape with at least one dimension",
+			names[0], pred.Shape(), names[1], target.Shape())
+	}
+	return nil
 }
 
 // newLossOp returns the op L = loss(pred, target), a scalar.
