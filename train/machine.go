@@ -1,0 +1,140 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+)
+
+// Machine runs a graph whose nodes are ops with a Do method. It implements
+// gorgonia.VM and differs from Gorgonia's machines in this:
+//
+//   - It computes what the requested outputs need and nothing else.
+//   - A run is a loop over the ops on the caller's goroutine.
+//   - Ops that are layer.BufferedOps write into the value that they returned in
+//     the run before. Values of nodes are therefore good until the next run;
+//     clone what has to live longer.
+//   - It runs from the start each time; Reset is not needed between runs.
+//   - It cannot run statements (gorgonia.Read, gorgonia.Set) and does not fill
+//     dual values: ask for gradient nodes as outputs and see [NewParams].
+//
+// After a run, Value of every node that was computed holds its value. Inputs
+// are read from their nodes (gorgonia.Let) at each run. A Machine must not be
+// used by two goroutines at once.
+type Machine struct {
+	program  *program
+	values   []gorgonia.Value // by slot: the values of this run, or of the run before
+	modal    []gorgonia.TrainModeOp
+	training bool
+}
+
+// MachineOption changes how NewMachine builds a machine.
+type MachineOption func(*machineSettings)
+
+type machineSettings struct {
+	outputs gorgonia.Nodes
+	eval    bool
+}
+
+// WithOutputs names the nodes whose values are wanted. What none of them needs
+// is not computed. Without this option every node is.
+func WithOutputs(nodes ...*gorgonia.Node) MachineOption {
+	return func(s *machineSettings) { s.outputs = append(s.outputs, nodes...) }
+}
+
+// WithEvalMode runs ops that have a training mode, such as dropout, in
+// evaluation mode.
+func WithEvalMode() MachineOption {
+	return func(s *machineSettings) { s.eval = true }
+}
+
+// NewMachine sorts the graph and keeps what the outputs need. It fails on an
+// empty graph, on outputs that are not nodes of g, and on statement nodes,
+// which only gorgonia.NewTapeMachine can run.
+func NewMachine(g *gorgonia.ExprGraph, opts ...MachineOption) (*Machine, error) {
+	var settings machineSettings
+	for _, opt := range opts {
+		opt(&settings)
+	}
+	p, err := compile(g, settings.outputs)
+	if err != nil {
+		return nil, fmt.Errorf("new machine: %w", err)
+	}
+	m := &Machine{program: p, values: make([]gorgonia.Value, p.slots), training: !settings.eval}
+	for i := range p.instructions {
+		if op, ok := p.instructions[i].op.(gorgonia.TrainModeOp); ok {
+			m.modal = append(m.modal, op)
+		}
+	}
+	return m, nil
+}
+
+// RunAll computes the outputs. Every input that they need must have a value of
+// its node's shape and dtype. An error names the node that it arose in.
+func (m *Machine) RunAll() (err error) {
+	if m.program == nil {
+		return errors.New("run: machine is closed")
+	}
+	var running *gorgonia.Node
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("run %s: panic: %v", describe(running), cause)
+		}
+	}()
+	for _, op := range m.modal {
+		op.SetTraining(m.training)
+	}
+	for i := range m.program.inputs {
+		in := &m.program.inputs[i]
+		running = in.node
+		v, err := in.read()
+		if err != nil {
+			return fmt.Errorf("run: %w", err)
+		}
+		if v != m.values[in.to] {
+			m.values[in.to] = v
+			m.giveUpBuffers(v)
+		}
+	}
+	for i := range m.program.instructions {
+		inst := &m.program.instructions[i]
+		running = inst.node
+		v, err := inst.run(m.values)
+		if err != nil {
+			return fmt.Errorf("run %s: %w", describe(inst.node), err)
+		}
+		m.values[inst.to] = v
+		if inst.node.Value() != v {
+			if err := bind(inst.node, v); err != nil {
+				return fmt.Errorf("run %s: %w", describe(inst.node), err)
+			}
+		}
+	}
+	return nil
+}
+
+// giveUpBuffers forgets the kept values that share memory with v, a value that
+// an input has newly got: an output fed back as an input must not be written
+// to while it is read.
+func (m *Machine) giveUpBuffers(v gorgonia.Value) {
+	for i := range m.program.instructions {
+		inst := &m.program.instructions[i]
+		if inst.buffered != nil && overlap(m.values[inst.to], v) {
+			m.values[inst.to] = nil
+		}
+	}
+}
+
+// Reset does nothing: every run starts from the beginning, and buffers are
+// kept. It is there for gorgonia.VM.
+func (m *Machine) Reset() {}
+
+// Close forgets the program and the buffers. Values stay bound to their nodes.
+// The error is always nil.
+func (m *Machine) Close() error {
+	m.program, m.values, m.modal = nil, nil, nil
+	return nil
+}
+
+var _ gorgonia.VM = (*Machine)(nil)

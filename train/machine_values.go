@@ -1,0 +1,54 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// read returns the value of an input after checking that there is one and that
+// it has the node's shape and dtype.
+func (in *input) read() (gorgonia.Value, error) {
+	v := in.node.Value()
+	if v == nil {
+		return nil, fmt.Errorf("%s has no value; give it one with gorgonia.Let", describe(in.node))
+	}
+	// Shape.Eq, which gorgonia.Let checks with, also takes (n, 1) for (n).
+	if shape := v.Shape(); !slices.Equal(shape, in.shape) && !in.shape.Eq(shape) {
+		return nil, fmt.Errorf("%s: value has shape %v, the node wants %v", describe(in.node), shape, in.shape)
+	}
+	if v.Dtype() != in.dtype {
+		return nil, fmt.Errorf("%s: value has dtype %v, the node wants %v", describe(in.node), v.Dtype(), in.dtype)
+	}
+	return v, nil
+}
+
+// bind makes v the value of a computed node. Some built-in ops return a shape
+// that differs from the node's in dimensions of size 1; the node is then bound
+// to a view of the value in the node's own shape.
+func bind(n *gorgonia.Node, v gorgonia.Value) error {
+	err := gorgonia.UnsafeLet(n, v)
+	if err == nil {
+		return nil
+	}
+	t, ok := v.(*tensor.Dense)
+	if !ok || t.IsMaterializable() || t.Dtype() != n.Dtype() || t.Shape().TotalSize() != n.Shape().TotalSize() {
+		return fmt.Errorf("op returned %v of shape %v, the node wants %v of shape %v", v.Dtype(), v.Shape(), n.Dtype(), n.Shape())
+	}
+	view := t.ShallowClone()
+	if err := view.Reshape(n.Shape()...); err != nil {
+		return err
+	}
+	return gorgonia.UnsafeLet(n, view)
+}
+
+// overlap reports whether two values share memory. Either may be nil.
+func overlap(a, b gorgonia.Value) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	startA, startB := a.Uintptr(), b.Uintptr()
+	return startA < startB+b.MemSize() && startB < startA+a.MemSize()
+}

@@ -1,0 +1,203 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/affine-go/affine/layer/device"
+)
+
+// Argmax returns the column of the largest element of each row: the predicted
+// class of each row of logits or probabilities, or the class of one-hot
+// targets. The first of equals wins; NaN never does unless all are.
+func Argmax[T device.Float](m device.Matrix[T]) []int {
+	classes := make([]int, m.Rows)
+	for i := range classes {
+		row := m.Data[i*m.Stride : i*m.Stride+m.Cols]
+		best := 0
+		for j, x := range row {
+			if x > row[best] || row[best] != row[best] && x == x {
+				best = j
+			}
+		}
+		classes[i] = best
+	}
+	return classes
+}
+
+// Accuracy returns the part of predicted that equals actual, in [0, 1]. Both
+// hold one class per row and must be equally long and not empty.
+func Accuracy(predicted, actual []int) (float64, error) {
+	if err := sameLength(len(predicted), len(actual)); err != nil {
+		return 0, fmt.Errorf("accuracy: %w", err)
+	}
+	right := 0
+	for i, class := range predicted {
+		if class == actual[i] {
+			right++
+		}
+	}
+	return float64(right) / float64(len(predicted)), nil
+}
+
+// Confusion counts rows by actual and predicted class: Confusion[a][p] rows of
+// class a were predicted to be p.
+type Confusion [][]int
+
+// NewConfusion returns the confusion matrix of predicted and actual classes,
+// equally long and not empty, each class in [0, classes).
+func NewConfusion(predicted, actual []int, classes int) (Confusion, error) {
+	if err := sameLength(len(predicted), len(actual)); err != nil {
+		return nil, fmt.Errorf("confusion matrix: %w", err)
+	}
+	c := make(Confusion, max(classes, 0))
+	for a := range c {
+		c[a] = make([]int, classes)
+	}
+	for i, a := range actual {
+		p := predicted[i]
+		if a < 0 || a >= classes || p < 0 || p >= classes {
+			return nil, fmt.Errorf("confusion matrix: row %d has class %d predicted as %d, want both in [0, %d)", i, a, p, classes)
+		}
+		c[a][p]++
+	}
+	return c, nil
+}
+
+// Accuracy returns the trace over the sum of all counts, NaN if there are none.
+func (c Confusion) Accuracy() float64 {
+	right, all := 0, 0
+	for a, row := range c {
+		for p, n := range row {
+			all += n
+			if a == p {
+				right += n
+			}
+		}
+	}
+	return float64(right) / float64(all)
+}
+
+// Recall returns, for each class, the part of its rows that were predicted
+// right, NaN for a class without rows.
+func (c Confusion) Recall() []float64 {
+	recall := make([]float64, len(c))
+	for a, row := range c {
+		all := 0
+		for _, n := range row {
+			all += n
+		}
+		recall[a] = float64(row[a]) / float64(all)
+	}
+	return recall
+}
+
+// Precision returns, for each class, the part of the rows predicted to be of
+// it that are, NaN for a class that was never predicted.
+func (c Confusion) Precision() []float64 {
+	precision := make([]float64, len(c))
+	for p := range c {
+		all := 0
+		for _, row := range c {
+			all += row[p]
+		}
+		precision[p] = float64(c[p][p]) / float64(all)
+	}
+	return precision
+}
+
+// String is a table with one line per actual class.
+func (c Confusion) String() string {
+	width := len("actual")
+	for _, row := range c {
+		for _, n := range row {
+			width = max(width, len(fmt.Sprint(n)))
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%*s", width, "actual")
+	for p := range c {
+		fmt.Fprintf(&b, " %*d", width, p)
+	}
+	for a, row := range c {
+		fmt.Fprintf(&b, "\n%*d", width, a)
+		for _, n := range row {
+			fmt.Fprintf(&b, " %*d", width, n)
+		}
+	}
+	return b.String()
+}
+
+// R2 returns the coefficient of determination, averaged over the columns:
+//
+//	R² = 1 − Σ(t − p)²/Σ(t − mean t)²
+//
+// 1 is a perfect prediction, 0 as good as predicting the mean of the targets.
+// For a column whose targets are all equal R² is 1 where every prediction is
+// exact and 0 otherwise, as in scikit-learn's r2_score. Both matrices have the
+// same shape, one row per sample, at least one of each.
+func R2[T device.Float](predicted, target device.Matrix[T]) (float64, error) {
+	if err := sameShape(predicted, target); err != nil {
+		return 0, fmt.Errorf("R²: %w", err)
+	}
+	sum := 0.0
+	for j := range target.Cols {
+		mean := 0.0
+		for i := range target.Rows {
+			mean += element(target, i, j) / float64(target.Rows)
+		}
+		residual, total, varies := 0.0, 0.0, false
+		for i := range target.Rows {
+			t, p := element(target, i, j), element(predicted, i, j)
+			residual += (t - p) * (t - p)
+			total += (t - mean) * (t - mean)
+			varies = varies || t != element(target, 0, j)
+		}
+		switch {
+		case varies || math.IsNaN(residual):
+			sum += 1 - residual/total
+		case residual == 0:
+			sum++
+		}
+	}
+	return sum / float64(target.Cols), nil
+}
+
+// MAE returns the mean absolute error, the mean over all elements of |t − p|.
+// Both matrices have the same shape, at least one row and one column.
+func MAE[T device.Float](predicted, target device.Matrix[T]) (float64, error) {
+	if err := sameShape(predicted, target); err != nil {
+		return 0, fmt.Errorf("mean absolute error: %w", err)
+	}
+	sum := 0.0
+	for i := range target.Rows {
+		for j := range target.Cols {
+			sum += math.Abs(element(target, i, j) - element(predicted, i, j))
+		}
+	}
+	return sum / float64(target.Rows*target.Cols), nil
+}
+
+func element[T device.Float](m device.Matrix[T], i, j int) float64 { return float64(m.Data[i*m.Stride+j]) }
+
+func sameLength(predicted, actual int) error {
+	if predicted != actual {
+		return fmt.Errorf("got %d predictions for %d rows", predicted, actual)
+	}
+	if predicted == 0 {
+		return errors.New("got no rows, want at least one")
+	}
+	return nil
+}
+
+func sameShape[T device.Float](predicted, target device.Matrix[T]) error {
+	if predicted.Rows != target.Rows || predicted.Cols != target.Cols {
+		return fmt.Errorf("predictions have shape (%d, %d), targets (%d, %d)", predicted.Rows, predicted.Cols, target.Rows, target.Cols)
+	}
+	if target.Rows < 1 || target.Cols < 1 {
+		return fmt.Errorf("shape is (%d, %d), want at least one row and one column", target.Rows, target.Cols)
+	}
+	return nil
+}

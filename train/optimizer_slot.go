@@ -1,0 +1,214 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// slot is what an optimiser keeps for one learnable, of either element type.
+type slot interface {
+	name() string          // the learnable's name, "" if it has none
+	label() string         // what errors call it
+	value() gorgonia.Value // the weights of the last step
+	// read finds the memory of weights and gradient and reports whether the
+	// gradient lies elsewhere than in the last step.
+	read(weights, grad gorgonia.Value) (moved bool, err error)
+	gradient() (start, end uintptr)
+	update(step int) error
+	// save returns copies of the moments, load overwrites them.
+	save() []*tensor.Dense
+	load(moments []*tensor.Dense) error
+}
+
+// slotOf is the slot of a learnable with elements of type T.
+type slotOf[T device.Float] struct {
+	called  string
+	weights gorgonia.Value
+	shape   tensor.Shape
+	kernels device.Kernels[T]
+	apply   update[T]
+	w, g    []T
+	moments [][]T
+}
+
+// newSlots makes a slot with fresh moments for each learnable.
+func (o *Optimizer) newSlots(model []gorgonia.ValueGrad) ([]slot, error) {
+	slots := make([]slot, len(model))
+	for i, vg := range model {
+		var err error
+		switch v := vg.Value(); {
+		case v == nil:
+			err = errors.New("has no value")
+		case v.Dtype() == tensor.Float32:
+			slots[i], err = newSlot(o, nameOf(vg), v, o.kind.float32)
+		case v.Dtype() == tensor.Float64:
+			slots[i], err = newSlot(o, nameOf(vg), v, o.kind.float64)
+		default:
+			err = fmt.Errorf("dtype is %v, want float32 or float64", v.Dtype())
+		}
+		for j := 0; err == nil && j < i; j++ {
+			if overlap(slots[i].value(), slots[j].value()) {
+				err = fmt.Errorf("shares its memory with learnable %d (%s)", j, slots[j].label())
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("learnable %d (%s): %w", i, labelOf(nameOf(vg)), err)
+		}
+	}
+	return slots, nil
+}
+
+func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, apply func(*optimizerSettings) update[T]) (slot, error) {
+	w, err := memoryOf[T](v)
+	if err != nil {
+		return nil, err
+	}
+	s := &slotOf[T]{called: name, weights: v, shape: v.Shape().Clone(),
+		kernels: device.For[T](o.settings.device), apply: apply(&o.settings), w: w}
+	for range o.kind.moments(&o.settings) {
+		m, err := s.kernels.Alloc(len(w))
+		if err != nil {
+			return nil, err
+		}
+		if start := T(o.settings.initialAccumulator); start != 0 {
+			for i := range m {
+				m[i] = start
+			}
+		}
+		s.moments = append(s.moments, m)
+	}
+	return s, nil
+}
+
+func (s *slotOf[T]) name() string          { return s.called }
+func (s *slotOf[T]) label() string         { return labelOf(s.called) }
+func (s *slotOf[T]) value() gorgonia.Value { return s.weights }
+
+func (s *slotOf[T]) read(weights, grad gorgonia.Value) (moved bool, err error) {
+	w, err := memoryOf[T](weights)
+	if err != nil {
+		return false, err
+	}
+	if !weights.Shape().Eq(s.shape) {
+		return false, fmt.Errorf("weights have shape %v, in the steps before %v", weights.Shape(), s.shape)
+	}
+	g, err := memoryOf[T](grad)
+	if err != nil {
+		return false, fmt.Errorf("gradient: %w", err)
+	}
+	if !grad.Shape().Eq(s.shape) {
+		return false, fmt.Errorf("gradient has shape %v, want %v", grad.Shape(), s.shape)
+	}
+	moved = unsafe.SliceData(g) != unsafe.SliceData(s.g)
+	s.weights, s.w, s.g = weights, w, g
+	return moved, nil
+}
+
+func (s *slotOf[T]) gradient() (start, end uintptr) {
+	start = uintptr(unsafe.Pointer(unsafe.SliceData(s.g)))
+	return start, start + uintptr(len(s.g))*unsafe.Sizeof(s.g[0])
+}
+
+func (s *slotOf[T]) update(step int) error {
+	return s.apply(s.kernels, s.w, s.g, s.moments, step)
+}
+
+func (s *slotOf[T]) save() []*tensor.Dense {
+	shape := slices.Clone(s.shape)
+	if len(shape) == 0 {
+		shape = tensor.Shape{1}
+	}
+	out := make([]*tensor.Dense, len(s.moments))
+	for i, m := range s.moments {
+		out[i] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(slices.Clone(m)))
+	}
+	return out
+}
+
+func (s *slotOf[T]) load(moments []*tensor.Dense) error {
+	for i, t := range moments {
+		m, err := memoryOf[T](t)
+		if err != nil {
+			return err
+		}
+		if !t.Shape().Eq(s.shape) && !(len(s.shape) == 0 && len(m) == 1) {
+			return fmt.Errorf("shape is %v, want %v", t.Shape(), s.shape)
+		}
+		copy(s.moments[i], m)
+	}
+	return nil
+}
+
+// memoryOf returns the elements of v, a scalar or a tensor whose elements lie
+// in row-major order without gaps, without copying them.
+func memoryOf[T device.Float](v gorgonia.Value) ([]T, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, errors.New("has no value")
+	case *gorgonia.F32:
+		if s, ok := any((*float32)(v)).(*T); ok {
+			return unsafe.Slice(s, 1), nil
+		}
+	case *gorgonia.F64:
+		if s, ok := any((*float64)(v)).(*T); ok {
+			return unsafe.Slice(s, 1), nil
+		}
+	case *tensor.Dense:
+		if !v.IsNativelyAccessible() {
+			return nil, errors.New("lies in memory that the host cannot read")
+		}
+		if !rowMajor(v.Shape(), v.Strides()) {
+			return nil, fmt.Errorf("tensor of shape %v has strides %v, want it contiguous in row-major order", v.Shape(), v.Strides())
+		}
+		if v.IsMasked() && v.Size() > 0 {
+			return nil, errors.New("tensor has a mask, want none")
+		}
+		var zero T
+		if _, single := any(zero).(float32); single && v.Dtype() == tensor.Float32 {
+			return any(v.Float32s()).([]T), nil
+		} else if !single && v.Dtype() == tensor.Float64 {
+			return any(v.Float64s()).([]T), nil
+		}
+	default:
+		return nil, fmt.Errorf("is a %T, want a dense tensor or a scalar", v)
+	}
+	var want T
+	return nil, fmt.Errorf("dtype is %v, want %T", v.Dtype(), want)
+}
+
+// rowMajor reports whether the strides are those of a row-major array without
+// gaps. The stride of a dimension of size 1 does not matter.
+func rowMajor(shape tensor.Shape, strides []int) bool {
+	if len(shape) == 0 {
+		return true
+	}
+	want := 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		if shape[i] != 1 && (i >= len(strides) || strides[i] != want) {
+			return false
+		}
+		want *= shape[i]
+	}
+	return true
+}
+
+// nameOf returns the name of a learnable that has one.
+func nameOf(vg gorgonia.ValueGrad) string {
+	if n, ok := vg.(gorgonia.Namer); ok {
+		return n.Name()
+	}
+	return ""
+}
+
+func labelOf(name string) string {
+	if name == "" {
+		return "unnamed"
+	}
+	return name
+}
