@@ -63,7 +63,7 @@ func BuiltinSoftmaxCrossEntropy(logits, targets *gorgonia.Node) (*gorgonia.Node,
 			z = e.do(gorgonia.Reshape(z, tensor.Shape{rows, cols}))
 			t = e.do(gorgonia.Reshape(t, tensor.Shape{rows, cols}))
 		}
-		logSoftmax := e.do(gorgonia.LogSoftMax(z))
+		logSoftmax := e.do(gorgonia.LogSoftMax(z, 1))
 		// The mean over all elements is 1/cols of the mean over rows.
 		return e.scaled(e.mean(e.binary(gorgonia.HadamardProd, logSoftmax, t)), -float64(cols))
 	})

@@ -1,0 +1,18 @@
+// Package layer is a linear layer for Gorgonia that trains like a native op:
+// one node Y = act(X·W + b) with its gradient derived by hand.
+//
+// With Z = X·W + b and dY the gradient that arrives from above,
+//
+//	dZ = dY ⊙ act'   dX = dZ·Wᵀ   dW = Xᵀ·dZ   db = Σ over rows of dZ
+//
+// [Apply] adds the op to a graph whose weights are yours, [NewLinear] makes a
+// layer that owns them, [SoftmaxCrossEntropy], [MSE] and [BinaryCrossEntropy]
+// are losses on logits, and [Builtin] is the same function made of Gorgonia's
+// own ops, to compare with. All of them run on any of Gorgonia's machines, in
+// float32 and float64, and with Gorgonia's solvers as well as with those of
+// the train package.
+//
+// Gradients are differentiable again. Gorgonia's Grad does not pass a second
+// time through a node that it has differentiated before; that limits second
+// derivatives of this op just as it does those of the built-in ops.
+package layer
