@@ -1,0 +1,163 @@
+package charts
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"io"
+	"os"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// Chart is a picture that can be written as SVG.
+type Chart interface {
+	// WriteSVG writes a complete document. Data that cannot be drawn, such as
+	// slices of different lengths, are an error.
+	WriteSVG(w io.Writer) error
+}
+
+// Save writes the chart to a file, which is replaced as a whole or not at all.
+func Save(path string, c Chart) error {
+	var svg bytes.Buffer
+	if err := c.WriteSVG(&svg); err != nil {
+		return fmt.Errorf("draw %s: %w", path, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("save chart: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(svg.Bytes())
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("save chart: %w", err)
+	}
+	return nil
+}
+
+// figure is the frame around every chart: title, subtitle and a legend in
+// rows above the body, so that the legend never hides data.
+type figure struct {
+	title, subtitle string
+	width, height   vg.Length // of the whole picture; zero for the usual size
+	legend          []entry
+	body            func(c draw.Canvas)
+}
+
+// entry is one line of a legend: what is drawn and what it stands for.
+type entry struct {
+	label  string
+	sample plot.Thumbnailer
+}
+
+func (f figure) write(w io.Writer) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%s: %v", f.title, cause)
+		}
+	}()
+	if f.width == 0 {
+		f.width = figureWidth
+	}
+	if f.height == 0 {
+		f.height = figureHeight
+	}
+	svg := vgsvg.NewWith(vgsvg.UseWH(f.width, f.height))
+	c := draw.New(svg)
+	c.SetColor(white)
+	c.Fill(c.Rectangle.Path())
+	c = draw.Crop(c, margin, -margin, margin, -margin)
+
+	c.Max.Y = f.drawText(c, f.title, titleSize, true)
+	if f.subtitle != "" {
+		c.Max.Y = f.drawText(c, f.subtitle, subtitleSize, false)
+	}
+	c.Max.Y = drawLegend(c, f.legend) - 6
+	f.body(c)
+
+	var document bytes.Buffer
+	if _, err := svg.WriteTo(&document); err != nil {
+		return err
+	}
+	_, err = w.Write(f.finish(document.Bytes()))
+	return err
+}
+
+// drawText writes one line at the top of c and returns the height below it.
+// Text that is too long for the line ends in an ellipsis.
+func (f figure) drawText(c draw.Canvas, s string, size vg.Length, bold bool) vg.Length {
+	colour := ink
+	if !bold {
+		colour = faint
+	}
+	style := textStyle(size, colour, bold)
+	style.YAlign = draw.YTop
+	c.FillText(style, vg.Point{X: c.Min.X, Y: c.Max.Y}, shorten(s, style.Width, c.Max.X-c.Min.X))
+	return c.Max.Y - size - 5
+}
+
+// drawLegend writes the entries in as many rows as they need and returns the
+// height below them.
+func drawLegend(c draw.Canvas, legend []entry) vg.Length {
+	if len(legend) == 0 {
+		return c.Max.Y
+	}
+	const thumb, gap, between, row = 18, 4, 14, 15
+	style := textStyle(tickSize, ink, false)
+	style.YAlign = draw.YCenter
+	x, y := c.Min.X, c.Max.Y-2
+	for _, e := range legend {
+		label := shorten(e.label, style.Width, c.Max.X-c.Min.X-thumb-gap)
+		width := thumb + gap + style.Width(label)
+		if x > c.Min.X && x+width > c.Max.X {
+			x, y = c.Min.X, y-row
+		}
+		sample := draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
+			Min: vg.Point{X: x, Y: y - row + 3},
+			Max: vg.Point{X: x + thumb, Y: y},
+		}}
+		e.sample.Thumbnail(&sample)
+		c.FillText(style, vg.Point{X: x + thumb + gap, Y: sample.Center().Y}, label)
+		x += width + between
+	}
+	return y - row
+}
+
+// finish names fonts that every system has, gives the document a title for
+// screen readers, and mends two things that vgsvg writes of embedded pictures:
+// they are PNG, not JPEG, and are meant to fill their rectangle.
+func (f figure) finish(svg []byte) []byte {
+	svg = bytes.ReplaceAll(svg, []byte("font-family:Liberation Sans"), []byte("font-family:"+fontFamily))
+	svg = bytes.ReplaceAll(svg, []byte(`xlink:href="data:image/jpg;`), []byte(`preserveAspectRatio="none" xlink:href="data:image/png;`))
+	end := bytes.Index(svg, []byte("<svg"))
+	end += bytes.IndexByte(svg[end:], '>') + 1
+	title := "\n<title>" + html.EscapeString(f.title) + "</title>"
+	return append(svg[:end:end], append([]byte(title), svg[end:]...)...)
+}
+
+// shorten cuts s to the width, in whole characters, and marks the cut.
+func shorten(s string, measure func(string) vg.Length, width vg.Length) string {
+	if measure(s) <= width {
+		return s
+	}
+	runes := []rune(s)
+	for n := len(runes) - 1; n > 0; n-- {
+		if short := string(runes[:n]) + "…"; measure(short) <= width {
+			return short
+		}
+	}
+	return "…"
+}
