@@ -26,22 +26,31 @@ func (in *input) read() (gorgonia.Value, error) {
 }
 
 // bind makes v the value of a computed node. Some built-in ops return a shape
-// that differs from the node's in dimensions of size 1; the node is then bound
-// to a view of the value in the node's own shape.
+// that differs from the node's in dimensions of size 1, or a scalar for a
+// tensor with one element. The node then gets the same elements in its own
+// shape.
 func bind(n *gorgonia.Node, v gorgonia.Value) error {
 	err := gorgonia.UnsafeLet(n, v)
 	if err == nil {
 		return nil
 	}
-	t, ok := v.(*tensor.Dense)
-	if !ok || t.IsMaterializable() || t.Dtype() != n.Dtype() || t.Shape().TotalSize() != n.Shape().TotalSize() {
-		return fmt.Errorf("op returned %v of shape %v, the node wants %v of shape %v", v.Dtype(), v.Shape(), n.Dtype(), n.Shape())
+	shape := n.Shape()
+	if v.Dtype() != n.Dtype() || v.Shape().TotalSize() != shape.TotalSize() {
+		return fmt.Errorf("op returned %v of shape %v, the node wants %v of shape %v", v.Dtype(), v.Shape(), n.Dtype(), shape)
 	}
-	view := t.ShallowClone()
-	if err := view.Reshape(n.Shape()...); err != nil {
+	var shaped *tensor.Dense
+	switch v := v.(type) {
+	case gorgonia.Scalar:
+		shaped = tensor.New(tensor.FromScalar(v.Data()))
+	case *tensor.Dense:
+		shaped = v.Clone().(*tensor.Dense)
+	default:
 		return err
 	}
-	return gorgonia.UnsafeLet(n, view)
+	if err := shaped.Reshape(shape...); err != nil {
+		return err
+	}
+	return gorgonia.UnsafeLet(n, shaped)
 }
 
 // overlap reports whether two values share memory. Either may be nil.

@@ -180,7 +180,9 @@ func MAE[T device.Float](predicted, target device.Matrix[T]) (float64, error) {
 	return sum / float64(target.Rows*target.Cols), nil
 }
 
-func element[T device.Float](m device.Matrix[T], i, j int) float64 { return float64(m.Data[i*m.Stride+j]) }
+func element[T device.Float](m device.Matrix[T], i, j int) float64 {
+	return float64(m.Data[i*m.Stride+j])
+}
 
 func sameLength(predicted, actual int) error {
 	if predicted != actual {
