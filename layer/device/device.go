@@ -184,3 +184,11 @@ type AdagradStep struct {
 	Step                          int
 	ZeroGrad                      bool
 }
+
+// PeakMeter is a device that can measure its highest rate of multiplications
+// and additions, in operations a second, for the given number of threads: what
+// the speed of a product is compared with.
+type PeakMeter interface {
+	PeakFLOPS32(threads int) float64
+	PeakFLOPS64(threads int) float64
+}
