@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// A benchCase is one thing to time, in float32.
+type benchCase struct {
+	// Op is "linear", forward and all gradients of Y = X·W + b given dY, or
+	// "mlp-step", forward, backward and Adam of a ReLU classifier.
+	Op    string `json:"op"`
+	Batch int    `json:"batch"`
+	// Dims are the numbers of features from the input to the output.
+	Dims []int `json:"dims"`
+}
+
+var benchCases = []benchCase{
+	{"linear", 32, []int{2, 16}},
+	{"linear", 64, []int{64, 64}},
+	{"linear", 128, []int{784, 512}},
+	{"linear", 256, []int{1024, 1024}},
+	{"linear", 512, []int{2048, 2048}},
+	{"mlp-step", 32, []int{2, 16, 16, 2}},
+	{"mlp-step", 128, []int{784, 512, 256, 10}},
+}
+
+func (c benchCase) String() string {
+	sizes := strings.Trim(fmt.Sprint(c.Dims), "[]")
+	if c.Op == "linear" {
+		return fmt.Sprintf("linear %d×%s", c.Batch, strings.ReplaceAll(sizes, " ", "×"))
+	}
+	return fmt.Sprintf("%s %s, batch %d", c.Op, strings.ReplaceAll(sizes, " ", "-"), c.Batch)
+}
+
+// flop returns the floating-point operations of the three matrix products of
+// a linear layer, 2·batch·in·out each, and 0 for anything else.
+func (c benchCase) flop() float64 {
+	if c.Op != "linear" {
+		return 0
+	}
+	return 6 * float64(c.Batch) * float64(c.Dims[0]) * float64(c.Dims[1])
+}
+
+// The streams of values, the same in pytorch.py.
+const (
+	seedX, seedW, seedB, seedDY = 1, 2, 3, 4 // linear
+	seedLabels                  = 2          // mlp-step, which has no other W
+	seedFirstLayer              = 10         // mlp-step: then 11 for b, 12 for the next W, …
+)
+
+// values returns n numbers in [−scale, scale) that look random (a mixed
+// counter) and are the same in every language, so that peers can be checked
+// against each other.
+func values(seed uint32, n int, scale float64) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		u := (uint32(i) + seed<<24) * 2654435761
+		u = (u ^ u>>16) * 0x45d9f3b
+		u = (u ^ u>>16) * 0x45d9f3b
+		u ^= u >> 16
+		v[i] = float32(scale * (float64(u)/(1<<31) - 1))
+	}
+	return v
+}
+
+// weight returns the values of a weight [in, out], of variance 2/in.
+func weight(seed uint32, in, out int) []float32 {
+	return values(seed, in*out, math.Sqrt(6/float64(in)))
+}
+
+// oneHot returns the targets of an mlp-step, one row for each label.
+func oneHot(batch, classes int) []float32 {
+	targets := make([]float32, batch*classes)
+	for i, v := range values(seedLabels, batch, 0.5) {
+		targets[i*classes+int((v+0.5)*float32(classes))] = 1
+	}
+	return targets
+}
