@@ -1,0 +1,35 @@
+package train_test
+
+import (
+	"testing"
+
+	"github.com/affine-go/affine/train"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// BenchmarkAdam is one step of the 535,818 float32 learnables of a classifier
+// 784-512-256-10.
+func BenchmarkAdam(b *testing.B) {
+	learnables := func() []gorgonia.ValueGrad {
+		var list []*learnable
+		for _, shape := range [][]int{{784, 512}, {512}, {512, 256}, {256}, {256, 10}, {10}} {
+			list = append(list, newLearnable("w", tensor.Float32, shape...))
+		}
+		return model(list...)
+	}
+	ours, err := train.NewAdam()
+	must(b, err)
+	for _, c := range []struct {
+		name   string
+		solver gorgonia.Solver
+	}{{"affine", ours}, {"Gorgonia", gorgonia.NewAdamSolver()}} {
+		b.Run(c.name, func(b *testing.B) {
+			list := learnables()
+			b.ReportAllocs()
+			for b.Loop() {
+				must(b, c.solver.Step(list))
+			}
+		})
+	}
+}
