@@ -5,3 +5,7 @@ package cpu
 // command there writes one assembly file and the stubs that declare it.
 
 //go:generate go -C asm run ./pause -out ../pause_amd64.s -stubs ../pause_amd64.go -pkg cpu
+//go:generate go -C asm run ./gemm -isa avx512 -bits 32 -out ../gemm_avx512_f32_amd64.s -stubs ../gemm_avx512_f32_amd64.go -pkg cpu -table ../gemm_avx512_f32_table_amd64.go
+//go:generate go -C asm run ./gemm -isa avx512 -bits 64 -out ../gemm_avx512_f64_amd64.s -stubs ../gemm_avx512_f64_amd64.go -pkg cpu -table ../gemm_avx512_f64_table_amd64.go
+//go:generate go -C asm run ./gemm -isa avx2 -bits 32 -out ../gemm_avx2_f32_amd64.s -stubs ../gemm_avx2_f32_amd64.go -pkg cpu -table ../gemm_avx2_f32_table_amd64.go
+//go:generate go -C asm run ./gemm -isa avx2 -bits 64 -out ../gemm_avx2_f64_amd64.s -stubs ../gemm_avx2_f64_amd64.go -pkg cpu -table ../gemm_avx2_f64_table_amd64.go

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"log"
+)
+
+// A layout is the package of the kernels as far as the generator needs it: the
+// types in the signatures and the offsets of struct fields, read from the Go
+// source so that they are declared once.
+type layout struct{ pkg *types.Package }
+
+func loadLayout(files ...string) layout {
+	set := token.NewFileSet()
+	var parsed []*ast.File
+	for _, name := range files {
+		f, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			log.Fatal(err)
+		}
+		parsed = append(parsed, f)
+	}
+	cfg := types.Config{Importer: importer.Default(), Sizes: types.SizesFor("gc", "amd64")}
+	pkg, err := cfg.Check("cpu", set, parsed, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return layout{pkg}
+}
+
+// offsets returns the offset of every field of the struct type that expr
+// denotes.
+func (l layout) offsets(expr string) map[string]int {
+	v, err := types.Eval(token.NewFileSet(), l.pkg, token.NoPos, expr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := v.Type.Underlying().(*types.Struct)
+	var fields []*types.Var
+	for i := range s.NumFields() {
+		fields = append(fields, s.Field(i))
+	}
+	m := map[string]int{}
+	for i, o := range types.SizesFor("gc", "amd64").Offsetsof(fields) {
+		m[fields[i].Name()] = int(o)
+	}
+	return m
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func (t target) float() string { return fmt.Sprintf("float%d", 8*t.elem) }
+
+// mask loads a mask from memory, as the instruction set has them.
+func (t target) mask(m Mem) reg.Register {
+	if t.wide() {
+		k := t.K()
+		t.KMOVW(m, k)
+		return k
+	}
+	v := t.YMM()
+	t.VMOVDQU(m, v)
+	return v
+}
+
+// packRows emits the copy of rows.
+func (t target) packRows() {
+	name := "packRows" + t.name()
+	t.function(name, "func(p *pack["+t.float()+"])")
+	t.Doc(name + " copies rows, see [pack].")
+	load, field := t.arguments("p", "pack["+t.float()+"]")
+
+	dst, src, n := load("dst"), load("src"), load("n")
+	dstStep, srcStep, vectors := load("dstStep"), load("srcStep"), load("vectors")
+	loads := []reg.Register{t.mask(field("load", 0)), t.mask(field("load", 32))}
+	saves := []reg.Register{t.mask(field("save", 0)), t.mask(field("save", 32))}
+	t.TESTQ(n, n)
+	t.JZ(LabelRef("done"))
+	t.CMPQ(vectors, Imm(2))
+	t.JEQ(LabelRef("two"))
+	for _, count := range []int{1, 2} {
+		label := []string{"", "one", "two"}[count]
+		t.Label(label)
+		row := make([]reg.VecVirtual, count)
+		for v := range row {
+			row[v] = t.vec()
+			t.load(Mem{Base: src, Disp: v * t.bytes()}, loads[v], row[v])
+		}
+		t.ADDQ(srcStep, src)
+		for v := range row {
+			t.store(row[v], saves[v], Mem{Base: dst, Disp: v * t.bytes()})
+		}
+		t.ADDQ(dstStep, dst)
+		t.SUBQ(Imm(1), n)
+		t.JNZ(LabelRef(label))
+		if count == 1 {
+			t.JMP(LabelRef("done"))
+		}
+	}
+	t.Label("done")
+	t.VZEROUPPER()
+	t.RET()
+}
+
+// packColumns emits the transposing copy.
+//
+// The 16 bytes of one source row go into one 128-bit lane of a vector, e
+// elements each, such that lane l of vector i comes from row l·e+i. What is
+// left is to transpose e×e elements within the lanes, which takes half of the
+// shuffles that a transpose of full vectors would.
+func (t target) packColumns() {
+	name := "packColumns" + t.name()
+	t.function(name, "func(p *pack["+t.float()+"])")
+	t.Doc(name + " copies columns of rows, see [pack].")
+	load, field := t.arguments("p", "pack["+t.float()+"]")
+
+	dst, dstStep, n := load("dst"), load("dstStep"), load("n")
+	save := t.mask(field("save", 0))
+	e := 16 / t.elem         // elements of a 128-bit lane
+	lanes := t.lanes()       // rows
+	perRow := t.bytes() / 16 // 16-byte pieces taken from a row at once
+	at := t.GP64()           // offset in the source rows
+	t.XORQ(at, at)
+
+	// piece transposes so many pieces of 16 bytes from every row.
+	piece := func(count int) {
+		v := make([][]reg.VecVirtual, count)
+		for c := range v {
+			v[c] = make([]reg.VecVirtual, e)
+			for i := range v[c] {
+				v[c][i] = t.vec()
+			}
+		}
+		row := t.GP64()
+		for i := range e {
+			for l := range lanes / e {
+				t.MOVQ(field("rows", 8*(l*e+i)), row)
+				for c := range v {
+					m := Mem{Base: row, Index: at, Scale: 1, Disp: 16 * c}
+					if l == 0 {
+						t.spread(m, v[c][i])
+					} else {
+						t.insert(l, m, v[c][i])
+					}
+				}
+			}
+		}
+		for c := range v {
+			for _, r := range t.transposeLanes(v[c]) {
+				t.store(r, save, Mem{Base: dst})
+				t.ADDQ(dstStep, dst)
+			}
+		}
+		t.ADDQ(Imm(uint64(16*count)), at)
+	}
+
+	full := perRow * e
+	t.SUBQ(Imm(uint64(full)), n)
+	t.JLT(LabelRef("rest"))
+	t.Label("full")
+	piece(perRow)
+	t.SUBQ(Imm(uint64(full)), n)
+	t.JGE(LabelRef("full"))
+	t.Label("rest")
+	t.ADDQ(Imm(uint64(full-e)), n) // n = columns left − e
+	t.JLT(LabelRef("last"))
+	t.Label("one")
+	piece(1)
+	t.SUBQ(Imm(uint64(e)), n)
+	t.JGE(LabelRef("one"))
+	t.Label("last")
+	t.ADDQ(Imm(uint64(e)), n)
+	t.JZ(LabelRef("done"))
+	// Fewer than e columns are left: step back so that the last e are done.
+	t.SUBQ(Imm(uint64(e)), n)
+	t.IMUL3Q(Imm(uint64(t.elem)), n, n)
+	t.ADDQ(n, at)
+	if t.elem == 4 {
+		t.SARQ(Imm(2), n)
+	} else {
+		t.SARQ(Imm(3), n)
+	}
+	t.IMULQ(dstStep, n)
+	t.ADDQ(n, dst)
+	piece(1)
+	t.Label("done")
+	t.VZEROUPPER()
+	t.RET()
+}
+
+// spread puts 16 bytes of memory into every 128-bit lane of v.
+func (t target) spread(m Mem, v reg.VecVirtual) {
+	if t.wide() {
+		t.VBROADCASTF32X4(m, v)
+		return
+	}
+	t.VBROADCASTF128(m, v)
+}
+
+// insert puts 16 bytes of memory into 128-bit lane l of v.
+func (t target) insert(l int, m Mem, v reg.VecVirtual) {
+	if t.wide() {
+		t.VINSERTF32X4(Imm(uint64(l)), m, v, v)
+		return
+	}
+	t.VINSERTF128(Imm(uint64(l)), m, v, v)
+}
+
+// transposeLanes transposes, within each 128-bit lane, the square of elements
+// that as many vectors hold there.
+func (t target) transposeLanes(v []reg.VecVirtual) []reg.VecVirtual {
+	two := func(f func(ops ...Op), a, b reg.VecVirtual) reg.VecVirtual {
+		r := t.vec()
+		f(b, a, r)
+		return r
+	}
+	if t.elem == 8 {
+		return []reg.VecVirtual{two(t.VUNPCKLPD, v[0], v[1]), two(t.VUNPCKHPD, v[0], v[1])}
+	}
+	a, b := two(t.VUNPCKLPS, v[0], v[1]), two(t.VUNPCKLPS, v[2], v[3])
+	c, d := two(t.VUNPCKHPS, v[0], v[1]), two(t.VUNPCKHPS, v[2], v[3])
+	return []reg.VecVirtual{
+		two(t.VUNPCKLPD, a, b), two(t.VUNPCKHPD, a, b),
+		two(t.VUNPCKLPD, c, d), two(t.VUNPCKHPD, c, d),
+	}
+}
+
+// sumRows emits the sums of columns.
+func (t target) sumRows() {
+	name := "sumRows" + t.name()
+	t.function(name, "func(p *pack["+t.float()+"])")
+	t.Doc(name + " adds up rows, see [pack].")
+	load, field := t.arguments("p", "pack["+t.float()+"]")
+
+	dst, src, step, vectors := load("dst"), load("src"), load("srcStep"), load("vectors")
+	mask := t.mask(field("load", 0))
+	t.Label("vectors")
+	t.CMPQ(vectors, Imm(4))
+	t.JGT(LabelRef("four")) // leaves at least one vector for the mask
+	for _, count := range []int{1, 4} {
+		label := map[int]string{1: "one", 4: "four"}[count]
+		t.Label(label)
+		if count == 1 {
+			t.CMPQ(vectors, Imm(1))
+			t.JEQ(LabelRef("last"))
+		}
+		t.columnSums(label, count, nil, dst, src, step, load)
+		t.ADDQ(U32(count*t.bytes()), dst)
+		t.ADDQ(U32(count*t.bytes()), src)
+		t.SUBQ(Imm(uint64(count)), vectors)
+		t.JMP(LabelRef("vectors"))
+	}
+	t.Label("last")
+	t.columnSums("last", 1, mask, dst, src, step, load)
+	t.VZEROUPPER()
+	t.RET()
+}
+
+// columnSums adds n rows, count vectors wide, to dst.
+func (t target) columnSums(label string, count int, mask reg.Register, dst, src, step reg.GPVirtual, load func(string) reg.GPVirtual) {
+	n, row := load("n"), t.GP64()
+	t.MOVQ(src, row)
+	sums := make([]reg.VecVirtual, count)
+	for v := range sums {
+		sums[v] = t.vec()
+		t.load(Mem{Base: dst, Disp: v * t.bytes()}, mask, sums[v])
+	}
+	t.TESTQ(n, n)
+	t.JZ(LabelRef(label + "Store"))
+	t.Label(label + "Row")
+	for v := range sums {
+		if mask == nil {
+			t.add(Mem{Base: row, Disp: v * t.bytes()}, sums[v], sums[v])
+			continue
+		}
+		x := t.vec()
+		t.load(Mem{Base: row, Disp: v * t.bytes()}, mask, x)
+		t.add(x, sums[v], sums[v])
+	}
+	t.ADDQ(step, row)
+	t.SUBQ(Imm(1), n)
+	t.JNZ(LabelRef(label + "Row"))
+	t.Label(label + "Store")
+	for v := range sums {
+		t.store(sums[v], mask, Mem{Base: dst, Disp: v * t.bytes()})
+	}
+}

@@ -1,0 +1,37 @@
+//go:build !purego
+
+package cpu
+
+import "unsafe"
+
+var (
+	avx512Kernels32 = &kernels[float32]{
+		lanes: 16, rows: 14, vectors: 2, tiles: tilesAVX512F32,
+		packRows: packRowsAVX512F32, packColumns: packColumnsAVX512F32, sumRows: sumRowsAVX512F32, masks: bitMasks(16),
+	}
+	avx512Kernels64 = &kernels[float64]{
+		lanes: 8, rows: 14, vectors: 2, tiles: tilesAVX512F64,
+		packRows: packRowsAVX512F64, packColumns: packColumnsAVX512F64, sumRows: sumRowsAVX512F64, masks: bitMasks(8),
+	}
+	avx2Kernels32 = &kernels[float32]{
+		lanes: 8, rows: 6, vectors: 2, tiles: tilesAVX2F32,
+		packRows: packRowsAVX2F32, packColumns: packColumnsAVX2F32, sumRows: sumRowsAVX2F32, masks: signMasks[int32](8),
+	}
+	avx2Kernels64 = &kernels[float64]{
+		lanes: 4, rows: 6, vectors: 2, tiles: tilesAVX2F64,
+		packRows: packRowsAVX2F64, packColumns: packColumnsAVX2F64, sumRows: sumRowsAVX2F64, masks: signMasks[int64](4),
+	}
+)
+
+// signMasks returns the masks of AVX2 for 256-bit vectors of elements as wide
+// as I.
+func signMasks[I int32 | int64](lanes int) []mask {
+	m := make([]mask, lanes+1)
+	for n := range m {
+		element := unsafe.Slice((*I)(unsafe.Pointer(&m[n])), lanes)
+		for i := range n {
+			element[i] = -1
+		}
+	}
+	return m
+}
