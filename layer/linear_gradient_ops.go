@@ -134,6 +134,7 @@ func newInputBackwardOp(rank int, dev device.Device) *derivedOp {
 	return &derivedOp{
 		signature: signature{label: "linearInputBackward", ranks: []int{rank, 2}, out: rank, dev: dev,
 			float32: inputBackward[float32](dev), float64: inputBackward[float64](dev)},
+		role: inputGradient,
 		infer: func(s []tensor.Shape) (tensor.Shape, error) {
 			dz, w := s[0], s[1]
 			if len(dz) == 0 || len(w) != 2 || dz[len(dz)-1] != w[1] {
@@ -181,6 +182,7 @@ func newWeightBackwardOp(rank int, dev device.Device) *derivedOp {
 	return &derivedOp{
 		signature: signature{label: "linearWeightBackward", ranks: []int{rank, rank}, out: 2, dev: dev,
 			float32: weightBackward[float32](dev), float64: weightBackward[float64](dev)},
+		role: weightGradient,
 		infer: func(s []tensor.Shape) (tensor.Shape, error) {
 			x, dz := s[0], s[1]
 			last := len(x) - 1
@@ -227,6 +229,7 @@ func newBiasBackwardOp(rank int, dev device.Device) *derivedOp {
 	return &derivedOp{
 		signature: signature{label: "linearBiasBackward", ranks: []int{rank}, out: 1, dev: dev,
 			float32: biasBackward[float32](dev), float64: biasBackward[float64](dev)},
+		role: biasGradient,
 		infer: func(s []tensor.Shape) (tensor.Shape, error) {
 			if len(s[0]) == 0 {
 				return nil, fmt.Errorf("dZ is a scalar, want [..., out]")

@@ -158,6 +158,7 @@ type derivative struct {
 // derivedOp is an op each of whose gradients is a single op again.
 type derivedOp struct {
 	signature
+	role        gradientRole
 	infer       func(inputs []tensor.Shape) (tensor.Shape, error)
 	derivatives func() []*derivative
 }

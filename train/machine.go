@@ -12,6 +12,7 @@ import (
 //
 //   - It computes what the requested outputs need and nothing else.
 //   - A run is a loop over the ops on the caller's goroutine.
+//   - The gradients of a linear layer of package layer are computed together.
 //   - Ops that are layer.BufferedOps write into the value that they returned in
 //     the run before. Values of nodes are therefore good until the next run;
 //     clone what has to live longer.
@@ -99,15 +100,16 @@ func (m *Machine) RunAll() (err error) {
 	}
 	for i := range m.program.instructions {
 		inst := &m.program.instructions[i]
-		running = inst.node
-		v, err := inst.run(m.values)
-		if err != nil {
-			return fmt.Errorf("run %s: %w", describe(inst.node), err)
+		running = inst.nodes[0]
+		if err := inst.run(m.values); err != nil {
+			return fmt.Errorf("run %s: %w", describe(running), err)
 		}
-		m.values[inst.to] = v
-		if inst.node.Value() != v {
-			if err := bind(inst.node, v); err != nil {
-				return fmt.Errorf("run %s: %w", describe(inst.node), err)
+		for j, v := range inst.results {
+			m.values[inst.to[j]] = v
+			if inst.nodes[j].Value() != v {
+				if err := bind(inst.nodes[j], v); err != nil {
+					return fmt.Errorf("run %s: %w", describe(inst.nodes[j]), err)
+				}
 			}
 		}
 	}
@@ -120,8 +122,10 @@ func (m *Machine) RunAll() (err error) {
 func (m *Machine) giveUpBuffers(v gorgonia.Value) {
 	for i := range m.program.instructions {
 		inst := &m.program.instructions[i]
-		if inst.buffered != nil && overlap(m.values[inst.to], v) {
-			m.values[inst.to] = nil
+		for _, slot := range inst.to {
+			if inst.keepsBuffers() && overlap(m.values[slot], v) {
+				m.values[slot] = nil
+			}
 		}
 	}
 }
