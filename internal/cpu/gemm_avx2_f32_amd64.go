@@ -79,9 +79,15 @@ func packColumnsAVX2F32(p *pack[float32])
 //go:noescape
 func sumRowsAVX2F32(p *pack[float32])
 
-// peakAVX2F32 does n rounds of 15 independent fused multiply-adds on full vectors:
+// peakAVX2F32 must equal this loop on vectors, whose sums it forgets:
 //
-//	for range n { for i := range sums { sums[i] += x * y } }
+//	for range rounds {
+//		for i := range 14 {
+//			for range 8 {
+//				sums[i] = sums[i]*x + y
+//			}
+//		}
+//	}
 //
 //go:noescape
-func peakAVX2F32(n int)
+func peakAVX2F32(rounds int)

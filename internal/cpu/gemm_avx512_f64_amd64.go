@@ -234,9 +234,15 @@ func packColumnsAVX512F64(p *pack[float64])
 //go:noescape
 func sumRowsAVX512F64(p *pack[float64])
 
-// peakAVX512F64 does n rounds of 15 independent fused multiply-adds on full vectors:
+// peakAVX512F64 must equal this loop on vectors, whose sums it forgets:
 //
-//	for range n { for i := range sums { sums[i] += x * y } }
+//	for range rounds {
+//		for i := range 14 {
+//			for range 8 {
+//				sums[i] = sums[i]*x + y
+//			}
+//		}
+//	}
 //
 //go:noescape
-func peakAVX512F64(n int)
+func peakAVX512F64(rounds int)

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math/bits"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -10,7 +11,7 @@ import (
 func genericKernels[T Float]() *kernels[T] {
 	k := &kernels[T]{
 		lanes: 4, rows: 4, vectors: 1,
-		packRows: packRowsGeneric[T], packColumns: packColumnsGeneric[T], sumRows: sumRowsGeneric[T], masks: bitMasks(4),
+		packRows: packRowsGeneric[T], packColumns: packColumnsGeneric[T], sumRows: sumRowsGeneric[T], peak: peakGeneric[T], peakLanes: 1, masks: bitMasks(4),
 	}
 	k.tiles = [][]func(*tile[T]){{}}
 	for rows := 1; rows <= k.rows; rows++ {
@@ -150,4 +151,18 @@ func sumRowsGeneric[T Float](p *pack[T]) {
 			*at(p.dst, j) += *at(src, j)
 		}
 	}
+}
+
+// peakSink keeps the compiler from dropping the sums.
+var peakSink atomic.Uint64
+
+// peakGeneric does what the assembly does on vectors with single elements, in
+// as many chains as leave room for the factors in 16 registers.
+func peakGeneric[T Float](rounds int) {
+	const x, y = 0.7071067811865476, 0.2839164152987164
+	var a, b, c, d, e, f, g T = y, y, y, y, y, y, y
+	for range rounds * peakWork / 7 {
+		a, b, c, d, e, f, g = a*x+y, b*x+y, c*x+y, d*x+y, e*x+y, f*x+y, g*x+y
+	}
+	peakSink.Store(uint64(a + b + c + d + e + f + g))
 }

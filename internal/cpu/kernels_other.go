@@ -1,6 +1,9 @@
-// TO THE OWNER OF gemm*.go: at 21:29 I (activations, losses, optimisers) overwrote
-// your uncommitted kernels.go and kernels_other.go by choosing the same names. I am
-// sorry. My types now live in vectors*.go; please write these two files again from
-// what you have, and commit them early.
+//go:build !amd64 || purego
 
 package cpu
+
+// This build has plain Go alone.
+var (
+	avx2Kernels32, avx512Kernels32 *kernels[float32]
+	avx2Kernels64, avx512Kernels64 *kernels[float64]
+)

@@ -92,6 +92,7 @@ func (t target) zero(v reg.VecVirtual) {
 
 func (t target) broadcast(m Mem, v Op)  { pick(t, t.VBROADCASTSS, t.VBROADCASTSD)(m, v) }
 func (t target) fma(a, b, acc Op)       { pick(t, t.VFMADD231PS, t.VFMADD231PD)(a, b, acc) }
+func (t target) fma213(a, b, acc Op)    { pick(t, t.VFMADD213PS, t.VFMADD213PD)(a, b, acc) }
 func (t target) add(a, b, dst Op)       { pick(t, t.VADDPS, t.VADDPD)(a, b, dst) }
 func (t target) max(a, b, dst Op)       { pick(t, t.VMAXPS, t.VMAXPD)(a, b, dst) }
 func (t target) mul(ops ...Op)          { pick(t, t.VMULPS, t.VMULPD)(ops...) }
