@@ -213,6 +213,38 @@ func TestMachineRebindsNodesThatSomeoneElseBound(t *testing.T) {
 	}
 }
 
+func TestNodesGetTheirValuesInTheirOwnShape(t *testing.T) {
+	for name, returned := range map[string]gorgonia.Value{
+		"more dimensions": waves(tensor.Float64, 1, 1, 2, 3),
+		"fewer":           waves(tensor.Float64, 1, 6),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := gorgonia.NewGraph()
+			x := matrix(g, "x", 2, 3)
+			letMatrix(t, x, 1)
+			y := apply(t, "y", false, x, func(_, _ gorgonia.Value) (gorgonia.Value, error) { return returned, nil })
+			m, err := train.NewMachine(g)
+			must(t, err)
+			must(t, m.RunAll())
+			if !y.Value().Shape().Eq(y.Shape()) || !sameNumbers(y.Value(), returned) {
+				t.Errorf("node of shape %v has value\n%v, want the elements of\n%v", y.Shape(), y.Value(), returned)
+			}
+		})
+	}
+	t.Run("scalar for one element", func(t *testing.T) {
+		g := gorgonia.NewGraph()
+		x := matrix(g, "x", 1, 1)
+		letMatrix(t, x, 1)
+		y := apply(t, "y", false, x, func(_, _ gorgonia.Value) (gorgonia.Value, error) { return gorgonia.NewF64(7), nil })
+		m, err := train.NewMachine(g)
+		must(t, err)
+		must(t, m.RunAll())
+		if got, ok := y.Value().(*tensor.Dense); !ok || !got.Shape().Eq(tensor.Shape{1, 1}) || numbers(got)[0] != 7 {
+			t.Errorf("value is %v, want a (1, 1) matrix of 7", y.Value())
+		}
+	})
+}
+
 func TestErrorsNameTheNode(t *testing.T) {
 	broken := errors.New("out of order")
 	for _, c := range []struct {

@@ -96,6 +96,26 @@ func TestLearnablesWithOneGradientNodeDoNotShareItsMemory(t *testing.T) {
 	}
 }
 
+func TestABufferedGradientOfTwoLearnablesIsCopiedForTheSecond(t *testing.T) {
+	g := gorgonia.NewGraph()
+	v, w, x := matrix(g, "v", 2, 2), matrix(g, "w", 2, 2), matrix(g, "x", 2, 2)
+	for _, n := range []*gorgonia.Node{v, w, x} {
+		letMatrix(t, n, 1)
+	}
+	grad := apply(t, "x + 1", true, x, addOne)
+	params, err := train.NewParams(gorgonia.Nodes{v, w}, gorgonia.Nodes{grad, grad})
+	must(t, err)
+	if params.Gradients()[0] != grad {
+		t.Error("the gradient of the first learnable is copied, though its memory is its own")
+	}
+	m, err := train.NewMachine(g, train.WithOutputs(params.Gradients()...))
+	must(t, err)
+	steps(t, 3, m, newSGD(t), params.ValueGrads(), v)
+	if !sameNumbers(v.Value(), w.Value()) {
+		t.Errorf("v is\n%v and w\n%v, want them equal", v.Value(), w.Value())
+	}
+}
+
 func TestSolversDoNotWriteToConstants(t *testing.T) {
 	// The gradient of Σw with one element is a view of Gorgonia's constant 1,
 	// which all graphs share.
