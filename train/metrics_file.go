@@ -1,0 +1,113 @@
+package train
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/affine-go/affine/datasets"
+)
+
+// Why a training ended.
+const (
+	ReasonCompleted     = "completed"             // all epochs are done
+	ReasonEarlyStopping = "early stopping"        // patience ran out
+	ReasonNotFinite     = "not finite"            // a loss or weights became infinite or NaN
+	ReasonInterrupted   = "interrupted"           // the context was cancelled
+	ReasonCallback      = "stopped by a callback" // Progress.Stop was called
+)
+
+// Metrics sums a run up. Its JSON is the run directory's metrics.json. Losses
+// and scores are those of the best epoch's weights; they are nil for a part
+// without rows and where they are not finite.
+type Metrics struct {
+	Dataset string        `json:"dataset"`
+	Task    datasets.Task `json:"task"`
+	Impl    string        `json:"impl"`
+	Machine string        `json:"machine"`
+	Device  string        `json:"device"`
+	Dtype   string        `json:"dtype"`
+	Seed    uint64        `json:"seed"`
+
+	Epochs     int `json:"epochs"` // finished
+	BestEpoch  int `json:"best_epoch"`
+	Steps      int `json:"steps"`
+	Parameters int `json:"parameters"`
+
+	TrainLoss     *float64 `json:"train_loss"`
+	ValLoss       *float64 `json:"val_loss"`
+	TestLoss      *float64 `json:"test_loss"`
+	TrainAccuracy *float64 `json:"train_accuracy,omitempty"`
+	ValAccuracy   *float64 `json:"val_accuracy,omitempty"`
+	TestAccuracy  *float64 `json:"test_accuracy,omitempty"`
+	TrainR2       *float64 `json:"train_r2,omitempty"`
+	ValR2         *float64 `json:"val_r2,omitempty"`
+	TestR2        *float64 `json:"test_r2,omitempty"`
+	TestMAE       *float64 `json:"test_mae,omitempty"` // on the scale of the targets
+	// TestConfusion has a row for each actual class.
+	TestConfusion Confusion `json:"test_confusion,omitempty"`
+
+	StepMicroseconds float64 `json:"step_us_median"` // of the last 4,096 steps of the last session
+	WallSeconds      float64 `json:"wall_s"`         // of training, over all sessions
+	StoppingReason   string  `json:"stopping_reason"`
+	StoppingDetail   string  `json:"stopping_detail"`
+}
+
+// ReadMetrics reads a metrics.json.
+func ReadMetrics(path string) (*Metrics, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m := new(Metrics)
+	if err := decodeStrictly(data, m); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// metrics evaluates the predictor on all parts.
+func (t *Trainer) metrics(parts datasets.Parts) (*Metrics, error) {
+	spec, p := t.model.spec, &t.progress
+	m := &Metrics{
+		Dataset: t.config.Dataset, Task: spec.Task, Impl: spec.Impl, Machine: spec.Machine, Device: spec.Device.Name(),
+		Dtype: spec.Dtype.String(), Seed: t.config.Seed, Epochs: len(t.history.Epochs), BestEpoch: p.BestEpoch,
+		Steps: p.Step, Parameters: t.model.Parameters(), StepMicroseconds: t.times.median(), WallSeconds: t.clock.seconds(),
+		StoppingReason: p.StoppingReason, StoppingDetail: p.Detail,
+	}
+	for _, part := range []struct {
+		rows               *datasets.Dataset
+		loss, accuracy, r2 **float64
+	}{
+		{parts.Train, &m.TrainLoss, &m.TrainAccuracy, &m.TrainR2},
+		{parts.Validation, &m.ValLoss, &m.ValAccuracy, &m.ValR2},
+		{parts.Test, &m.TestLoss, &m.TestAccuracy, &m.TestR2},
+	} {
+		if part.rows == nil || part.rows.Len() == 0 {
+			continue
+		}
+		e, err := t.predictor.Evaluate(part.rows)
+		if err != nil {
+			return nil, err
+		}
+		*part.loss = known(e.Loss)
+		if spec.Task == datasets.Classification {
+			*part.accuracy = known(e.Accuracy)
+		} else {
+			*part.r2 = known(e.R2)
+		}
+		if part.rows == parts.Test {
+			m.TestConfusion = e.Confusion
+			if spec.Task == datasets.Regression {
+				m.TestMAE = known(e.MAE)
+			}
+		}
+	}
+	return m, nil
+}
+
+func known(x float64) *float64 {
+	if !finite(x) {
+		return nil
+	}
+	return &x
+}

@@ -1,0 +1,253 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// The ways to build a model and the machines to run it.
+const (
+	Fused       = "fused"   // layers of package layer
+	Builtin     = "builtin" // the same functions of Gorgonia's built-in ops
+	OurMachine  = "ours"    // Machine
+	TapeMachine = "tape"    // gorgonia.NewTapeMachine
+)
+
+// Spec describes a multi-layer perceptron: for each hidden width a linear
+// layer with the activation, then a linear layer of Outputs columns without
+// one. In classification these are logits and the loss is the softmax
+// cross-entropy, for two classes too; in regression they are the values and
+// the loss is the mean squared error.
+type Spec struct {
+	Task            datasets.Task
+	Inputs, Outputs int
+	Hidden          []int
+	Activation      layer.Activation
+	Init            layer.Init    // of the weights
+	BiasInit        layer.Init    // of the biases
+	Seed            uint64        // of both
+	Dtype           tensor.Dtype  // the zero value stands for float32
+	Device          device.Device // nil stands for the processor
+	Impl            string        // Fused (the default) or Builtin
+	Machine         string        // OurMachine (the default) or TapeMachine
+}
+
+// Model is a multi-layer perceptron with one set of weights and as many graphs
+// as it has met batch sizes, which all share them. It must not be used by two
+// goroutines at once.
+type Model struct {
+	spec      Spec
+	names     []string        // "linear1.weight", "linear1.bias", "linear2.weight", …
+	weights   []*tensor.Dense // in the device's memory, bound in every graph
+	training  map[int]*graph  // by rows of the batch
+	inference *graph
+}
+
+// NewModel returns a model with weights drawn as the specification says.
+func NewModel(spec Spec) (*Model, error) {
+	m, err := newModel(spec)
+	if err != nil {
+		return nil, fmt.Errorf("new model: %w", err)
+	}
+	return m, nil
+}
+
+func newModel(spec Spec) (*Model, error) {
+	if err := spec.complete(); err != nil {
+		return nil, err
+	}
+	m := &Model{spec: spec, training: map[int]*graph{}}
+	g := gorgonia.NewGraph()
+	widths := spec.widths()
+	for i, out := range widths[1:] {
+		l, err := layer.NewLinear(g, widths[i], out, layer.WithName(fmt.Sprintf("linear%d", i+1)),
+			layer.WithInit(spec.Init), layer.WithBiasInit(spec.BiasInit), layer.WithSeed(spec.Seed),
+			layer.WithDtype(spec.Dtype), layer.WithDevice(spec.Device))
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range l.Learnables() {
+			m.names = append(m.names, n.Name())
+			m.weights = append(m.weights, n.Value().(*tensor.Dense))
+		}
+	}
+	return m, nil
+}
+
+// complete fills in defaults and refuses what cannot be built.
+func (s *Spec) complete() error {
+	if s.Task != datasets.Classification && s.Task != datasets.Regression {
+		return fmt.Errorf("task is %v, want %v or %v", s.Task, datasets.Classification, datasets.Regression)
+	}
+	if s.Inputs < 1 {
+		return fmt.Errorf("got %d inputs, want at least 1", s.Inputs)
+	}
+	switch {
+	case s.Task == datasets.Classification && s.Outputs < 2:
+		return fmt.Errorf("got %d classes, want at least 2", s.Outputs)
+	case s.Outputs < 1:
+		return fmt.Errorf("got %d outputs, want at least 1", s.Outputs)
+	}
+	for i, width := range s.Hidden {
+		if width < 1 {
+			return fmt.Errorf("hidden layer %d has width %d, want at least 1", i+1, width)
+		}
+	}
+	if s.Dtype.Type == nil {
+		s.Dtype = tensor.Float32
+	}
+	if s.Dtype != tensor.Float32 && s.Dtype != tensor.Float64 {
+		return fmt.Errorf("dtype is %v, want float32 or float64", s.Dtype)
+	}
+	if s.Impl == "" {
+		s.Impl = Fused
+	}
+	if s.Impl != Fused && s.Impl != Builtin {
+		return fmt.Errorf("impl is %q, want %q or %q", s.Impl, Fused, Builtin)
+	}
+	if s.Machine == "" {
+		s.Machine = OurMachine
+	}
+	if s.Machine != OurMachine && s.Machine != TapeMachine {
+		return fmt.Errorf("machine is %q, want %q or %q", s.Machine, OurMachine, TapeMachine)
+	}
+	if s.Device == nil {
+		d, err := device.Open("cpu")
+		if err != nil {
+			return err
+		}
+		s.Device = d
+	}
+	if s.Impl == Builtin && s.Device.Name() != "cpu" {
+		return fmt.Errorf("built-in ops compute on the processor only, not on %s", s.Device.Name())
+	}
+	return nil
+}
+
+// widths returns the columns of the input and of each layer's output.
+func (s *Spec) widths() []int {
+	return append(append([]int{s.Inputs}, s.Hidden...), s.Outputs)
+}
+
+// Spec returns what the model was built from, with defaults filled in.
+func (m *Model) Spec() Spec { return m.spec }
+
+// Parameters returns the number of weights and biases.
+func (m *Model) Parameters() int {
+	n := 0
+	for _, w := range m.weights {
+		n += w.Size()
+	}
+	return n
+}
+
+// Weights returns the learnables by name: "linear1.weight" [in, out] and
+// "linear1.bias" [out] for the first layer, and so on. They are the model's
+// own tensors, not copies.
+func (m *Model) Weights() map[string]*tensor.Dense {
+	byName := make(map[string]*tensor.Dense, len(m.names))
+	for i, name := range m.names {
+		byName[name] = m.weights[i]
+	}
+	return byName
+}
+
+// SetWeights copies values into the learnables, which must all be there under
+// the names of Weights, with the same shapes and dtype, and no others.
+func (m *Model) SetWeights(values map[string]*tensor.Dense) error {
+	for i, name := range m.names {
+		v := values[name]
+		if v == nil {
+			return fmt.Errorf("set weights: %q is missing", name)
+		}
+		if w := m.weights[i]; !v.Shape().Eq(w.Shape()) || v.Dtype() != w.Dtype() {
+			return fmt.Errorf("set weights: %q is %v of shape %v, want %v of shape %v", name, v.Dtype(), v.Shape(), w.Dtype(), w.Shape())
+		}
+	}
+	if len(values) > len(m.names) {
+		known := m.Weights()
+		for name := range values {
+			if known[name] == nil {
+				return fmt.Errorf("set weights: %q is none of the model's, want %s", name, strings.Join(m.names, ", "))
+			}
+		}
+	}
+	if err := m.spec.Device.Sync(); err != nil {
+		return fmt.Errorf("set weights: %w", err)
+	}
+	for i, name := range m.names {
+		if err := tensor.Copy(m.weights[i], values[name]); err != nil {
+			return fmt.Errorf("set weights: %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// TrainingGraph returns the graph that trains on batches of the given number of
+// rows, for those who want to count or draw its nodes.
+func (m *Model) TrainingGraph(rows int) (*gorgonia.ExprGraph, error) {
+	g, err := m.trainingGraph(rows)
+	if err != nil {
+		return nil, err
+	}
+	return g.exprs, nil
+}
+
+// String describes the model: "2-16-16-2 relu, classification, 354 parameters, float32, fused on cpu".
+func (m *Model) String() string {
+	widths := make([]string, 0, len(m.spec.Hidden)+2)
+	for _, w := range m.spec.widths() {
+		widths = append(widths, fmt.Sprint(w))
+	}
+	return fmt.Sprintf("%s %v, %v, %d parameters, %v, %s on %s", strings.Join(widths, "-"), m.spec.Activation,
+		m.spec.Task, m.Parameters(), m.spec.Dtype, m.spec.Impl, m.spec.Device.Name())
+}
+
+// finite reports whether all weights are finite numbers.
+func (m *Model) finite() (bool, error) {
+	for i, w := range m.weights {
+		sum, err := m.sumOfSquares(w)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", m.names[i], err)
+		}
+		if !finite(sum) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// sumOfSquares is finite where all elements are: squares of float32 cannot
+// overflow the float64 that they are summed in.
+func (m *Model) sumOfSquares(w *tensor.Dense) (float64, error) {
+	if m.spec.Dtype == tensor.Float32 {
+		return m.spec.Device.Float32().SumOfSquares(w.Float32s())
+	}
+	return m.spec.Device.Float64().SumOfSquares(w.Float64s())
+}
+
+// copyWeights returns copies of all weights in host memory.
+func (m *Model) copyWeights() (map[string]*tensor.Dense, error) {
+	if err := m.spec.Device.Sync(); err != nil {
+		return nil, err
+	}
+	copies := make(map[string]*tensor.Dense, len(m.weights))
+	for i, w := range m.weights {
+		c, ok := w.Clone().(*tensor.Dense)
+		if !ok {
+			return nil, errors.New("weights cannot be copied")
+		}
+		copies[m.names[i]] = c
+	}
+	return copies, nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

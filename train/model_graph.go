@@ -1,0 +1,167 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/layer"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// graph is a model's graph for one number of rows, with its machine. The
+// values of its inputs are filled in place before a run.
+type graph struct {
+	exprs   *gorgonia.ExprGraph
+	x       *tensor.Dense // features [rows, inputs]
+	targets *tensor.Dense // [rows, outputs], nil for inference
+	output  *gorgonia.Node
+	params  *Params // nil for inference
+	vm      gorgonia.VM
+}
+
+// trainingGraph returns the graph whose output is the mean loss of a batch and
+// whose params are the weights with their gradients.
+func (m *Model) trainingGraph(rows int) (*graph, error) {
+	if g := m.training[rows]; g != nil {
+		return g, nil
+	}
+	g, err := m.newTrainingGraph(rows)
+	if err != nil {
+		return nil, fmt.Errorf("training graph for %d rows: %w", rows, err)
+	}
+	m.training[rows] = g
+	return g, nil
+}
+
+func (m *Model) newTrainingGraph(rows int) (*graph, error) {
+	if rows < 1 {
+		return nil, fmt.Errorf("want at least 1 row")
+	}
+	g, learnables, err := m.forward(rows)
+	if err != nil {
+		return nil, err
+	}
+	var targets *gorgonia.Node
+	if g.targets, targets, err = m.input(g.exprs, "targets", rows, m.spec.Outputs); err != nil {
+		return nil, err
+	}
+	if g.output, err = m.loss(g.output, targets); err != nil {
+		return nil, err
+	}
+	grads, err := gorgonia.Grad(g.output, learnables...)
+	if err != nil {
+		return nil, err
+	}
+	if g.params, err = NewParams(learnables, grads); err != nil {
+		return nil, err
+	}
+	if m.spec.Impl == Builtin {
+		// A TapeMachine may give the memory of a built-in op's result to a later op.
+		if g.output, err = gorgonia.ApplyOp(&copyOp{of: g.output.ID()}, g.output); err != nil {
+			return nil, err
+		}
+	}
+	return g, m.startMachine(g, g.params.Gradients()...)
+}
+
+// inferenceGraph returns the graph whose output are logits or predicted values
+// of inferenceRows rows.
+func (m *Model) inferenceGraph() (*graph, error) {
+	if m.inference != nil {
+		return m.inference, nil
+	}
+	g, _, err := m.forward(inferenceRows)
+	if err == nil {
+		err = m.startMachine(g)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("inference graph: %w", err)
+	}
+	m.inference = g
+	return g, nil
+}
+
+// forward builds the layers on the shared weights.
+func (m *Model) forward(rows int) (*graph, gorgonia.Nodes, error) {
+	g := &graph{exprs: gorgonia.NewGraph()}
+	x, node, err := m.input(g.exprs, "features", rows, m.spec.Inputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	g.x, g.output = x, node
+	var learnables gorgonia.Nodes
+	for i := 0; i < len(m.weights); i += 2 {
+		w, b := m.bind(g.exprs, i), m.bind(g.exprs, i+1)
+		learnables = append(learnables, w, b)
+		opts := []layer.Option{layer.WithDevice(m.spec.Device)}
+		if i == 0 {
+			opts = append(opts, layer.WithoutInputGrad())
+		}
+		if i+2 < len(m.weights) {
+			opts = append(opts, layer.WithActivation(m.spec.Activation))
+		}
+		apply := layer.Apply
+		if m.spec.Impl == Builtin {
+			apply = layer.Builtin
+		}
+		if g.output, err = apply(g.output, w, b, opts...); err != nil {
+			return nil, nil, err
+		}
+	}
+	return g, learnables, nil
+}
+
+// bind adds a node for learnable i whose value is the model's own tensor.
+func (m *Model) bind(g *gorgonia.ExprGraph, i int) *gorgonia.Node {
+	w := m.weights[i]
+	return gorgonia.NewTensor(g, w.Dtype(), w.Dims(), gorgonia.WithShape(w.Shape()...),
+		gorgonia.WithName(m.names[i]), gorgonia.WithValue(w))
+}
+
+// input adds a matrix whose value lies in the device's memory.
+func (m *Model) input(g *gorgonia.ExprGraph, name string, rows, cols int) (*tensor.Dense, *gorgonia.Node, error) {
+	var backing any
+	var err error
+	if m.spec.Dtype == tensor.Float32 {
+		backing, err = m.spec.Device.Float32().Alloc(rows * cols)
+	} else {
+		backing, err = m.spec.Device.Float64().Alloc(rows * cols)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	t := tensor.New(tensor.WithShape(rows, cols), tensor.WithBacking(backing))
+	return t, gorgonia.NewMatrix(g, m.spec.Dtype, gorgonia.WithShape(rows, cols),
+		gorgonia.WithName(name), gorgonia.WithValue(t)), nil
+}
+
+func (m *Model) loss(output, targets *gorgonia.Node) (*gorgonia.Node, error) {
+	onDevice := layer.WithDevice(m.spec.Device)
+	switch {
+	case m.spec.Task == datasets.Classification && m.spec.Impl == Builtin:
+		return layer.BuiltinSoftmaxCrossEntropy(output, targets)
+	case m.spec.Task == datasets.Classification:
+		return layer.SoftmaxCrossEntropy(output, targets, onDevice)
+	case m.spec.Impl == Builtin:
+		return layer.BuiltinMSE(output, targets)
+	default:
+		return layer.MSE(output, targets, onDevice)
+	}
+}
+
+func (m *Model) startMachine(g *graph, outputs ...*gorgonia.Node) (err error) {
+	if m.spec.Machine == TapeMachine {
+		g.vm = gorgonia.NewTapeMachine(g.exprs)
+		return nil
+	}
+	g.vm, err = NewMachine(g.exprs, WithOutputs(g.output), WithOutputs(outputs...))
+	return err
+}
+
+// run computes the outputs; output.Value and the gradients hold them until the
+// next run.
+func (g *graph) run() error {
+	g.vm.Reset()
+	return g.vm.RunAll()
+}

@@ -1,0 +1,344 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/tensor"
+)
+
+// Trainer trains a model step by step. [Fit] drives one from a Config to a run
+// directory; a Trainer of one's own is for those who want to do something
+// between the steps:
+//
+//	for !t.Finished() {
+//		loss, err := t.Step()
+//		…
+//		if t.EpochDone() {
+//			err = t.FinishEpoch()
+//		}
+//	}
+//
+// It must not be used by two goroutines at once.
+type Trainer struct {
+	config     Config
+	predictor  *Predictor
+	model      *Model
+	optimizer  *Optimizer
+	schedule   Schedule
+	sampler    *datasets.Sampler
+	features   table // of the training part
+	targets    table
+	trainRows  int
+	validation *part // nil without rows
+
+	progress  Progress
+	history   History
+	lossSum   float64 // over the rows of the epoch under way
+	lossRows  int
+	best      map[string]*tensor.Dense
+	score     float64 // of the best epoch; lower is better
+	reference float64 // what patience waits to see beaten
+	waited    int
+	times     stepTimes
+	clock     clock
+}
+
+// NewTrainer prepares the training that the settings describe on parts as
+// [Config.Load] returns them: scalers fitted on the training part, weights
+// drawn, everything in the device's memory.
+func NewTrainer(c Config, parts datasets.Parts) (*Trainer, error) {
+	t, err := newTrainer(c, parts)
+	if err != nil {
+		return nil, fmt.Errorf("new trainer: %w", err)
+	}
+	return t, nil
+}
+
+func newTrainer(c Config, parts datasets.Parts) (*Trainer, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	d, err := device.Open(c.Device)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trainer{config: c, clock: clock{start: time.Now()}}
+	if err := t.prepare(d, parts); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
+	if t.predictor, err = newPredictor(&t.config, d, parts.Train); err != nil {
+		return err
+	}
+	t.model = t.predictor.Model
+	train, err := t.predictor.prepare(parts.Train)
+	if err != nil {
+		return err
+	}
+	t.trainRows = train.rows
+	spec := t.model.spec
+	if t.features, err = newTable(d, spec.Dtype, train.x, train.rows, spec.Inputs); err != nil {
+		return err
+	}
+	if t.targets, err = newTable(d, spec.Dtype, train.targets, train.rows, spec.Outputs); err != nil {
+		return err
+	}
+	if parts.Validation != nil && parts.Validation.Len() > 0 {
+		if t.validation, err = t.predictor.prepare(parts.Validation); err != nil {
+			return err
+		}
+	} else if t.config.Monitor != MonitorTrainLoss {
+		return fmt.Errorf("monitor is %q, but there are no validation rows; want %q", t.config.Monitor, MonitorTrainLoss)
+	}
+	if t.sampler, err = datasets.NewSampler(train.rows, t.config.Batch, t.config.Seed); err != nil {
+		return err
+	}
+	if t.schedule, err = t.config.newSchedule(t.sampler.Batches()); err != nil {
+		return err
+	}
+	if t.optimizer, err = NewOptimizer(t.config.Optimizer, append(t.config.optimizerOptions(), OnDevice(d))...); err != nil {
+		return err
+	}
+	t.history.Task = spec.Task
+	t.progress = Progress{Config: t.config, Model: t.model, Epoch: 1, EpochSteps: t.sampler.Batches(), History: &t.history}
+	return nil
+}
+
+// newPredictor fits the scalers and draws the weights for a training part.
+func newPredictor(c *Config, d device.Device, train *datasets.Dataset) (*Predictor, error) {
+	if train == nil || train.Len() == 0 {
+		return nil, fmt.Errorf("there are no rows to train on")
+	}
+	p := &Predictor{Schema: train.Schema()}
+	var err error
+	if p.Features, err = datasets.FitScaler(c.Scaling, train.X, train.Inputs()); err != nil {
+		return nil, err
+	}
+	if train.Task == datasets.Regression {
+		if p.Targets, err = datasets.FitScaler(datasets.Standard, train.Y, 1); err != nil {
+			return nil, err
+		}
+	}
+	spec, err := c.spec(train.Task, train.Inputs(), train.Outputs())
+	if err != nil {
+		return nil, err
+	}
+	spec.Device = d
+	p.Model, err = NewModel(spec)
+	return p, err
+}
+
+// Model returns the model under training.
+func (t *Trainer) Model() *Model { return t.model }
+
+// Predictor returns the model under training with its scalers.
+func (t *Trainer) Predictor() *Predictor { return t.predictor }
+
+// Progress tells where the training is. It changes with every step.
+func (t *Trainer) Progress() *Progress { return &t.progress }
+
+// Finished reports whether all epochs are done or patience has run out.
+func (t *Trainer) Finished() bool {
+	return len(t.history.Epochs) >= t.config.Epochs || t.outOfPatience()
+}
+
+func (t *Trainer) outOfPatience() bool { return t.config.Patience > 0 && t.waited >= t.config.Patience }
+
+// Step trains on the next batch and returns its loss before the step. A loss
+// or a norm of the gradients that is not finite is an error that wraps
+// [ErrNotFinite]; the weights are then what they were.
+func (t *Trainer) Step() (float64, error) {
+	started := time.Now()
+	rows := t.sampler.Next()
+	if rows == nil { // the end of an epoch that was not finished
+		rows = t.sampler.Next()
+	}
+	p := &t.progress
+	p.Epoch = len(t.history.Epochs) + 1
+	loss, err := t.step(rows)
+	if err != nil {
+		return loss, fmt.Errorf("step %d: %w", p.Step+1, err)
+	}
+	p.Step++
+	p.EpochStep = t.sampler.Batch()
+	p.Rows += len(rows)
+	p.Loss = loss
+	t.lossSum += loss * float64(len(rows))
+	t.lossRows += len(rows)
+	t.times.add(time.Since(started))
+	return loss, nil
+}
+
+func (t *Trainer) step(rows []int) (float64, error) {
+	g, err := t.model.trainingGraph(len(rows))
+	if err != nil {
+		return 0, err
+	}
+	if err := t.features.gather(g.x, rows); err != nil {
+		return 0, err
+	}
+	if err := t.targets.gather(g.targets, rows); err != nil {
+		return 0, err
+	}
+	if err := g.run(); err != nil {
+		return 0, err
+	}
+	loss, err := scalar(g.output.Value())
+	if err != nil {
+		return 0, err
+	}
+	if !finite(loss) {
+		return loss, fmt.Errorf("loss is %v: %w", loss, ErrNotFinite)
+	}
+	d := t.model.spec.Device
+	if t.config.ClipValue > 0 {
+		if err := ClipByValue(d, g.params.ValueGrads(), t.config.ClipValue); err != nil {
+			return loss, err
+		}
+	}
+	if t.config.ClipNorm > 0 {
+		if _, err := ClipByNorm(d, g.params.ValueGrads(), t.config.ClipNorm); err != nil {
+			return loss, err
+		}
+	}
+	t.progress.LR = t.schedule.At(t.progress.Step)
+	t.optimizer.SetLearningRate(t.progress.LR)
+	return loss, t.optimizer.Step(g.params.ValueGrads())
+}
+
+// EpochDone reports whether the last step was the last of its epoch.
+func (t *Trainer) EpochDone() bool { return t.sampler.Batch() == t.sampler.Batches() }
+
+// FinishEpoch ends an epoch after its last step: it measures the model on the
+// validation part, adds the epoch to the history and remembers the weights if
+// they are the best so far. Weights or a validation loss that are not finite
+// are an error that wraps [ErrNotFinite].
+func (t *Trainer) FinishEpoch() error {
+	p := &t.progress
+	r := EpochRecord{
+		Epoch: len(t.history.Epochs) + 1, Step: p.Step, LR: p.LR, TrainLoss: t.lossSum / float64(t.lossRows),
+		ValLoss: math.NaN(), ValMetric: math.NaN(),
+	}
+	if err := t.validate(&r); err != nil {
+		return fmt.Errorf("epoch %d: %w", r.Epoch, err)
+	}
+	t.sampler.Next() // takes note of the end and draws the next epoch's order
+	t.lossSum, t.lossRows = 0, 0
+	r.Wall = t.clock.seconds()
+	t.history.Epochs = append(t.history.Epochs, r)
+	return t.remember(&r)
+}
+
+func (t *Trainer) validate(r *EpochRecord) error {
+	ok, err := t.model.finite()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("weights: %w", ErrNotFinite)
+	}
+	if t.validation == nil {
+		return nil
+	}
+	out, err := t.model.Forward(t.validation.x)
+	if err != nil {
+		return err
+	}
+	if r.ValLoss, r.ValMetric, err = t.predictor.measure(out, t.validation); err != nil {
+		return err
+	}
+	if !finite(r.ValLoss) || !finite(r.ValMetric) {
+		return fmt.Errorf("validation loss is %v: %w", r.ValLoss, ErrNotFinite)
+	}
+	return nil
+}
+
+// remember keeps the weights if the epoch was the best, and counts how long it
+// is since one was notably better.
+func (t *Trainer) remember(r *EpochRecord) (err error) {
+	score := map[string]float64{
+		MonitorTrainLoss: r.TrainLoss, MonitorValLoss: r.ValLoss, MonitorValMetric: -r.ValMetric,
+	}[t.config.Monitor]
+	first := t.best == nil
+	if first || score < t.reference-t.config.MinDelta {
+		t.reference, t.waited = score, 0
+	} else {
+		t.waited++
+	}
+	if first || score < t.score {
+		t.score, t.progress.BestEpoch = score, r.Epoch
+		t.best, err = t.model.copyWeights()
+	}
+	return err
+}
+
+// capture returns a checkpoint of the moment between two steps.
+func (t *Trainer) capture() (*checkpoint, error) {
+	header, err := t.predictor.header()
+	if err != nil {
+		return nil, err
+	}
+	weights, err := t.model.copyWeights()
+	if err != nil {
+		return nil, err
+	}
+	optimizer, err := t.optimizer.State()
+	if err != nil {
+		return nil, err
+	}
+	sampler, err := t.sampler.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	return &checkpoint{header: header, weights: weights, best: t.best, optimizer: optimizer, training: trainingState{
+		Epochs: len(t.history.Epochs), Step: t.progress.Step, LossSum: t.lossSum, LossRows: t.lossRows,
+		BestEpoch: t.progress.BestEpoch, BestScore: t.score, Reference: t.reference, Waited: t.waited, Sampler: sampler,
+	}}, nil
+}
+
+// restore goes on from a checkpoint of the same training, with the history of
+// the epochs that it has finished.
+func (t *Trainer) restore(c *checkpoint, h *History) error {
+	header, err := t.predictor.header()
+	if err != nil {
+		return err
+	}
+	if c.header != header {
+		return fmt.Errorf("the checkpoint is of another model, or the data have changed: it has %s, want %s", c.header, header)
+	}
+	s := &c.training
+	if len(h.Epochs) < s.Epochs {
+		return fmt.Errorf("the history has %d epochs, the checkpoint %d", len(h.Epochs), s.Epochs)
+	}
+	if err := t.model.SetWeights(c.weights); err != nil {
+		return err
+	}
+	if err := t.sampler.UnmarshalBinary(s.Sampler); err != nil {
+		return err
+	}
+	g, err := t.model.trainingGraph(min(t.config.Batch, t.trainRows))
+	if err != nil {
+		return err
+	}
+	if err := t.optimizer.LoadState(c.optimizer, g.params.ValueGrads()); err != nil {
+		return err
+	}
+	t.history.Epochs = h.Epochs[:s.Epochs:s.Epochs]
+	t.lossSum, t.lossRows = s.LossSum, s.LossRows
+	t.best, t.score, t.reference, t.waited = c.best, s.BestScore, s.Reference, s.Waited
+	p := &t.progress
+	p.Step, p.EpochStep, p.BestEpoch = s.Step, t.sampler.Batch(), s.BestEpoch
+	p.Epoch = min(s.Epochs+1, t.config.Epochs)
+	if s.Epochs > 0 {
+		t.clock.before = h.Epochs[s.Epochs-1].Wall
+	}
+	return nil
+}
