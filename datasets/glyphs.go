@@ -22,7 +22,7 @@ import (
 // The digits of glyphs: how large they are, in pixels, and how much they vary.
 const (
 	glyphSide     = 28 // of the image, as MNIST's
-	glyphHeight   = 18 // of the digit before scaling
+	glyphHeight   = 17 // of the digit before scaling
 	glyphMaxShift = 2
 	glyphMaxTurn  = 15 * math.Pi / 180 // radians
 	glyphMinScale = 0.8
@@ -54,7 +54,7 @@ var glyphsInfo = Info{
 //
 // A digit's outline comes from one of the Go fonts (regular, bold, italic, bold
 // italic, mono, mono bold), drawn uniformly. Its bounding box is scaled to a
-// height of 18 pixels and centred; then it is scaled by a factor from [0.8,
+// height of 17 pixels and centred; then it is scaled by a factor from [0.8,
 // 1.1], turned by an angle from [−15°, 15°] and shifted by up to 2 pixels along
 // each axis, all uniform. The pixel's value is
 //
