@@ -13,13 +13,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func processor(t testing.TB) device.Device {
-	t.Helper()
-	d, err := device.Open("cpu")
-	must(t, err)
-	return d
-}
-
 // withGradient returns a learnable whose gradient holds the numbers.
 func withGradient(dt tensor.Dtype, gradient ...float64) *learnable {
 	g := tensor.New(tensor.WithShape(len(gradient)), tensor.Of(dt))
@@ -47,15 +40,20 @@ func TestClipByNorm(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(dt, "/", c.limit), func(t *testing.T) {
 				// 3² + 4² + 12² = 13²
-				a, b := withGradient(dt, 3, -4), withGradient(dt, 12)
-				norm, err := train.ClipByNorm(processor(t), model(a, b), c.limit)
-				must(t, err)
-				if math.Abs(norm-13) > 1e-6 {
-					t.Errorf("norm is %v, want 13", norm)
-				}
-				for i, got := range append(numbers(a.grad), numbers(b.grad)...) {
-					if want := c.factor * []float64{3, -4, 12}[i]; math.Abs(got-want) > 1e-6 {
-						t.Errorf("gradient %d is %v, want %v", i, got, want)
+				for _, d := range devices(t) {
+					a, b := withGradient(dt, 3, -4), withGradient(dt, 12)
+					a.moveTo(t, d)
+					b.moveTo(t, d)
+					norm, err := train.ClipByNorm(d, model(a, b), c.limit)
+					must(t, err)
+					must(t, d.Sync())
+					if math.Abs(norm-13) > 1e-6 {
+						t.Errorf("%s: norm is %v, want 13", d.Name(), norm)
+					}
+					for i, got := range append(numbers(a.grad), numbers(b.grad)...) {
+						if want := c.factor * []float64{3, -4, 12}[i]; math.Abs(got-want) > 1e-6 {
+							t.Errorf("%s: gradient %d is %v, want %v", d.Name(), i, got, want)
+						}
 					}
 				}
 			})
@@ -68,9 +66,8 @@ func TestClippedNormIsAtMostTheLimit(t *testing.T) {
 		numbersOf := rapid.SliceOfN(rapid.Float64Range(-1e3, 1e3), 1, 20)
 		a, b := withGradient(tensor.Float64, numbersOf.Draw(rt, "a")...), withGradient(tensor.Float64, numbersOf.Draw(rt, "b")...)
 		limit := rapid.Float64Range(1e-3, 1e3).Draw(rt, "limit")
-		d, err := device.Open("cpu")
-		must(rt, err)
-		_, err = train.ClipByNorm(d, model(a, b), limit)
+		d := processor(rt)
+		_, err := train.ClipByNorm(d, model(a, b), limit)
 		must(rt, err)
 		if norm, err := train.ClipByNorm(d, model(a, b), math.MaxFloat64); err != nil || norm > limit*(1+1e-12) {
 			rt.Fatalf("norm is %v, %v, want at most %v", norm, err, limit)
@@ -92,12 +89,17 @@ func TestNormsThatAreNotFiniteAreReported(t *testing.T) {
 }
 
 func TestClipByValue(t *testing.T) {
-	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-		a, b := withGradient(dt, -3, -0.5, 0, 0.25), withGradient(dt, 1)
-		must(t, train.ClipByValue(processor(t), model(a, b), 0.5))
-		for i, got := range append(numbers(a.grad), numbers(b.grad)...) {
-			if want := []float64{-0.5, -0.5, 0, 0.25, 0.5}[i]; got != want {
-				t.Errorf("gradient %d is %v, want %v", i, got, want)
+	for _, d := range devices(t) {
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			a, b := withGradient(dt, -3, -0.5, 0, 0.25), withGradient(dt, 1)
+			a.moveTo(t, d)
+			b.moveTo(t, d)
+			must(t, train.ClipByValue(d, model(a, b), 0.5))
+			must(t, d.Sync())
+			for i, got := range append(numbers(a.grad), numbers(b.grad)...) {
+				if want := []float64{-0.5, -0.5, 0, 0.25, 0.5}[i]; got != want {
+					t.Errorf("%s: gradient %d is %v, want %v", d.Name(), i, got, want)
+				}
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/chewxy/hm"
 
 	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -23,6 +24,24 @@ func must(t interface{ Fatal(...any) }, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// processor opens the processor.
+func processor(t interface{ Fatal(...any) }) device.Device {
+	d, err := device.Open("cpu")
+	must(t, err)
+	return d
+}
+
+// devices opens every device that there is: the processor, and a CUDA card
+// where the program is built for one and has one.
+func devices(t testing.TB) []device.Device {
+	t.Helper()
+	list := []device.Device{processor(t)}
+	if cuda, err := device.Open("cuda"); err == nil {
+		list = append(list, cuda)
+	}
+	return list
 }
 
 // waves returns a tensor of numbers in [−1, 1] that seed determines.

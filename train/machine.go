@@ -22,7 +22,9 @@ import (
 //
 // After a run, Value of every node that was computed holds its value. Inputs
 // are read from their nodes (gorgonia.Let) at each run. A Machine must not be
-// used by two goroutines at once.
+// used by two goroutines at once. Machines of graphs that share a tensor may
+// run side by side where only ops of this module read it: Gorgonia's matrix
+// product transposes its arguments in place for a while.
 type Machine struct {
 	program  *program
 	values   []gorgonia.Value // by slot: the values of this run, or of the run before

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -31,6 +32,24 @@ func model(learnables ...*learnable) []gorgonia.ValueGrad {
 		list[i] = l
 	}
 	return list
+}
+
+// moveTo puts value and gradient into memory of the device.
+func (l *learnable) moveTo(t interface{ Fatal(...any) }, d device.Device) {
+	for _, v := range []*gorgonia.Value{&l.value, &l.grad} {
+		from := (*v).(*tensor.Dense)
+		var backing any
+		var err error
+		if from.Dtype() == tensor.Float32 {
+			backing, err = d.Float32().Alloc(from.Size())
+		} else {
+			backing, err = d.Float64().Alloc(from.Size())
+		}
+		must(t, err)
+		to := tensor.New(tensor.WithShape(from.Shape()...), tensor.WithBacking(backing))
+		must(t, tensor.Copy(to, from))
+		*v = to
+	}
 }
 
 // settings are all that an optimiser can be set to.
@@ -131,39 +150,45 @@ func drawSettings(rt *rapid.T, name string) (settings, []train.OptimizerOption) 
 }
 
 func TestOptimizersFollowTheirFormulas(t *testing.T) {
-	for _, name := range train.OptimizerNames() {
-		for dt, tolerance := range map[tensor.Dtype]float64{tensor.Float32: 1e-5, tensor.Float64: 1e-12} {
-			t.Run(fmt.Sprint(name, "/", dt), func(t *testing.T) {
-				rapid.Check(t, func(rt *rapid.T) {
-					s, opts := drawSettings(rt, name)
-					o, err := train.NewOptimizer(name, opts...)
-					must(rt, err)
-					// 21 elements: more than a vector register, with a rest.
-					learnables := []*learnable{newLearnable("W", dt, 3, 7), newLearnable("b", dt, 2)}
-					elements := make([][]element, len(learnables))
-					for i, l := range learnables {
-						for _, w := range numbers(l.value) {
-							elements[i] = append(elements[i], element{w: w})
-						}
-					}
-					for step := 1; step <= 40; step++ {
-						for i, l := range learnables {
-							l.grad = waves(dt, float64(3*step+i), l.value.Shape()...)
-							for j, g := range numbers(l.grad) {
-								formulas[name](&elements[i][j], g, step, s)
-							}
-						}
-						must(rt, o.Step(model(learnables...)))
-						for i, l := range learnables {
-							for j, got := range numbers(l.value) {
-								if want := elements[i][j].w; !(math.Abs(got-want) <= tolerance*math.Max(1, math.Abs(want))) {
-									rt.Fatalf("step %d: %s[%d] is %v, want %v", step, l.name, j, got, want)
-								}
-							}
-						}
-					}
+	for _, d := range devices(t) {
+		for _, name := range train.OptimizerNames() {
+			for dt, tolerance := range map[tensor.Dtype]float64{tensor.Float32: 1e-5, tensor.Float64: 1e-12} {
+				t.Run(fmt.Sprint(d.Name(), "/", name, "/", dt), func(t *testing.T) {
+					rapid.Check(t, func(rt *rapid.T) { followsItsFormula(rt, d, name, dt, tolerance) })
 				})
-			})
+			}
+		}
+	}
+}
+
+func followsItsFormula(rt *rapid.T, d device.Device, name string, dt tensor.Dtype, tolerance float64) {
+	s, opts := drawSettings(rt, name)
+	o, err := train.NewOptimizer(name, append(opts, train.OnDevice(d))...)
+	must(rt, err)
+	// 21 elements: more than a vector register holds, with a rest.
+	learnables := []*learnable{newLearnable("W", dt, 3, 7), newLearnable("b", dt, 2)}
+	elements := make([][]element, len(learnables))
+	for i, l := range learnables {
+		for _, w := range numbers(l.value) {
+			elements[i] = append(elements[i], element{w: w})
+		}
+		l.moveTo(rt, d)
+	}
+	for step := 1; step <= 40; step++ {
+		for i, l := range learnables {
+			must(rt, tensor.Copy(l.grad.(*tensor.Dense), waves(dt, float64(3*step+i), l.value.Shape()...)))
+			for j, g := range numbers(l.grad) {
+				formulas[name](&elements[i][j], g, step, s)
+			}
+		}
+		must(rt, o.Step(model(learnables...)))
+		must(rt, d.Sync())
+		for i, l := range learnables {
+			for j, got := range numbers(l.value) {
+				if want := elements[i][j].w; !(math.Abs(got-want) <= tolerance*math.Max(1, math.Abs(want))) {
+					rt.Fatalf("step %d: %s[%d] is %v, want %v", step, l.name, j, got, want)
+				}
+			}
 		}
 	}
 }
