@@ -3,7 +3,9 @@ package train
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
@@ -168,13 +170,13 @@ func (m *Model) SetWeights(values map[string]*tensor.Dense) error {
 		if v == nil {
 			return fmt.Errorf("set weights: %q is missing", name)
 		}
-		if w := m.weights[i]; !v.Shape().Eq(w.Shape()) || v.Dtype() != w.Dtype() {
+		if w := m.weights[i]; !slices.Equal(v.Shape(), w.Shape()) || v.Dtype() != w.Dtype() {
 			return fmt.Errorf("set weights: %q is %v of shape %v, want %v of shape %v", name, v.Dtype(), v.Shape(), w.Dtype(), w.Shape())
 		}
 	}
 	if len(values) > len(m.names) {
 		known := m.Weights()
-		for name := range values {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
 			if known[name] == nil {
 				return fmt.Errorf("set weights: %q is none of the model's, want %s", name, strings.Join(m.names, ", "))
 			}

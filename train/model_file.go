@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
@@ -165,7 +166,7 @@ func (h *modelHeader) describe(spec *Spec, tensors map[string]*tensor.Dense) err
 		if w == nil {
 			return fmt.Errorf("tensor %q is missing", name)
 		}
-		if want := (tensor.Shape{h.Widths[i], out}); !w.Shape().Eq(want) {
+		if want := []int{h.Widths[i], out}; !slices.Equal(w.Shape(), want) {
 			return fmt.Errorf("tensor %q has shape %v, want %v", name, w.Shape(), want)
 		}
 	}

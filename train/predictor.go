@@ -75,6 +75,11 @@ func (p *Predictor) predict(x []float64) (*Predictions, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, v := range out {
+		if !finite(v) {
+			return nil, fmt.Errorf("row %d: the model's output is %v: %w", i/p.Model.spec.Outputs, v, ErrNotFinite)
+		}
+	}
 	return p.interpret(out)
 }
 

@@ -66,6 +66,22 @@ func (d runDir) create(c *Config) error {
 	return d.writeJSON(ConfigFile, c)
 }
 
+// reopen writes the config of a run that goes on and takes the metrics of its
+// last session, which are nil if that did not come to an end.
+func (d runDir) reopen(c *Config) (*Metrics, error) {
+	if err := d.writeJSON(ConfigFile, c); err != nil {
+		return nil, err
+	}
+	m, err := ReadMetrics(d.file(MetricsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, os.Remove(d.file(MetricsFile))
+}
+
 func (d runDir) writeJSON(name string, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

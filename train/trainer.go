@@ -315,6 +315,9 @@ func (t *Trainer) restore(c *checkpoint, h *History) error {
 		return fmt.Errorf("the checkpoint is of another model, or the data have changed: it has %s, want %s", c.header, header)
 	}
 	s := &c.training
+	if s.Epochs > t.config.Epochs {
+		return fmt.Errorf("epochs is %d, but %d are done", t.config.Epochs, s.Epochs)
+	}
 	if len(h.Epochs) < s.Epochs {
 		return fmt.Errorf("the history has %d epochs, the checkpoint %d", len(h.Epochs), s.Epochs)
 	}
