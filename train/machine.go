@@ -57,7 +57,10 @@ func WithEvalMode() MachineOption {
 // which only gorgonia.NewTapeMachine can run.
 func NewMachine(g *gorgonia.ExprGraph, opts ...MachineOption) (*Machine, error) {
 	var settings machineSettings
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("new machine: option %d is nil", i)
+		}
 		opt(&settings)
 	}
 	p, err := compile(g, settings.outputs)

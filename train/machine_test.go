@@ -61,6 +61,10 @@ func TestNewMachineSaysWhatItCannotRun(t *testing.T) {
 			fails(t, err, c.says...)
 		})
 	}
+	t.Run("nil option", func(t *testing.T) {
+		_, err := train.NewMachine(g, nil)
+		fails(t, err, "option 0", "nil")
+	})
 	t.Run("Set", func(t *testing.T) {
 		gorgonia.Set(x, y)
 		_, err := train.NewMachine(g, train.WithOutputs(x))

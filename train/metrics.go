@@ -11,7 +11,8 @@ import (
 
 // Argmax returns the column of the largest element of each row: the predicted
 // class of each row of logits or probabilities, or the class of one-hot
-// targets. The first of equals wins; NaN never does unless all are.
+// targets. The first of equals wins; NaN never does unless all are. The matrix
+// must be as large as it says.
 func Argmax[T device.Float](m device.Matrix[T]) []int {
 	classes := make([]int, m.Rows)
 	for i := range classes {
@@ -197,6 +198,11 @@ func sameLength(predicted, actual int) error {
 func sameShape[T device.Float](predicted, target device.Matrix[T]) error {
 	if predicted.Rows != target.Rows || predicted.Cols != target.Cols {
 		return fmt.Errorf("predictions have shape (%d, %d), targets (%d, %d)", predicted.Rows, predicted.Cols, target.Rows, target.Cols)
+	}
+	for _, m := range []device.Matrix[T]{predicted, target} {
+		if m.Stride < m.Cols || len(m.Data) < (m.Rows-1)*m.Stride+m.Cols {
+			return fmt.Errorf("matrix of shape (%d, %d) with stride %d has %d elements", m.Rows, m.Cols, m.Stride, len(m.Data))
+		}
 	}
 	if target.Rows < 1 || target.Cols < 1 {
 		return fmt.Errorf("shape is (%d, %d), want at least one row and one column", target.Rows, target.Cols)

@@ -148,6 +148,7 @@ func TestRegressionMetricsWantEqualShapes(t *testing.T) {
 		{column(1, 2), column(1), []string{"(2, 1)", "(1, 1)"}},
 		{column(1, 2), device.MatrixOf([]float64{1, 2}, 1, 2), []string{"(2, 1)", "(1, 2)"}},
 		{column(), column(), []string{"at least one row"}},
+		{column(1, 2), device.MatrixOf([]float64{1}, 2, 1), []string{"(2, 1)", "1 elements"}},
 	} {
 		_, err := train.R2(c.predicted, c.target)
 		fails(t, err, c.says...)

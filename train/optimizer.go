@@ -68,7 +68,7 @@ func newOptimizer(k *optimizerKind, opts []OptimizerOption) (*Optimizer, error) 
 	o := &Optimizer{kind: k, settings: k.defaults}
 	for _, opt := range opts {
 		if !slices.Contains(generalOptions, opt.name) && !slices.Contains(k.takes, opt.name) {
-			return nil, fmt.Errorf("new %s: there is no %s, want %s", k.name, opt.name, strings.Join(append(generalOptions[:len(generalOptions):len(generalOptions)], k.takes...), ", "))
+			return nil, fmt.Errorf("new %s: there is no %s, want %s", k.name, opt.name, strings.Join(slices.Concat(generalOptions, k.takes), ", "))
 		}
 		if err := opt.set(&o.settings); err != nil {
 			return nil, fmt.Errorf("new %s: %w", k.name, err)

@@ -59,9 +59,9 @@ func (o *Optimizer) loadState(state OptimizerState, model []gorgonia.ValueGrad) 
 	if err != nil {
 		return err
 	}
+	known := map[string]bool{}
 	if state.Step > 0 {
 		names := o.kind.moments(&o.settings)
-		known := map[string]bool{}
 		for i, key := range keys(slots) {
 			moments := make([]*tensor.Dense, len(names))
 			for j, name := range names {
@@ -75,10 +75,10 @@ func (o *Optimizer) loadState(state OptimizerState, model []gorgonia.ValueGrad) 
 				return fmt.Errorf("moments of %q: %w", key, err)
 			}
 		}
-		for key := range state.Moments {
-			if !known[key] {
-				return fmt.Errorf("the state has %q, which belongs to none of the learnables", key)
-			}
+	}
+	for key := range state.Moments {
+		if !known[key] {
+			return fmt.Errorf("the state of step %d has %q, which belongs to none of the learnables", state.Step, key)
 		}
 	}
 	o.slots, o.step, o.settings.lr = slots, state.Step, state.LearningRate

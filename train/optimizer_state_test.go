@@ -121,6 +121,7 @@ func TestLoadStateRefusesWhatDoesNotFit(t *testing.T) {
 		{"negative step", func(s *train.OptimizerState) { s.Step = -1 }, w, []string{"step -1"}},
 		{"missing moment", func(s *train.OptimizerState) { delete(s.Moments, "w.exp_avg_sq") }, w, []string{`"w.exp_avg_sq"`}},
 		{"surplus moment", func(s *train.OptimizerState) { s.Moments["v.exp_avg"] = s.Moments["w.exp_avg"] }, w, []string{`"v.exp_avg"`, "none"}},
+		{"moments before the first step", func(s *train.OptimizerState) { s.Step = 0 }, w, []string{"step 0", `"w.exp_avg`}},
 		{"another name", nil, newLearnable("v", tensor.Float64, 2, 3), []string{`"v.exp_avg"`}},
 		{"another shape", nil, newLearnable("w", tensor.Float64, 3, 2), []string{`"w"`, "(2, 3)", "(3, 2)"}},
 		{"another dtype", nil, newLearnable("w", tensor.Float32, 2, 3), []string{`"w"`, "float64", "float32"}},

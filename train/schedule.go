@@ -11,12 +11,14 @@ import (
 // steps or in epochs as the caller decides; a schedule's own lengths are in
 // the same unit. Negative t counts as 0.
 type Schedule interface {
+	// At returns the learning rate at time t.
 	At(t int) float64
 }
 
 // ConstantLR is the rate LR at all times.
 type ConstantLR struct{ LR float64 }
 
+// At returns LR.
 func (s ConstantLR) At(int) float64 { return s.LR }
 
 // StepLR multiplies the rate by Gamma after every Every steps:
@@ -27,6 +29,7 @@ type StepLR struct {
 	Gamma float64
 }
 
+// At returns the rate at time t.
 func (s StepLR) At(t int) float64 {
 	if s.Every < 1 {
 		return s.LR
@@ -43,6 +46,7 @@ type CosineLR struct {
 	Steps   int
 }
 
+// At returns the rate at time t.
 func (s CosineLR) At(t int) float64 {
 	return cosine(s.LR, s.Min, fraction(float64(t), float64(s.Steps)))
 }
@@ -60,6 +64,7 @@ type OneCycleLR struct {
 	Linear              bool
 }
 
+// At returns the rate at time t.
 func (s OneCycleLR) At(t int) float64 {
 	first := s.Max / orDefault(s.Div, 25)
 	last := first / orDefault(s.FinalDiv, 1e4)
@@ -69,23 +74,28 @@ func (s OneCycleLR) At(t int) float64 {
 	if s.Linear {
 		between = linear
 	}
-	if now := float64(max(t, 0)); now <= top {
+	now := float64(max(t, 0))
+	if now <= top {
 		return between(first, s.Max, fraction(now, top))
-	} else {
-		return between(s.Max, last, fraction(now-top, end-top))
 	}
+	return between(s.Max, last, fraction(now-top, end-top))
 }
 
 // WarmupLR puts a linear rise of Steps steps in front of another schedule: the
 // rate is Then.At(0) times From + (1 − From)·t/Steps until Steps, and
 // Then.At(t − Steps) after it. It is PyTorch's LinearLR and SequentialLR.
+// Without Then the rate is NaN, which optimisers refuse.
 type WarmupLR struct {
 	From  float64 // factor in the first step, between 0 and 1
 	Steps int
 	Then  Schedule
 }
 
+// At returns the rate at time t.
 func (s WarmupLR) At(t int) float64 {
+	if s.Then == nil {
+		return math.NaN()
+	}
 	if t = max(t, 0); t >= s.Steps {
 		return s.Then.At(t - s.Steps)
 	}

@@ -34,6 +34,12 @@ func TestSchedulesAtTheirLandmarks(t *testing.T) {
 	}
 }
 
+func TestAWarmUpInFrontOfNothingHasNoRate(t *testing.T) {
+	if got := (train.WarmupLR{Steps: 2}).At(1); !math.IsNaN(got) {
+		t.Errorf("got %v, want NaN", got)
+	}
+}
+
 func TestRatesStayBetweenTheirEnds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps, at := rapid.IntRange(1, 50).Draw(rt, "steps"), rapid.IntRange(-10, 100).Draw(rt, "t")
