@@ -1,13 +1,72 @@
 package cpu
 
+// activationKernels are the loops of one variant, by kind; nil where there is
+// none and plain Go or a copy does the work. alpha is that of LeakyReLU.
+type activationKernels[T Float] struct {
+	forward  [SiLU + 1]func(y, z *T, n int, alpha T)
+	backward [SiLU + 1]func(dz, dy, a *T, n int, alpha T)
+	second   [SiLU + 1]func(dz, dy, a *T, n int, alpha T)
+}
+
+// activationGrain is the number of elements that one thread takes at a time.
+// Waking another thread costs about 5 µs; on a 2.6 GHz Xeon with AVX-512 these
+// many elements take 3 µs for ReLU (from the L2 cache) to 25 µs for GELU in
+// float64.
+const activationGrain = 16384
+
 // Activate computes y = act(z) over equally long slices. y may be z.
 func Activate[T Float](y, z []T, act Activation) {
-	activateGeneric(y, z, act)
+	if len(z) <= activationGrain {
+		activate(y, z, act)
+		return
+	}
+	parallel(len(z), activationGrain, func(lo, hi int) { activate(y[lo:hi], z[lo:hi], act) })
+}
+
+func activate[T Float](y, z []T, act Activation) {
+	kernel := activationsOf[T](current()).forward[act.Kind]
+	if kernel == nil {
+		activateGeneric(y, z, act)
+		return
+	}
+	if n := len(z); n > 0 {
+		kernel(&y[:n][0], &z[0], n, T(act.Alpha))
+	}
 }
 
 // ActivationBackward computes dz = dy ⊙ D(a), where D is the derivative of act
 // written in a (order 1), or the derivative of that by a (order 2). dz may be
 // dy or a.
 func ActivationBackward[T Float](dz, dy, a []T, act Activation, order int) {
-	activationBackwardGeneric(dz, dy, a, act, order)
+	if len(a) <= activationGrain {
+		activationBackward(dz, dy, a, act, order)
+		return
+	}
+	parallel(len(a), activationGrain, func(lo, hi int) {
+		activationBackward(dz[lo:hi], dy[lo:hi], a[lo:hi], act, order)
+	})
+}
+
+func activationBackward[T Float](dz, dy, a []T, act Activation, order int) {
+	kernels := activationsOf[T](current())
+	kernel := kernels.backward[act.Kind]
+	if order == 2 {
+		kernel = kernels.second[act.Kind]
+	}
+	if kernel == nil {
+		activationBackwardGeneric(dz, dy, a, act, order)
+		return
+	}
+	if n := len(a); n > 0 {
+		kernel(&dz[:n][0], &dy[:n][0], &a[0], n, T(act.Alpha))
+	}
+}
+
+// activationsOf returns the kernels of v for element type T.
+func activationsOf[T Float](v variant) *activationKernels[T] {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return any(&activations32[v]).(*activationKernels[T])
+	}
+	return any(&activations64[v]).(*activationKernels[T])
 }

@@ -106,21 +106,25 @@ func activationBackwardGeneric[T Float](dz, dy, a []T, act Activation, order int
 	}
 }
 
-// relu is max(v, 0) with NaN kept and −0 made +0.
+// relu is max(v, 0) with NaN kept.
 func relu[T Float](v T) T {
-	if v <= 0 {
+	if v < 0 {
 		return 0
 	}
 	return v
 }
 
-// sigmoid is 1/(1+e⁻ᶻ), written so that the exponential never overflows.
+// sigmoid is 1/(1+e⁻ᶻ), written so that the exponential never overflows, with
+// what the rounding of 1 + e and the division lost added back.
 func sigmoid(z float64) float64 {
 	e := math.Exp(-math.Abs(z))
+	over, under := 1.0, 1+e
 	if z < 0 {
-		return e / (1 + e)
+		over = e
 	}
-	return 1 / (1 + e)
+	y := over / under
+	lost := e - (under - 1)
+	return y + (math.FMA(-y, under, over)-y*lost)/under
 }
 
 // far is a z beyond which e^z and e^(−z²/2) are zero in float64. Limiting the

@@ -2,6 +2,18 @@ package cpu
 
 // Scale multiplies x by s in place.
 func Scale[T Float](x []T, s T) {
+	if len(x) <= chunk {
+		scale(x, s)
+	} else {
+		inChunks(len(x), func(lo, hi int) { scale(x[lo:hi], s) })
+	}
+}
+
+func scale[T Float](x []T, s T) {
+	if k := vectorsOf[T](current()); k != nil && len(x) > 0 {
+		k.scale(&x[0], len(x), s)
+		return
+	}
 	for i := range x {
 		x[i] *= s
 	}
@@ -9,6 +21,18 @@ func Scale[T Float](x []T, s T) {
 
 // Clamp limits every element of x to [−bound, bound] in place. NaN stays NaN.
 func Clamp[T Float](x []T, bound T) {
+	if len(x) <= chunk {
+		clamp(x, bound)
+	} else {
+		inChunks(len(x), func(lo, hi int) { clamp(x[lo:hi], bound) })
+	}
+}
+
+func clamp[T Float](x []T, bound T) {
+	if k := vectorsOf[T](current()); k != nil && len(x) > 0 {
+		k.clamp(&x[0], len(x), bound)
+		return
+	}
 	for i, v := range x {
 		x[i] = limit(v, bound)
 	}

@@ -1,100 +1,148 @@
 package cpu
 
-import "math"
+// The losses are computed in float64 and rounded once, whatever the element
+// type. Sums are taken over fixed chunks, which are then added in order.
 
 // SoftmaxCrossEntropy returns −(1/n) Σ_rows Σ_j t_j·log softmax(z)_j for
 // logits and targets of n rows.
 func SoftmaxCrossEntropy[T Float](logits, targets Matrix[T]) T {
-	var loss float64
-	for i := range logits.Rows {
-		z, t := logits.Row(i), targets.Row(i)
-		hi, sum := logSumExp(z)
-		lse := math.Log(sum)
-		for j, p := range t {
-			// A zero target contributes nothing, even where the
-			// probability is so small that its logarithm is −∞.
-			if p != 0 {
-				loss += float64(p) * (lse - (float64(z[j]) - hi))
-			}
-		}
+	var sum float64
+	if n, rows := logits.Rows, rowChunk(logits.Cols); n <= rows {
+		sum = crossEntropy(logits, targets, 0, n)
+	} else {
+		sum = sumChunks(n, rows, func(lo, hi int) float64 { return crossEntropy(logits, targets, lo, hi) })
 	}
-	return T(loss / float64(logits.Rows))
+	return T(sum / float64(logits.Rows))
+}
+
+// crossEntropy returns −Σ Σ_j t_j·log softmax(z)_j over rows lo to hi.
+func crossEntropy[T Float](logits, targets Matrix[T], lo, hi int) float64 {
+	if loss, ok := crossEntropyBlock(current(), logits, targets, lo, hi); ok {
+		return loss
+	}
+	return crossEntropyGeneric(logits, targets, lo, hi)
 }
 
 // SoftmaxCrossEntropyBackward computes dlogits = scale/n·(softmax(z)·Σt − t)
 // for each of n rows. dlogits may be logits.
 func SoftmaxCrossEntropyBackward[T Float](dlogits, logits, targets Matrix[T], scale T) {
 	c := float64(scale) / float64(logits.Rows)
-	for i := range logits.Rows {
-		d, z, t := dlogits.Row(i), logits.Row(i), targets.Row(i)
-		hi, sum := logSumExp(z)
-		var total float64
-		for _, p := range t {
-			total += float64(p)
-		}
-		for j, p := range t {
-			d[j] = T(c * (math.Exp(float64(z[j])-hi)/sum*total - float64(p)))
-		}
+	if n, rows := logits.Rows, rowChunk(logits.Cols); n <= rows {
+		crossEntropyBackward(dlogits, logits, targets, c, 0, n)
+	} else {
+		parallel(n, rows, func(lo, hi int) { crossEntropyBackward(dlogits, logits, targets, c, lo, hi) })
 	}
+}
+
+func crossEntropyBackward[T Float](d, z, t Matrix[T], c float64, lo, hi int) {
+	if lo >= hi || z.Cols == 0 {
+		return
+	}
+	if k := vectorsOf[T](current()); k != nil {
+		k.crossEntropyBackward(&d.Data[lo*d.Stride], d.Stride, &z.Data[lo*z.Stride], z.Stride,
+			&t.Data[lo*t.Stride], t.Stride, hi-lo, z.Cols, c)
+		return
+	}
+	crossEntropyBackwardGeneric(d, z, t, c, lo, hi)
 }
 
 // Softmax computes each row's softmax. y may be z.
 func Softmax[T Float](y, z Matrix[T]) {
-	for i := range z.Rows {
-		dst, src := y.Row(i), z.Row(i)
-		hi, sum := logSumExp(src)
-		for j, v := range src {
-			dst[j] = T(math.Exp(float64(v)-hi) / sum)
-		}
+	if n, rows := z.Rows, rowChunk(z.Cols); n <= rows {
+		softmax(y, z, 0, n)
+	} else {
+		parallel(n, rows, func(lo, hi int) { softmax(y, z, lo, hi) })
 	}
 }
 
-// logSumExp returns hi = max z and sum = Σ e^(z−hi), so that
-// log Σ e^z = hi + log sum without overflow.
-func logSumExp[T Float](z []T) (hi, sum float64) {
-	hi = math.Inf(-1)
-	for _, v := range z {
-		hi = max(hi, float64(v)) // max keeps NaN
+func softmax[T Float](y, z Matrix[T], lo, hi int) {
+	if lo >= hi || z.Cols == 0 {
+		return
 	}
-	for _, v := range z {
-		sum += math.Exp(float64(v) - hi)
+	if k := vectorsOf[T](current()); k != nil {
+		k.softmax(&y.Data[lo*y.Stride], y.Stride, &z.Data[lo*z.Stride], z.Stride, hi-lo, z.Cols)
+		return
 	}
-	return hi, sum
+	softmaxGeneric(y, z, lo, hi)
 }
+
+// rowChunk is the number of rows that one thread takes at a time: those that
+// hold some 8192 logits, which take about 10 µs.
+func rowChunk(cols int) int { return 32 * max(1, 256/max(cols, 1)) }
 
 // MSE returns the mean of (p − t)².
 func MSE[T Float](pred, target []T) T {
 	var sum float64
-	for i, p := range pred {
-		d := float64(p) - float64(target[i])
-		sum += d * d
+	if n := len(pred); n <= chunk {
+		sum = squaredError(pred, target)
+	} else {
+		sum = sumChunks(n, chunk, func(lo, hi int) float64 { return squaredError(pred[lo:hi], target[lo:hi]) })
 	}
 	return T(sum / float64(len(pred)))
+}
+
+func squaredError[T Float](p, t []T) float64 {
+	if k := vectorsOf[T](current()); k != nil && len(p) > 0 {
+		return k.squaredError(&p[0], &t[:len(p)][0], len(p))
+	}
+	return squaredErrorGeneric(p, t)
 }
 
 // MSEBackward computes dpred = scale·2(p − t)/N. dpred may be pred.
 func MSEBackward[T Float](dpred, pred, target []T, scale T) {
 	c := T(2 * float64(scale) / float64(len(pred)))
-	for i, p := range pred {
-		dpred[i] = c * (p - target[i])
+	if len(pred) <= chunk {
+		squaredErrorBackward(dpred, pred, target, c)
+	} else {
+		inChunks(len(pred), func(lo, hi int) { squaredErrorBackward(dpred[lo:hi], pred[lo:hi], target[lo:hi], c) })
+	}
+}
+
+func squaredErrorBackward[T Float](d, p, t []T, c T) {
+	if k := vectorsOf[T](current()); k != nil && len(p) > 0 {
+		k.squaredErrorBackward(&d[:len(p)][0], &p[0], &t[:len(p)][0], len(p), c)
+		return
+	}
+	for i, v := range p {
+		d[i] = c * (v - t[i])
 	}
 }
 
 // BinaryCrossEntropy returns the mean of max(z, 0) − z·t + log(1 + e^−|z|).
 func BinaryCrossEntropy[T Float](logits, targets []T) T {
 	var sum float64
-	for i, v := range logits {
-		z := float64(v)
-		sum += max(z, 0) - z*float64(targets[i]) + math.Log1p(math.Exp(-math.Abs(z)))
+	if n := len(logits); n <= chunk {
+		sum = logisticLoss(logits, targets)
+	} else {
+		sum = sumChunks(n, chunk, func(lo, hi int) float64 { return logisticLoss(logits[lo:hi], targets[lo:hi]) })
 	}
 	return T(sum / float64(len(logits)))
+}
+
+func logisticLoss[T Float](z, t []T) float64 {
+	if k := vectorsOf[T](current()); k != nil && len(z) > 0 {
+		return k.logisticLoss(&z[0], &t[:len(z)][0], len(z))
+	}
+	return logisticLossGeneric(z, t)
 }
 
 // BinaryCrossEntropyBackward computes dlogits = scale·(σ(z) − t)/N. dlogits
 // may be logits.
 func BinaryCrossEntropyBackward[T Float](dlogits, logits, targets []T, scale T) {
-	c := T(float64(scale) / float64(len(logits)))
-	for i, z := range logits {
-		dlogits[i] = c * T(sigmoid(float64(z))-float64(targets[i]))
+	c := float64(scale) / float64(len(logits))
+	if len(logits) <= chunk {
+		logisticLossBackward(dlogits, logits, targets, c)
+	} else {
+		inChunks(len(logits), func(lo, hi int) { logisticLossBackward(dlogits[lo:hi], logits[lo:hi], targets[lo:hi], c) })
+	}
+}
+
+func logisticLossBackward[T Float](d, z, t []T, c float64) {
+	if k := vectorsOf[T](current()); k != nil && len(z) > 0 {
+		k.logisticLossBackward(&d[:len(z)][0], &z[0], &t[:len(z)][0], len(z), c)
+		return
+	}
+	for i, v := range z {
+		d[i] = T(c * (sigmoid(float64(v)) - float64(t[i])))
 	}
 }

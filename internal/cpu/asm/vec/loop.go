@@ -1,0 +1,188 @@
+package vec
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// labels numbers the labels of a file.
+var labels int
+
+// NewLabel returns a label of its own.
+func (t *Type) NewLabel(name string) string {
+	labels++
+	return fmt.Sprintf("%s%d", name, labels)
+}
+
+// A Pass is one run through the body of a loop: it knows where in the slices
+// the vector lies and which of its lanes exist. Lanes that do not exist read
+// as 0 and are not written.
+type Pass struct {
+	t     *Type
+	index reg.GPVirtual // of the first element of the pass
+	skip  int           // elements between that and the vector
+	tail  bool
+	mask  Mask
+}
+
+// Load returns the vector of the slice that starts at base.
+func (p Pass) Load(base reg.Register) Reg {
+	if !p.tail {
+		return p.t.LoadVector(p.at(base))
+	}
+	return p.t.LoadMask(p.at(base), p.mask)
+}
+
+// Store writes the vector to the slice that starts at base.
+func (p Pass) Store(r Reg, base reg.Register) {
+	if !p.tail {
+		p.t.StoreVector(r, p.at(base))
+		return
+	}
+	p.t.StoreMask(r, p.at(base), p.mask)
+}
+
+// Existing returns r, with 0 in the lanes that do not exist.
+func (p Pass) Existing(r Reg) Reg {
+	if !p.tail {
+		return r
+	}
+	return p.t.KeepMask(r, p.mask)
+}
+
+// Number is that of the vector among those that the main loop handles at a
+// time, and 0 outside it.
+func (p Pass) Number() int { return p.skip / p.t.Lanes() }
+
+// LoadOr is [Pass.Load] with the lanes that do not exist from other. float64
+// only.
+func (p Pass) LoadOr(base reg.Register, other Reg) Reg {
+	if !p.tail {
+		return p.Load(base)
+	}
+	return p.t.LoadMaskOr(p.at(base), p.mask, other)
+}
+
+func (p Pass) at(base reg.Register) operand.Mem {
+	if p.index == nil {
+		return operand.Mem{Base: base, Disp: p.skip * p.t.Size()}
+	}
+	return operand.Mem{Base: base, Index: p.index, Scale: uint8(p.t.Size()), Disp: p.skip * p.t.Size()}
+}
+
+// Single returns the pass over the vector of this number, in a slice that ends
+// behind it or later.
+func (t *Type) Single(number int) Pass { return Pass{t: t, skip: number * t.Lanes()} }
+
+// SingleMasked is [Type.Single] for a vector of which the lanes of the mask
+// exist.
+func (t *Type) SingleMasked(number int, m Mask) Pass {
+	return Pass{t: t, skip: number * t.Lanes(), tail: true, mask: m}
+}
+
+// Loop emits a loop over n elements. body emits the work on one vector; it is
+// emitted unroll times for the main loop, once for single vectors and once for
+// the tail. Every element goes through the same operations, wherever it lies.
+func (t *Type) Loop(n reg.GPVirtual, unroll int, body func(Pass)) {
+	lanes := t.Lanes()
+	left, index := t.GP64(), t.GP64()
+	t.MOVQ(n, left)
+	t.XORQ(index, index)
+	for _, vectors := range []int{unroll, 1} {
+		label := t.NewLabel("loop")
+		t.Label(label)
+		t.CMPQ(left, operand.Imm(uint64(vectors*lanes)))
+		t.JLT(operand.LabelRef(label + "_end"))
+		for v := range vectors {
+			body(Pass{t: t, index: index, skip: v * lanes})
+		}
+		t.ADDQ(operand.Imm(uint64(vectors*lanes)), index)
+		t.SUBQ(operand.Imm(uint64(vectors*lanes)), left)
+		t.JMP(operand.LabelRef(label))
+		t.Label(label + "_end")
+		if unroll == 1 {
+			break
+		}
+	}
+	end := t.NewLabel("end")
+	t.TESTQ(left, left)
+	t.JZ(operand.LabelRef(end))
+	body(Pass{t: t, index: index, tail: true, mask: t.FirstLanes(left)})
+	t.Label(end)
+}
+
+// Begin starts the kernel [Type.Name](function). The lines, indented, are the
+// body of the Go loop over n elements that it must equal.
+func (t *Type) Begin(function, signature string, lines ...string) {
+	t.begin(function, signature, "n", lines)
+}
+
+// BeginRows is [Type.Begin] for a loop over rows.
+func (t *Type) BeginRows(function, signature string, lines ...string) {
+	t.begin(function, signature, "rows", lines)
+}
+
+func (t *Type) begin(function, signature, count string, lines []string) {
+	name := t.Name(function)
+	t.Function(name)
+	t.Attributes(attr.NOSPLIT)
+	t.SignatureExpr(signature)
+	t.Pragma("noescape")
+	doc := []string{name + " computes", "", "\tfor i := range " + count + " {"}
+	for _, line := range lines {
+		doc = append(doc, "\t\t"+line)
+	}
+	t.Doc(append(doc, "\t}")...)
+}
+
+// Pointer returns the parameter called name, a pointer.
+func (t *Type) Pointer(name string) reg.Register { return t.Load(t.Param(name), t.GP64()) }
+
+// Int returns the parameter called name, an int.
+func (t *Type) Int(name string) reg.GPVirtual {
+	r := t.GP64()
+	t.Load(t.Param(name), r)
+	return r
+}
+
+// Scalar returns the parameter called name, an element, in every lane.
+func (t *Type) Scalar(name string) Reg {
+	p, err := t.Param(name).Resolve()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return t.Spread(p.Addr)
+}
+
+// ReturnTotal makes the sum of all lanes the result of the kernel. float64
+// only.
+func (t *Type) ReturnTotal(r Reg) {
+	result, err := t.ReturnIndex(0).Resolve()
+	if err != nil {
+		log.Fatal(err)
+	}
+	t.VMOVSD(t.Total(r).AsX(), result.Addr)
+}
+
+// End ends the kernel.
+func (t *Type) End() {
+	t.VZEROUPPER()
+	t.RET()
+}
+
+// Generate writes the file, as the flags -out, -stubs and -pkg say.
+func Generate(c *build.Context) {
+	set := flag.NewFlagSet(os.Args[0], flag.ExitOnError)
+	flags := build.NewFlags(set)
+	set.Parse(os.Args[1:])
+	if status := build.Main(flags.Config(), c); status != 0 {
+		os.Exit(status)
+	}
+}

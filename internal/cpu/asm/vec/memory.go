@@ -1,0 +1,169 @@
+package vec
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// LoadVector returns the vector at addr.
+func (t *Type) LoadVector(addr operand.Mem) Reg {
+	r := t.Reg()
+	if t.Widened {
+		t.VCVTPS2PD(addr, r)
+	} else {
+		t.move(addr, r)
+	}
+	return r
+}
+
+// StoreVector writes the vector to addr.
+func (t *Type) StoreVector(r Reg, addr operand.Mem) {
+	if t.Widened {
+		t.VMOVUPS(t.narrow(r), addr)
+	} else {
+		t.move(r, addr)
+	}
+}
+
+// narrow rounds float64 to float32, in a register of half the size.
+func (t *Type) narrow(r Reg) Reg {
+	if t.AVX512 {
+		n := t.YMM()
+		t.VCVTPD2PS(r, n)
+		return n
+	}
+	n := t.XMM()
+	t.VCVTPD2PSY(r, n)
+	return n
+}
+
+// A Mask chooses lanes: an opmask in AVX-512; in AVX2 a vector, of elements as
+// they are in memory and as they are in registers.
+type Mask struct {
+	k            reg.OpmaskVirtual
+	memory, lane Reg
+}
+
+// maskTable holds 32 bytes of ones and 32 of zeros.
+const maskTable = "lanes"
+
+// FirstLanes returns the mask of the first n lanes, 0 ≤ n ≤ Lanes.
+func (t *Type) FirstLanes(n reg.GPVirtual) Mask {
+	if t.AVX512 {
+		t.MOVQ(n, reg.RCX)
+		bits, k := t.GP64(), t.K()
+		t.MOVQ(operand.I32(1), bits)
+		t.SHLQ(reg.CL, bits)
+		t.DECQ(bits)
+		t.KMOVW(bits.As32(), k)
+		return Mask{k: k}
+	}
+	base, back := t.GP64(), t.GP64()
+	t.LEAQ(operand.NewDataAddr(operand.NewStaticSymbol(maskTable), 32), base)
+	t.MOVQ(n, back)
+	t.NEGQ(back)
+	m := Mask{lane: t.YMM()}
+	t.VMOVDQU(operand.Mem{Base: base, Index: back, Scale: uint8(t.width())}, m.lane)
+	m.memory = m.lane
+	if t.Widened {
+		m.memory = t.XMM()
+		t.VMOVDQU(operand.Mem{Base: base, Index: back, Scale: uint8(t.Size())}, m.memory)
+	}
+	return m
+}
+
+// MaskTable emits what [Type.FirstLanes] of AVX2 reads.
+func MaskTable(c *build.Context) {
+	c.StaticGlobal(maskTable)
+	c.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range 4 {
+		c.AddDatum(8*i, operand.U64(1<<64-1))
+	}
+	for i := range 4 {
+		c.AddDatum(32+8*i, operand.U64(0))
+	}
+}
+
+// LoadMask returns the vector at addr, with 0 in the lanes outside the mask,
+// which are not read.
+func (t *Type) LoadMask(addr operand.Mem, m Mask) Reg {
+	r := t.Reg()
+	switch {
+	case t.AVX512 && t.Widened:
+		t.VCVTPS2PD_Z(addr, m.k, r)
+	case t.AVX512 && t.Double:
+		t.VMOVUPD_Z(addr, m.k, r)
+	case t.AVX512:
+		t.VMOVUPS_Z(addr, m.k, r)
+	case t.Widened:
+		half := t.XMM()
+		t.VMASKMOVPS(addr, m.memory, half)
+		t.VCVTPS2PD(half, r)
+	case t.Double:
+		t.VMASKMOVPD(addr, m.memory, r)
+	default:
+		t.VMASKMOVPS(addr, m.memory, r)
+	}
+	return r
+}
+
+// LoadMaskOr is [Type.LoadMask] with the lanes outside the mask from other.
+func (t *Type) LoadMaskOr(addr operand.Mem, m Mask, other Reg) Reg {
+	switch {
+	case t.AVX512 && t.Widened:
+		r := t.Copy(other)
+		t.VCVTPS2PD(addr, m.k, r)
+		return r
+	case t.AVX512:
+		r := t.Copy(other)
+		t.VMOVUPD(addr, m.k, r)
+		return r
+	}
+	r := t.Reg()
+	t.VBLENDVPD(m.lane, t.LoadMask(addr, m), other, r)
+	return r
+}
+
+// StoreMask writes the lanes in the mask.
+func (t *Type) StoreMask(r Reg, addr operand.Mem, m Mask) {
+	switch {
+	case t.AVX512 && t.Widened:
+		t.VMOVUPS(t.narrow(r), m.k, addr)
+	case t.AVX512 && t.Double:
+		t.VMOVUPD(r, m.k, addr)
+	case t.AVX512:
+		t.VMOVUPS(r, m.k, addr)
+	case t.Widened:
+		t.VMASKMOVPS(t.narrow(r), m.memory, addr)
+	case t.Double:
+		t.VMASKMOVPD(r, m.memory, addr)
+	default:
+		t.VMASKMOVPS(r, m.memory, addr)
+	}
+}
+
+// Total returns the sum of all lanes, in every lane, in a fixed order.
+// float64 only.
+func (t *Type) Total(r Reg) Reg { return t.fold(t.Add, r) }
+
+// Largest returns the largest of all lanes, in every lane. float64 only.
+func (t *Type) Largest(r Reg) Reg { return t.fold(t.Max, r) }
+
+// fold combines each lane with the one half a vector away, then with the one
+// a quarter away, and so on.
+func (t *Type) fold(f func(a Reg, b operand.Op) Reg, r Reg) Reg {
+	swapped := func(swap func(to Reg)) Reg {
+		to := t.Reg()
+		swap(to)
+		return to
+	}
+	if t.AVX512 {
+		r = f(r, swapped(func(to Reg) { t.VSHUFF64X2(operand.U8(0b01001110), r, r, to) }))
+		r = f(r, swapped(func(to Reg) { t.VSHUFF64X2(operand.U8(0b10110001), r, r, to) }))
+		return f(r, swapped(func(to Reg) { t.VPERMILPD(operand.U8(0b01010101), r, to) }))
+	}
+	r = f(r, swapped(func(to Reg) { t.VPERM2F128(operand.U8(0x01), r, r, to) }))
+	return f(r, swapped(func(to Reg) { t.VPERMILPD(operand.U8(0b0101), r, to) }))
+}

@@ -1,0 +1,39 @@
+package cpu
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkUpdate times one step of each optimiser on the learnables of a
+// small and of a large network. Bytes are those read and written.
+func BenchmarkUpdate(b *testing.B) {
+	b.Run("float32", benchmarkUpdate[float32])
+	b.Run("float64", benchmarkUpdate[float64])
+}
+
+func benchmarkUpdate[T Float](b *testing.B) {
+	defer active.Store(active.Load())
+	for _, n := range []int{354, 535_000} {
+		w, g, m, v := Alloc[T](n), Alloc[T](n), Alloc[T](n), Alloc[T](n)
+		for i := range w {
+			w[i], g[i] = T(i%17), T(i%13)-6
+		}
+		for variant := generic; variant <= best; variant++ {
+			active.Store(uint32(variant))
+			run := func(name string, streams int, step func()) {
+				b.Run(fmt.Sprintf("%s/%d/%s", name, n, variant), func(b *testing.B) {
+					b.SetBytes(int64(2 * streams * n * size[T]()))
+					for b.Loop() {
+						step()
+					}
+				})
+			}
+			run("sgd", 2, func() { SGD(w, g, nil, SGDStep{LR: 1e-9, ZeroGrad: true}) })
+			run("momentum", 3, func() { SGD(w, g, m, SGDStep{LR: 1e-9, Momentum: 0.9, ZeroGrad: true}) })
+			run("adam", 4, func() { Adam(w, g, m, v, AdamStep{LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1, ZeroGrad: true}) })
+			run("rmsprop", 3, func() { RMSprop(w, g, v, nil, nil, RMSpropStep{LR: 1e-9, Alpha: 0.99, Eps: 1e-8, ZeroGrad: true}) })
+			run("adagrad", 3, func() { Adagrad(w, g, v, AdagradStep{LR: 1e-9, Eps: 1e-8, Step: 1, ZeroGrad: true}) })
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package cpu
+
+import "math"
+
+// updateKernels are the updates of one variant; nil in the generic one. The
+// scalars are named as in the formulas, rest being 1 less the factor of the
+// average before it. If clear is set g is zero afterwards.
+type updateKernels[T Float] struct {
+	sgd         func(w, g *T, n int, rate, decay T, clear bool)
+	sgdMomentum func(w, g, m *T, n int, rate, decay, mu, rest T, clear bool)
+	sgdNesterov func(w, g, m *T, n int, rate, decay, mu, rest T, clear bool)
+
+	adam func(w, g, m, v *T, n int, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
+
+	rmsprop                 func(w, g, v *T, n int, rate, decay, alpha, rest, eps T, clear bool)
+	rmspropMomentum         func(w, g, v, b *T, n int, rate, decay, alpha, rest, eps, mu T, clear bool)
+	rmspropCentered         func(w, g, v, mean *T, n int, rate, decay, alpha, rest, eps T, clear bool)
+	rmspropCenteredMomentum func(w, g, v, mean, b *T, n int, rate, decay, alpha, rest, eps, mu T, clear bool)
+
+	adagrad func(w, g, sum *T, n int, rate, decay, eps T, clear bool)
+}
+
+// updatesOf returns the updates of v for element type T, or nil in the generic
+// variant.
+func updatesOf[T Float](v variant) *updateKernels[T] {
+	if v == generic {
+		return nil
+	}
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return any(&updateKernels32[v]).(*updateKernels[T])
+	}
+	return any(&updateKernels64[v]).(*updateKernels[T])
+}
+
+// The updates follow the order in which torch.optim evaluates its formulas:
+// scalars in float64, each rounded once to T, and the elements in T.
+
+func sgd[T Float](w, g, m []T, s SGDStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	rate, decay, mu, rest := T(s.LR), T(s.WeightDecay), T(s.Momentum), T(1-s.Dampening)
+	if s.First && s.Momentum != 0 {
+		clear(m)
+		rest = 1
+	}
+	k := updatesOf[T](current())
+	switch {
+	case k == nil:
+		sgdGeneric(w, g, m, rate, decay, mu, rest, s)
+	case s.Momentum == 0:
+		k.sgd(&w[0], &g[0], n, rate, decay, s.ZeroGrad)
+	case s.Nesterov:
+		k.sgdNesterov(&w[0], &g[0], &m[0], n, rate, decay, mu, rest, s.ZeroGrad)
+	default:
+		k.sgdMomentum(&w[0], &g[0], &m[0], n, rate, decay, mu, rest, s.ZeroGrad)
+	}
+}
+
+func adam[T Float](w, g, m, v []T, s AdamStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	t := float64(s.Step)
+	step := T(s.LR / (1 - math.Pow(s.Beta1, t)))
+	scale := T(1 / math.Sqrt(1-math.Pow(s.Beta2, t)))
+	decay, keep := T(s.WeightDecay), T(1)
+	if s.Decoupled {
+		decay, keep = 0, T(1-s.LR*s.WeightDecay)
+	}
+	beta1, rest1, beta2, rest2, eps := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), T(s.Eps)
+	if k := updatesOf[T](current()); k != nil {
+		k.adam(&w[0], &g[0], &m[0], &v[0], n, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
+		return
+	}
+	for i, d := range g {
+		x := w[i]
+		d += decay * x
+		m[i] = beta1*m[i] + rest1*d
+		v[i] = beta2*v[i] + rest2*d*d
+		w[i] = keep*x - step*m[i]/(sqrt(v[i])*scale+eps)
+	}
+	if s.ZeroGrad {
+		clear(g)
+	}
+}
+
+func rmsprop[T Float](w, g, v, b, mean []T, s RMSpropStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	rate, decay, alpha, rest := T(s.LR), T(s.WeightDecay), T(s.Alpha), T(1-s.Alpha)
+	eps, mu := T(s.Eps), T(s.Momentum)
+	k := updatesOf[T](current())
+	switch momentum := s.Momentum > 0; {
+	case k == nil:
+		rmspropGeneric(w, g, v, b, mean, rate, decay, alpha, rest, eps, mu, s)
+	case s.Centered && momentum:
+		k.rmspropCenteredMomentum(&w[0], &g[0], &v[0], &mean[0], &b[0], n, rate, decay, alpha, rest, eps, mu, s.ZeroGrad)
+	case s.Centered:
+		k.rmspropCentered(&w[0], &g[0], &v[0], &mean[0], n, rate, decay, alpha, rest, eps, s.ZeroGrad)
+	case momentum:
+		k.rmspropMomentum(&w[0], &g[0], &v[0], &b[0], n, rate, decay, alpha, rest, eps, mu, s.ZeroGrad)
+	default:
+		k.rmsprop(&w[0], &g[0], &v[0], n, rate, decay, alpha, rest, eps, s.ZeroGrad)
+	}
+}
+
+func adagrad[T Float](w, g, sum []T, s AdagradStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	rate := T(s.LR / (1 + float64(s.Step-1)*s.LRDecay))
+	decay, eps := T(s.WeightDecay), T(s.Eps)
+	if k := updatesOf[T](current()); k != nil {
+		k.adagrad(&w[0], &g[0], &sum[0], n, rate, decay, eps, s.ZeroGrad)
+		return
+	}
+	for i, d := range g {
+		d += decay * w[i]
+		sum[i] += d * d
+		w[i] -= rate * d / (sqrt(sum[i]) + eps)
+	}
+	if s.ZeroGrad {
+		clear(g)
+	}
+}
