@@ -28,6 +28,9 @@ func (processor) Description() string {
 	return text
 }
 
+func (processor) PeakFLOPS32(threads int) float64 { return cpu.PeakFLOPS32(threads) }
+func (processor) PeakFLOPS64(threads int) float64 { return cpu.PeakFLOPS64(threads) }
+
 // cpuKernels checks the arguments and hands them to package cpu.
 type cpuKernels[T Float] struct{}
 
