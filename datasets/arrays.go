@@ -18,10 +18,10 @@ type arrays struct {
 // setX takes [rows, ...] as the features.
 func (a *arrays) setX(x *ndarray) error {
 	if len(x.shape) < 2 {
-		return fmt.Errorf("array %s has shape %v, want [rows, features] or more dimensions", a.xName, x.shape)
+		return fmt.Errorf("%s has shape %v, want [rows, features] or more dimensions", a.xName, x.shape)
 	}
 	if len(x.values) == 0 {
-		return fmt.Errorf("array %s has shape %v, want at least one row and one feature", a.xName, x.shape)
+		return fmt.Errorf("%s has shape %v, want at least one row and one feature", a.xName, x.shape)
 	}
 	a.rows, a.x = x.shape[0], x.values
 	a.cols = len(a.x) / a.rows
@@ -52,7 +52,7 @@ func imageShape(row []int) [2]int {
 // setY takes [rows] or [rows, 1] as the targets.
 func (a *arrays) setY(y *ndarray) error {
 	if n := len(y.values); n != a.rows || len(y.shape) == 0 || y.shape[0] != n {
-		return fmt.Errorf("array %s has shape %v, want [%d], one target for each row of %s", a.yName, y.shape, a.rows, a.xName)
+		return fmt.Errorf("%s has shape %v, want [%d], one target for each row of %s", a.yName, y.shape, a.rows, a.xName)
 	}
 	a.y = y.values
 	return nil

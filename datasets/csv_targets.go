@@ -116,6 +116,6 @@ func (e *cellErrors) err() error {
 	case e.more == 0:
 		return fmt.Errorf("%s: %s", e.file, e.first)
 	default:
-		return fmt.Errorf("%s: %s (and %d more cells like it)", e.file, e.first, e.more)
+		return fmt.Errorf("%s: %s (and %d more like it)", e.file, e.first, e.more)
 	}
 }

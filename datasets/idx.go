@@ -51,12 +51,15 @@ func OpenIDX(dir string, opts Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := fromArrays(filepath.Base(dir), train, test, opts)
+	d, err := fromArrays(dir, train, test, opts)
+	if err == nil {
+		d, err = opts.conform(d)
+	}
 	if err != nil {
 		return nil, err
 	}
-	d.TargetName = "label"
-	return opts.conform(d)
+	d.Name, d.TargetName = filepath.Base(dir), "label"
+	return d, nil
 }
 
 // openIDXPart reads the images and labels of one part; nil if there is none.
@@ -79,14 +82,13 @@ func openIDXPart(dir, part string) (*arrays, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &arrays{xName: images, yName: labels}
-	if err := a.setX(x); err != nil {
-		return nil, err
+	a := &arrays{xName: filepath.Base(images), yName: filepath.Base(labels)}
+	if err = a.setX(x); err == nil {
+		err = a.setY(y)
 	}
-	if n := y.shape[0]; n != a.rows {
-		return nil, fmt.Errorf("%s: %d labels, want %d, one for each image of %s", labels, n, a.rows, images)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	a.y = y.values
 	return a, nil
 }
 
@@ -156,10 +158,12 @@ func readIDX(r io.Reader, dims int) (*ndarray, error) {
 	switch end := len(header) + len(data); {
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("at byte %d: %w", end, err)
-	case len(data) < want || err != nil:
+	case len(data) < want:
 		return nil, fmt.Errorf("data end at byte %d, want %d bytes for %s", end, len(header)+want, sizes(a.shape))
+	case err != nil:
+		return nil, fmt.Errorf("gzip stream ends after the data, at byte %d, without its checksum", end)
 	case len(data) > want:
-		return nil, fmt.Errorf("data do not end at byte %d, the last of %s", end-1, sizes(a.shape))
+		return nil, fmt.Errorf("more data than the %d bytes for %s", len(header)+want, sizes(a.shape))
 	}
 	a.values = make([]float64, len(data))
 	for i, v := range data {
