@@ -23,7 +23,7 @@ const (
 	// 384 and 512 terms (Xeon Granite Rapids, data in L2). A panel of B is
 	// then 64 KiB, twice what fits L1 beside A; but at 128 bytes in 14 cycles
 	// it streams from L2 without delay.
-	depthBlock = 512
+	depthBlock = 256
 
 	// blockBytes is the most that a block of A takes: half of a 2 MiB L2,
 	// leaving the rest to the panel of B and to C.
@@ -126,7 +126,11 @@ func (p *product[T]) job(i int, s *scratch[T]) {
 	t0, t1 := p.blocks.bounds(block)
 	for d := range p.depths.pieces {
 		for j := first; j < last; j++ {
-			p.panelTimesTiles(d, j, t0, t1, s)
+			next := p.lookAhead(d, j+1, p.depths.start(d+1)-p.depths.start(d))
+			if j+1 == last {
+				next = p.lookAhead(d+1, first, p.depths.start(d+1)-p.depths.start(d))
+			}
+			p.panelTimesTiles(d, j, t0, t1, next, s)
 		}
 	}
 	p.activate(p.rowTiles.start(t0), p.rowTiles.start(t1), first, last)
@@ -141,7 +145,7 @@ func (p *product[T]) whole(s *scratch[T]) {
 
 // panelTimesTiles multiplies block d of panel j of B with tiles t0 to t1 of
 // rows of A.
-func (p *product[T]) panelTimesTiles(d, j, t0, t1 int, s *scratch[T]) {
+func (p *product[T]) panelTimesTiles(d, j, t0, t1 int, ahead ahead[T], s *scratch[T]) {
 	element := size[T]()
 	width := p.vectors * p.lanes
 	j0, j1 := j*width, min((j+1)*width, p.n)
@@ -181,14 +185,20 @@ func (p *product[T]) panelTimesTiles(d, j, t0, t1 int, s *scratch[T]) {
 		t.alpha = T(p.act.Alpha)
 		t.zStep = p.z.Stride * element
 	}
-	t.prefetch, t.prefetchStep = t.b, 0
-
 	for t0 < t1 {
 		rows := p.rowTiles.size
 		end := min(t1, p.rowTiles.big)
 		if t0 >= p.rowTiles.big {
 			rows--
 			end = t1
+		}
+		if ahead.tiles > 0 {
+			end = min(end, t0+ahead.tiles)
+			ahead.tiles -= end - t0
+			t.prefetch, t.prefetchStep, t.prefetchTile = pointer(ahead.data, 0), ahead.step, ahead.tile
+			ahead.data = ahead.data[min(len(ahead.data), (end-t0)*ahead.tile/element):]
+		} else {
+			t.prefetch, t.prefetchStep, t.prefetchTile = t.b, 0, 0
 		}
 		i0 := p.rowTiles.start(t0)
 		switch {
@@ -211,6 +221,36 @@ func (p *product[T]) panelTimesTiles(d, j, t0, t1 int, s *scratch[T]) {
 		t0 = end
 	}
 }
+
+// ahead is where the next panel of B will be read from, and how the tiles walk
+// over it to have it in the cache by then. Steps are in bytes.
+type ahead[T Float] struct {
+	data              []T
+	step, tile, tiles int
+}
+
+// lookAhead returns how to prefetch block d of panel j of B while a panel of
+// depth terms is used.
+func (p *product[T]) lookAhead(d, j, depth int) ahead[T] {
+	element := size[T]()
+	width := p.vectors * p.lanes
+	d0, d1 := p.depths.bounds(d)
+	turns := depth / tileTurn
+	switch {
+	case p.b.inPlace || d >= p.depths.pieces || j >= p.panels:
+		return ahead[T]{}
+	case p.b.packed != nil:
+		return ahead[T]{p.b.packed[d0*p.panels*width+j*width*(d1-d0):], width * element, turns * width * element, tileTurn}
+	case p.b.alongRows:
+		return ahead[T]{p.b.Data[j*width*p.b.Stride+d0:], p.b.Stride * element, 2 * cacheLine, (d1 - d0) * element / (2 * cacheLine)}
+	default:
+		return ahead[T]{p.b.Data[d0*p.b.Stride+j*width:], p.b.Stride * element, turns * p.b.Stride * element, tileTurn}
+	}
+}
+
+// tileTurn is how many terms a turn of the tile kernels' loop adds up, in which
+// they prefetch once.
+const tileTurn = 4
 
 // pointer returns the address of element i, or nil behind the end of a slice:
 // nothing is read there then.

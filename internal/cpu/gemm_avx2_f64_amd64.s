@@ -8,15 +8,15 @@
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -29,66 +29,71 @@ zero:
 	VXORPS Y1, Y1, Y1
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), BX
-	MOVQ       184(AX), BX
-	MOVQ       16(AX), SI
-	MOVQ       40(AX), DI
-	MOVQ       48(AX), R8
-	MOVQ       32(AX), R9
-	MOVQ       208(AX), R10
-	MOVQ       136(AX), R11
-	MOVQ       64(AX), R12
-	SUBQ       $0x04, R12
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), CX
+	MOVQ 192(AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 200(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 64(AX), R10
+	SUBQ $0x04, R10
+	JLT  rest
+	LEAQ -4(R10), R11
+	MOVQ R11, 224(AX)
 
 turn:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         R11, R10
-	VMOVUPD      (DI), Y2
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y3
-	VFMADD231PD  Y3, Y2, Y1
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	ADDQ       R9, R8
+	CMPQ       R10, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R8
+	MOVQ       136(AX), R9
+
+columns:
+	VMOVUPD      (BX), Y2
 	ADDQ         SI, BX
-	VMOVUPD      (DI), Y2
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y3
+	VBROADCASTSD (CX), Y3
 	VFMADD231PD  Y3, Y2, Y1
+	ADDQ         DX, CX
+	VMOVUPD      (BX), Y2
 	ADDQ         SI, BX
-	VMOVUPD      (DI), Y2
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y3
+	VBROADCASTSD (CX), Y3
 	VFMADD231PD  Y3, Y2, Y1
+	ADDQ         DX, CX
+	VMOVUPD      (BX), Y2
 	ADDQ         SI, BX
-	VMOVUPD      (DI), Y2
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y3
+	VBROADCASTSD (CX), Y3
 	VFMADD231PD  Y3, Y2, Y1
+	ADDQ         DX, CX
+	VMOVUPD      (BX), Y2
 	ADDQ         SI, BX
-	SUBQ         $0x04, R9
-	SUBQ         $0x04, R12
+	VBROADCASTSD (CX), Y3
+	VFMADD231PD  Y3, Y2, Y1
+	ADDQ         DX, CX
+	SUBQ         $0x04, DI
+	SUBQ         $0x04, R10
 	JGE          turn
 
 rest:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JZ    sums
 
 one:
-	VMASKMOVPD   (DI), Y0, Y2
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y3
-	VFMADD231PD  Y3, Y2, Y1
+	VMASKMOVPD   (BX), Y0, Y2
 	ADDQ         SI, BX
-	SUBQ         $0x01, R9
+	VBROADCASTSD (CX), Y3
+	VFMADD231PD  Y3, Y2, Y1
+	ADDQ         DX, CX
+	SUBQ         $0x01, DI
 	JNZ          one
 
 sums:
-	MOVQ       R10, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -96,14 +101,14 @@ sums:
 	VADDPD     Y2, Y1, Y1
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -116,7 +121,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y2
+	VBROADCASTSD 184(AX), Y2
 	VMULPD       Y2, Y1, Y2
 	VBLENDVPD    Y1, Y2, Y1, Y1
 
@@ -126,9 +131,11 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -139,15 +146,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -162,78 +169,81 @@ zero:
 	VXORPS Y2, Y2, Y2
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), SI
-	MOVQ       16(AX), DI
-	MOVQ       40(AX), R8
-	MOVQ       48(AX), R9
-	MOVQ       32(AX), R10
-	MOVQ       208(AX), R11
-	MOVQ       136(AX), R12
-	MOVQ       64(AX), R13
-	SUBQ       $0x04, R13
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 32(AX), R8
+	MOVQ 200(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 64(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+	LEAQ -8(R11), R12
+	MOVQ R12, 224(AX)
 
 turn:
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	ADDQ         R12, R11
-	VMOVUPD      (R8), Y3
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y4
-	VFMADD231PD  Y4, Y3, Y1
-	VBROADCASTSD (SI)(BX*1), Y4
-	VFMADD231PD  Y4, Y3, Y2
+	PREFETCHT1 (R9)
+	PREFETCHT1 64(R9)
+	ADDQ       R10, R9
+	CMPQ       R11, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R9
+	MOVQ       136(AX), R10
+
+columns:
+	VMOVUPD      (SI), Y3
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y3
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y4
+	VBROADCASTSD (DX), Y4
 	VFMADD231PD  Y4, Y3, Y1
-	VBROADCASTSD (SI)(BX*1), Y4
+	VBROADCASTSD (DX)(CX*1), Y4
 	VFMADD231PD  Y4, Y3, Y2
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y3
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y3
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y4
+	VBROADCASTSD (DX), Y4
 	VFMADD231PD  Y4, Y3, Y1
-	VBROADCASTSD (SI)(BX*1), Y4
+	VBROADCASTSD (DX)(CX*1), Y4
 	VFMADD231PD  Y4, Y3, Y2
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y3
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y3
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y4
+	VBROADCASTSD (DX), Y4
 	VFMADD231PD  Y4, Y3, Y1
-	VBROADCASTSD (SI)(BX*1), Y4
+	VBROADCASTSD (DX)(CX*1), Y4
 	VFMADD231PD  Y4, Y3, Y2
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y3
 	ADDQ         DI, SI
-	SUBQ         $0x04, R10
-	SUBQ         $0x04, R13
+	VBROADCASTSD (DX), Y4
+	VFMADD231PD  Y4, Y3, Y1
+	VBROADCASTSD (DX)(CX*1), Y4
+	VFMADD231PD  Y4, Y3, Y2
+	ADDQ         BX, DX
+	SUBQ         $0x04, R8
+	SUBQ         $0x04, R11
 	JGE          turn
 
 rest:
-	TESTQ R10, R10
+	TESTQ R8, R8
 	JZ    sums
 
 one:
-	VMASKMOVPD   (R8), Y0, Y3
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y4
-	VFMADD231PD  Y4, Y3, Y1
-	VBROADCASTSD (SI)(BX*1), Y4
-	VFMADD231PD  Y4, Y3, Y2
+	VMASKMOVPD   (SI), Y0, Y3
 	ADDQ         DI, SI
-	SUBQ         $0x01, R10
+	VBROADCASTSD (DX), Y4
+	VFMADD231PD  Y4, Y3, Y1
+	VBROADCASTSD (DX)(CX*1), Y4
+	VFMADD231PD  Y4, Y3, Y2
+	ADDQ         BX, DX
+	SUBQ         $0x01, R8
 	JNZ          one
 
 sums:
-	MOVQ       R11, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -244,7 +254,7 @@ sums:
 	VADDPD     Y3, Y2, Y2
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -254,7 +264,7 @@ alone:
 	VMASKMOVPD Y2, Y0, (DI)
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -268,7 +278,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y3
+	VBROADCASTSD 184(AX), Y3
 	VMULPD       Y3, Y1, Y4
 	VBLENDVPD    Y1, Y4, Y1, Y1
 	VMULPD       Y3, Y2, Y3
@@ -282,10 +292,12 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -296,15 +308,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -321,90 +333,91 @@ zero:
 	VXORPS Y3, Y3, Y3
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), SI
-	MOVQ       16(AX), DI
-	MOVQ       40(AX), R8
-	MOVQ       48(AX), R9
-	MOVQ       32(AX), R10
-	MOVQ       208(AX), R11
-	MOVQ       136(AX), R12
-	MOVQ       64(AX), R13
-	SUBQ       $0x04, R13
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 32(AX), R8
+	MOVQ 200(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 64(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+	LEAQ -12(R11), R12
+	MOVQ R12, 224(AX)
 
 turn:
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	ADDQ         R12, R11
-	VMOVUPD      (R8), Y4
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y5
-	VFMADD231PD  Y5, Y4, Y1
-	VBROADCASTSD (SI)(BX*1), Y5
-	VFMADD231PD  Y5, Y4, Y2
-	VBROADCASTSD (SI)(BX*2), Y5
-	VFMADD231PD  Y5, Y4, Y3
+	PREFETCHT1 (R9)
+	PREFETCHT1 64(R9)
+	ADDQ       R10, R9
+	CMPQ       R11, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R9
+	MOVQ       136(AX), R10
+
+columns:
+	VMOVUPD      (SI), Y4
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y4
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y5
+	VBROADCASTSD (DX), Y5
 	VFMADD231PD  Y5, Y4, Y1
-	VBROADCASTSD (SI)(BX*1), Y5
+	VBROADCASTSD (DX)(CX*1), Y5
 	VFMADD231PD  Y5, Y4, Y2
-	VBROADCASTSD (SI)(BX*2), Y5
+	VBROADCASTSD (DX)(CX*2), Y5
 	VFMADD231PD  Y5, Y4, Y3
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y4
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y4
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y5
+	VBROADCASTSD (DX), Y5
 	VFMADD231PD  Y5, Y4, Y1
-	VBROADCASTSD (SI)(BX*1), Y5
+	VBROADCASTSD (DX)(CX*1), Y5
 	VFMADD231PD  Y5, Y4, Y2
-	VBROADCASTSD (SI)(BX*2), Y5
+	VBROADCASTSD (DX)(CX*2), Y5
 	VFMADD231PD  Y5, Y4, Y3
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y4
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y4
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y5
+	VBROADCASTSD (DX), Y5
 	VFMADD231PD  Y5, Y4, Y1
-	VBROADCASTSD (SI)(BX*1), Y5
+	VBROADCASTSD (DX)(CX*1), Y5
 	VFMADD231PD  Y5, Y4, Y2
-	VBROADCASTSD (SI)(BX*2), Y5
+	VBROADCASTSD (DX)(CX*2), Y5
 	VFMADD231PD  Y5, Y4, Y3
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y4
 	ADDQ         DI, SI
-	SUBQ         $0x04, R10
-	SUBQ         $0x04, R13
+	VBROADCASTSD (DX), Y5
+	VFMADD231PD  Y5, Y4, Y1
+	VBROADCASTSD (DX)(CX*1), Y5
+	VFMADD231PD  Y5, Y4, Y2
+	VBROADCASTSD (DX)(CX*2), Y5
+	VFMADD231PD  Y5, Y4, Y3
+	ADDQ         BX, DX
+	SUBQ         $0x04, R8
+	SUBQ         $0x04, R11
 	JGE          turn
 
 rest:
-	TESTQ R10, R10
+	TESTQ R8, R8
 	JZ    sums
 
 one:
-	VMASKMOVPD   (R8), Y0, Y4
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y5
-	VFMADD231PD  Y5, Y4, Y1
-	VBROADCASTSD (SI)(BX*1), Y5
-	VFMADD231PD  Y5, Y4, Y2
-	VBROADCASTSD (SI)(BX*2), Y5
-	VFMADD231PD  Y5, Y4, Y3
+	VMASKMOVPD   (SI), Y0, Y4
 	ADDQ         DI, SI
-	SUBQ         $0x01, R10
+	VBROADCASTSD (DX), Y5
+	VFMADD231PD  Y5, Y4, Y1
+	VBROADCASTSD (DX)(CX*1), Y5
+	VFMADD231PD  Y5, Y4, Y2
+	VBROADCASTSD (DX)(CX*2), Y5
+	VFMADD231PD  Y5, Y4, Y3
+	ADDQ         BX, DX
+	SUBQ         $0x01, R8
 	JNZ          one
 
 sums:
-	MOVQ       R11, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -418,7 +431,7 @@ sums:
 	VADDPD     Y4, Y3, Y3
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -431,7 +444,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -446,7 +459,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y4
+	VBROADCASTSD 184(AX), Y4
 	VMULPD       Y4, Y1, Y5
 	VBLENDVPD    Y1, Y5, Y1, Y1
 	VMULPD       Y4, Y2, Y5
@@ -464,11 +477,13 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -479,15 +494,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -506,102 +521,101 @@ zero:
 	VXORPS Y4, Y4, Y4
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), DI
-	MOVQ       16(AX), R8
-	MOVQ       40(AX), R9
-	MOVQ       48(AX), R10
-	MOVQ       32(AX), R11
-	MOVQ       208(AX), R12
-	MOVQ       136(AX), R13
-	MOVQ       64(AX), R14
-	SUBQ       $0x04, R14
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 32(AX), R9
+	MOVQ 200(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 64(AX), R12
+	SUBQ $0x04, R12
+	JLT  rest
+	LEAQ -16(R12), R13
+	MOVQ R13, 224(AX)
 
 turn:
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	ADDQ         R13, R12
-	VMOVUPD      (R9), Y5
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y6
-	VFMADD231PD  Y6, Y5, Y1
-	VBROADCASTSD (DI)(BX*1), Y6
-	VFMADD231PD  Y6, Y5, Y2
-	VBROADCASTSD (DI)(BX*2), Y6
-	VFMADD231PD  Y6, Y5, Y3
-	VBROADCASTSD (DI)(SI*1), Y6
-	VFMADD231PD  Y6, Y5, Y4
+	PREFETCHT1 (R10)
+	PREFETCHT1 64(R10)
+	ADDQ       R11, R10
+	CMPQ       R12, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R10
+	MOVQ       136(AX), R11
+
+columns:
+	VMOVUPD      (DI), Y5
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y5
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y6
+	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y6, Y5, Y1
-	VBROADCASTSD (DI)(BX*1), Y6
+	VBROADCASTSD (BX)(CX*1), Y6
 	VFMADD231PD  Y6, Y5, Y2
-	VBROADCASTSD (DI)(BX*2), Y6
+	VBROADCASTSD (BX)(CX*2), Y6
 	VFMADD231PD  Y6, Y5, Y3
-	VBROADCASTSD (DI)(SI*1), Y6
+	VBROADCASTSD (BX)(DX*1), Y6
 	VFMADD231PD  Y6, Y5, Y4
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y5
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y5
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y6
+	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y6, Y5, Y1
-	VBROADCASTSD (DI)(BX*1), Y6
+	VBROADCASTSD (BX)(CX*1), Y6
 	VFMADD231PD  Y6, Y5, Y2
-	VBROADCASTSD (DI)(BX*2), Y6
+	VBROADCASTSD (BX)(CX*2), Y6
 	VFMADD231PD  Y6, Y5, Y3
-	VBROADCASTSD (DI)(SI*1), Y6
+	VBROADCASTSD (BX)(DX*1), Y6
 	VFMADD231PD  Y6, Y5, Y4
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y5
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y5
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y6
+	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y6, Y5, Y1
-	VBROADCASTSD (DI)(BX*1), Y6
+	VBROADCASTSD (BX)(CX*1), Y6
 	VFMADD231PD  Y6, Y5, Y2
-	VBROADCASTSD (DI)(BX*2), Y6
+	VBROADCASTSD (BX)(CX*2), Y6
 	VFMADD231PD  Y6, Y5, Y3
-	VBROADCASTSD (DI)(SI*1), Y6
+	VBROADCASTSD (BX)(DX*1), Y6
 	VFMADD231PD  Y6, Y5, Y4
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y5
 	ADDQ         R8, DI
-	SUBQ         $0x04, R11
-	SUBQ         $0x04, R14
+	VBROADCASTSD (BX), Y6
+	VFMADD231PD  Y6, Y5, Y1
+	VBROADCASTSD (BX)(CX*1), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	VBROADCASTSD (BX)(CX*2), Y6
+	VFMADD231PD  Y6, Y5, Y3
+	VBROADCASTSD (BX)(DX*1), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	ADDQ         SI, BX
+	SUBQ         $0x04, R9
+	SUBQ         $0x04, R12
 	JGE          turn
 
 rest:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JZ    sums
 
 one:
-	VMASKMOVPD   (R9), Y0, Y5
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y6
-	VFMADD231PD  Y6, Y5, Y1
-	VBROADCASTSD (DI)(BX*1), Y6
-	VFMADD231PD  Y6, Y5, Y2
-	VBROADCASTSD (DI)(BX*2), Y6
-	VFMADD231PD  Y6, Y5, Y3
-	VBROADCASTSD (DI)(SI*1), Y6
-	VFMADD231PD  Y6, Y5, Y4
+	VMASKMOVPD   (DI), Y0, Y5
 	ADDQ         R8, DI
-	SUBQ         $0x01, R11
+	VBROADCASTSD (BX), Y6
+	VFMADD231PD  Y6, Y5, Y1
+	VBROADCASTSD (BX)(CX*1), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	VBROADCASTSD (BX)(CX*2), Y6
+	VFMADD231PD  Y6, Y5, Y3
+	VBROADCASTSD (BX)(DX*1), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	ADDQ         SI, BX
+	SUBQ         $0x01, R9
 	JNZ          one
 
 sums:
-	MOVQ       R12, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -618,7 +632,7 @@ sums:
 	VADDPD     Y5, Y4, Y4
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -634,7 +648,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -650,7 +664,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y5
+	VBROADCASTSD 184(AX), Y5
 	VMULPD       Y5, Y1, Y6
 	VBLENDVPD    Y1, Y6, Y1, Y1
 	VMULPD       Y5, Y2, Y6
@@ -672,12 +686,14 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -688,15 +704,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -717,114 +733,111 @@ zero:
 	VXORPS Y5, Y5, Y5
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), DI
-	MOVQ       16(AX), R8
-	MOVQ       40(AX), R9
-	MOVQ       48(AX), R10
-	MOVQ       32(AX), R11
-	MOVQ       208(AX), R12
-	MOVQ       136(AX), R13
-	MOVQ       64(AX), R14
-	SUBQ       $0x04, R14
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 32(AX), R9
+	MOVQ 200(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 64(AX), R12
+	SUBQ $0x04, R12
+	JLT  rest
+	LEAQ -20(R12), R13
+	MOVQ R13, 224(AX)
 
 turn:
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	ADDQ         R13, R12
-	VMOVUPD      (R9), Y6
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y7
-	VFMADD231PD  Y7, Y6, Y1
-	VBROADCASTSD (DI)(BX*1), Y7
-	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (DI)(BX*2), Y7
-	VFMADD231PD  Y7, Y6, Y3
-	VBROADCASTSD (DI)(SI*1), Y7
-	VFMADD231PD  Y7, Y6, Y4
-	VBROADCASTSD (DI)(BX*4), Y7
-	VFMADD231PD  Y7, Y6, Y5
+	PREFETCHT1 (R10)
+	PREFETCHT1 64(R10)
+	ADDQ       R11, R10
+	CMPQ       R12, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R10
+	MOVQ       136(AX), R11
+
+columns:
+	VMOVUPD      (DI), Y6
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y6
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y7
+	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y7, Y6, Y1
-	VBROADCASTSD (DI)(BX*1), Y7
+	VBROADCASTSD (BX)(CX*1), Y7
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (DI)(BX*2), Y7
+	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y7, Y6, Y3
-	VBROADCASTSD (DI)(SI*1), Y7
+	VBROADCASTSD (BX)(DX*1), Y7
 	VFMADD231PD  Y7, Y6, Y4
-	VBROADCASTSD (DI)(BX*4), Y7
+	VBROADCASTSD (BX)(CX*4), Y7
 	VFMADD231PD  Y7, Y6, Y5
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y6
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y6
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y7
+	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y7, Y6, Y1
-	VBROADCASTSD (DI)(BX*1), Y7
+	VBROADCASTSD (BX)(CX*1), Y7
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (DI)(BX*2), Y7
+	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y7, Y6, Y3
-	VBROADCASTSD (DI)(SI*1), Y7
+	VBROADCASTSD (BX)(DX*1), Y7
 	VFMADD231PD  Y7, Y6, Y4
-	VBROADCASTSD (DI)(BX*4), Y7
+	VBROADCASTSD (BX)(CX*4), Y7
 	VFMADD231PD  Y7, Y6, Y5
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y6
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y6
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y7
+	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y7, Y6, Y1
-	VBROADCASTSD (DI)(BX*1), Y7
+	VBROADCASTSD (BX)(CX*1), Y7
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (DI)(BX*2), Y7
+	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y7, Y6, Y3
-	VBROADCASTSD (DI)(SI*1), Y7
+	VBROADCASTSD (BX)(DX*1), Y7
 	VFMADD231PD  Y7, Y6, Y4
-	VBROADCASTSD (DI)(BX*4), Y7
+	VBROADCASTSD (BX)(CX*4), Y7
 	VFMADD231PD  Y7, Y6, Y5
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y6
 	ADDQ         R8, DI
-	SUBQ         $0x04, R11
-	SUBQ         $0x04, R14
+	VBROADCASTSD (BX), Y7
+	VFMADD231PD  Y7, Y6, Y1
+	VBROADCASTSD (BX)(CX*1), Y7
+	VFMADD231PD  Y7, Y6, Y2
+	VBROADCASTSD (BX)(CX*2), Y7
+	VFMADD231PD  Y7, Y6, Y3
+	VBROADCASTSD (BX)(DX*1), Y7
+	VFMADD231PD  Y7, Y6, Y4
+	VBROADCASTSD (BX)(CX*4), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	ADDQ         SI, BX
+	SUBQ         $0x04, R9
+	SUBQ         $0x04, R12
 	JGE          turn
 
 rest:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JZ    sums
 
 one:
-	VMASKMOVPD   (R9), Y0, Y6
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y7
-	VFMADD231PD  Y7, Y6, Y1
-	VBROADCASTSD (DI)(BX*1), Y7
-	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (DI)(BX*2), Y7
-	VFMADD231PD  Y7, Y6, Y3
-	VBROADCASTSD (DI)(SI*1), Y7
-	VFMADD231PD  Y7, Y6, Y4
-	VBROADCASTSD (DI)(BX*4), Y7
-	VFMADD231PD  Y7, Y6, Y5
+	VMASKMOVPD   (DI), Y0, Y6
 	ADDQ         R8, DI
-	SUBQ         $0x01, R11
+	VBROADCASTSD (BX), Y7
+	VFMADD231PD  Y7, Y6, Y1
+	VBROADCASTSD (BX)(CX*1), Y7
+	VFMADD231PD  Y7, Y6, Y2
+	VBROADCASTSD (BX)(CX*2), Y7
+	VFMADD231PD  Y7, Y6, Y3
+	VBROADCASTSD (BX)(DX*1), Y7
+	VFMADD231PD  Y7, Y6, Y4
+	VBROADCASTSD (BX)(CX*4), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	ADDQ         SI, BX
+	SUBQ         $0x01, R9
 	JNZ          one
 
 sums:
-	MOVQ       R12, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -844,7 +857,7 @@ sums:
 	VADDPD     Y6, Y5, Y5
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -863,7 +876,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -880,7 +893,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y6
+	VBROADCASTSD 184(AX), Y6
 	VMULPD       Y6, Y1, Y7
 	VBLENDVPD    Y1, Y7, Y1, Y1
 	VMULPD       Y6, Y2, Y7
@@ -906,13 +919,15 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -923,15 +938,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -954,133 +969,128 @@ zero:
 	VXORPS Y6, Y6, Y6
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), DI
-	LEAQ       (DI)(BX*4), R8
-	ADDQ       BX, R8
-	MOVQ       16(AX), R9
-	MOVQ       40(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       32(AX), R12
-	MOVQ       208(AX), R13
-	MOVQ       136(AX), R14
-	MOVQ       64(AX), R15
-	SUBQ       $0x04, R15
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), BX
+	LEAQ (BX)(CX*4), SI
+	ADDQ CX, SI
+	MOVQ 16(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ 32(AX), R10
+	MOVQ 200(AX), R11
+	MOVQ 80(AX), R12
+	MOVQ 64(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
+	LEAQ -24(R13), R14
+	MOVQ R14, 224(AX)
 
 turn:
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	ADDQ         R14, R13
-	VMOVUPD      (R10), Y7
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y8
-	VFMADD231PD  Y8, Y7, Y1
-	VBROADCASTSD (DI)(BX*1), Y8
-	VFMADD231PD  Y8, Y7, Y2
-	VBROADCASTSD (DI)(BX*2), Y8
-	VFMADD231PD  Y8, Y7, Y3
-	VBROADCASTSD (DI)(SI*1), Y8
-	VFMADD231PD  Y8, Y7, Y4
-	VBROADCASTSD (DI)(BX*4), Y8
-	VFMADD231PD  Y8, Y7, Y5
-	VBROADCASTSD (R8), Y8
-	VFMADD231PD  Y8, Y7, Y6
-	ADDQ         R9, DI
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	ADDQ       R12, R11
+	CMPQ       R13, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R11
+	MOVQ       136(AX), R12
+
+columns:
+	VMOVUPD      (R8), Y7
 	ADDQ         R9, R8
-	VMOVUPD      (R10), Y7
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y8
+	VBROADCASTSD (BX), Y8
 	VFMADD231PD  Y8, Y7, Y1
-	VBROADCASTSD (DI)(BX*1), Y8
+	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y8, Y7, Y2
-	VBROADCASTSD (DI)(BX*2), Y8
+	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y8, Y7, Y3
-	VBROADCASTSD (DI)(SI*1), Y8
+	VBROADCASTSD (BX)(DX*1), Y8
 	VFMADD231PD  Y8, Y7, Y4
-	VBROADCASTSD (DI)(BX*4), Y8
+	VBROADCASTSD (BX)(CX*4), Y8
 	VFMADD231PD  Y8, Y7, Y5
-	VBROADCASTSD (R8), Y8
+	VBROADCASTSD (SI), Y8
 	VFMADD231PD  Y8, Y7, Y6
-	ADDQ         R9, DI
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y7
 	ADDQ         R9, R8
-	VMOVUPD      (R10), Y7
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y8
+	VBROADCASTSD (BX), Y8
 	VFMADD231PD  Y8, Y7, Y1
-	VBROADCASTSD (DI)(BX*1), Y8
+	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y8, Y7, Y2
-	VBROADCASTSD (DI)(BX*2), Y8
+	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y8, Y7, Y3
-	VBROADCASTSD (DI)(SI*1), Y8
+	VBROADCASTSD (BX)(DX*1), Y8
 	VFMADD231PD  Y8, Y7, Y4
-	VBROADCASTSD (DI)(BX*4), Y8
+	VBROADCASTSD (BX)(CX*4), Y8
 	VFMADD231PD  Y8, Y7, Y5
-	VBROADCASTSD (R8), Y8
+	VBROADCASTSD (SI), Y8
 	VFMADD231PD  Y8, Y7, Y6
-	ADDQ         R9, DI
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y7
 	ADDQ         R9, R8
-	VMOVUPD      (R10), Y7
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y8
+	VBROADCASTSD (BX), Y8
 	VFMADD231PD  Y8, Y7, Y1
-	VBROADCASTSD (DI)(BX*1), Y8
+	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y8, Y7, Y2
-	VBROADCASTSD (DI)(BX*2), Y8
+	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y8, Y7, Y3
-	VBROADCASTSD (DI)(SI*1), Y8
+	VBROADCASTSD (BX)(DX*1), Y8
 	VFMADD231PD  Y8, Y7, Y4
-	VBROADCASTSD (DI)(BX*4), Y8
+	VBROADCASTSD (BX)(CX*4), Y8
 	VFMADD231PD  Y8, Y7, Y5
-	VBROADCASTSD (R8), Y8
+	VBROADCASTSD (SI), Y8
 	VFMADD231PD  Y8, Y7, Y6
-	ADDQ         R9, DI
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y7
 	ADDQ         R9, R8
-	SUBQ         $0x04, R12
-	SUBQ         $0x04, R15
+	VBROADCASTSD (BX), Y8
+	VFMADD231PD  Y8, Y7, Y1
+	VBROADCASTSD (BX)(CX*1), Y8
+	VFMADD231PD  Y8, Y7, Y2
+	VBROADCASTSD (BX)(CX*2), Y8
+	VFMADD231PD  Y8, Y7, Y3
+	VBROADCASTSD (BX)(DX*1), Y8
+	VFMADD231PD  Y8, Y7, Y4
+	VBROADCASTSD (BX)(CX*4), Y8
+	VFMADD231PD  Y8, Y7, Y5
+	VBROADCASTSD (SI), Y8
+	VFMADD231PD  Y8, Y7, Y6
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
 	JGE          turn
 
 rest:
-	TESTQ R12, R12
+	TESTQ R10, R10
 	JZ    sums
 
 one:
-	VMASKMOVPD   (R10), Y0, Y7
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y8
-	VFMADD231PD  Y8, Y7, Y1
-	VBROADCASTSD (DI)(BX*1), Y8
-	VFMADD231PD  Y8, Y7, Y2
-	VBROADCASTSD (DI)(BX*2), Y8
-	VFMADD231PD  Y8, Y7, Y3
-	VBROADCASTSD (DI)(SI*1), Y8
-	VFMADD231PD  Y8, Y7, Y4
-	VBROADCASTSD (DI)(BX*4), Y8
-	VFMADD231PD  Y8, Y7, Y5
-	VBROADCASTSD (R8), Y8
-	VFMADD231PD  Y8, Y7, Y6
-	ADDQ         R9, DI
+	VMASKMOVPD   (R8), Y0, Y7
 	ADDQ         R9, R8
-	SUBQ         $0x01, R12
+	VBROADCASTSD (BX), Y8
+	VFMADD231PD  Y8, Y7, Y1
+	VBROADCASTSD (BX)(CX*1), Y8
+	VFMADD231PD  Y8, Y7, Y2
+	VBROADCASTSD (BX)(CX*2), Y8
+	VFMADD231PD  Y8, Y7, Y3
+	VBROADCASTSD (BX)(DX*1), Y8
+	VFMADD231PD  Y8, Y7, Y4
+	VBROADCASTSD (BX)(CX*4), Y8
+	VFMADD231PD  Y8, Y7, Y5
+	VBROADCASTSD (SI), Y8
+	VFMADD231PD  Y8, Y7, Y6
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
 	JNZ          one
 
 sums:
-	MOVQ       R13, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -1103,7 +1113,7 @@ sums:
 	VADDPD     Y7, Y6, Y6
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -1125,7 +1135,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -1143,7 +1153,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y7
+	VBROADCASTSD 184(AX), Y7
 	VMULPD       Y7, Y1, Y8
 	VBLENDVPD    Y1, Y8, Y1, Y1
 	VMULPD       Y7, Y2, Y8
@@ -1173,14 +1183,16 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -1191,15 +1203,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1214,77 +1226,81 @@ zero:
 	VXORPS Y2, Y2, Y2
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), BX
-	MOVQ       184(AX), BX
-	MOVQ       16(AX), SI
-	MOVQ       40(AX), DI
-	MOVQ       48(AX), R8
-	MOVQ       32(AX), R9
-	MOVQ       208(AX), R10
-	MOVQ       136(AX), R11
-	MOVQ       64(AX), R12
-	SUBQ       $0x04, R12
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), CX
+	MOVQ 192(AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 200(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 64(AX), R10
+	SUBQ $0x04, R10
+	JLT  rest
+	LEAQ -4(R10), R11
+	MOVQ R11, 224(AX)
 
 turn:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         R11, R10
-	VMOVUPD      (DI), Y3
-	VMOVUPD      32(DI), Y4
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y5
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	ADDQ       R9, R8
+	CMPQ       R10, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R8
+	MOVQ       136(AX), R9
+
+columns:
+	VMOVUPD      (BX), Y3
+	VMOVUPD      32(BX), Y4
+	ADDQ         SI, BX
+	VBROADCASTSD (CX), Y5
 	VFMADD231PD  Y5, Y3, Y1
 	VFMADD231PD  Y5, Y4, Y2
+	ADDQ         DX, CX
+	VMOVUPD      (BX), Y3
+	VMOVUPD      32(BX), Y4
 	ADDQ         SI, BX
-	VMOVUPD      (DI), Y3
-	VMOVUPD      32(DI), Y4
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y5
+	VBROADCASTSD (CX), Y5
 	VFMADD231PD  Y5, Y3, Y1
 	VFMADD231PD  Y5, Y4, Y2
+	ADDQ         DX, CX
+	VMOVUPD      (BX), Y3
+	VMOVUPD      32(BX), Y4
 	ADDQ         SI, BX
-	VMOVUPD      (DI), Y3
-	VMOVUPD      32(DI), Y4
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y5
+	VBROADCASTSD (CX), Y5
 	VFMADD231PD  Y5, Y3, Y1
 	VFMADD231PD  Y5, Y4, Y2
+	ADDQ         DX, CX
+	VMOVUPD      (BX), Y3
+	VMOVUPD      32(BX), Y4
 	ADDQ         SI, BX
-	VMOVUPD      (DI), Y3
-	VMOVUPD      32(DI), Y4
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y5
+	VBROADCASTSD (CX), Y5
 	VFMADD231PD  Y5, Y3, Y1
 	VFMADD231PD  Y5, Y4, Y2
-	ADDQ         SI, BX
-	SUBQ         $0x04, R9
-	SUBQ         $0x04, R12
+	ADDQ         DX, CX
+	SUBQ         $0x04, DI
+	SUBQ         $0x04, R10
 	JGE          turn
 
 rest:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JZ    sums
 
 one:
-	VMOVUPD      (DI), Y3
-	VMASKMOVPD   32(DI), Y0, Y4
-	ADDQ         R8, DI
-	VBROADCASTSD (BX), Y5
+	VMOVUPD      (BX), Y3
+	VMASKMOVPD   32(BX), Y0, Y4
+	ADDQ         SI, BX
+	VBROADCASTSD (CX), Y5
 	VFMADD231PD  Y5, Y3, Y1
 	VFMADD231PD  Y5, Y4, Y2
-	ADDQ         SI, BX
-	SUBQ         $0x01, R9
+	ADDQ         DX, CX
+	SUBQ         $0x01, DI
 	JNZ          one
 
 sums:
-	MOVQ       R10, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -1293,7 +1309,7 @@ sums:
 	VADDPD     Y3, Y2, Y2
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -1301,7 +1317,7 @@ alone:
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -1315,7 +1331,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y3
+	VBROADCASTSD 184(AX), Y3
 	VMULPD       Y3, Y1, Y4
 	VBLENDVPD    Y1, Y4, Y1, Y1
 	VMULPD       Y3, Y2, Y3
@@ -1328,9 +1344,11 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -1341,15 +1359,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1368,95 +1386,96 @@ zero:
 	VXORPS Y4, Y4, Y4
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), SI
-	MOVQ       16(AX), DI
-	MOVQ       40(AX), R8
-	MOVQ       48(AX), R9
-	MOVQ       32(AX), R10
-	MOVQ       208(AX), R11
-	MOVQ       136(AX), R12
-	MOVQ       64(AX), R13
-	SUBQ       $0x04, R13
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 32(AX), R8
+	MOVQ 200(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 64(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+	LEAQ -8(R11), R12
+	MOVQ R12, 224(AX)
 
 turn:
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	ADDQ         R12, R11
-	VMOVUPD      (R8), Y5
-	VMOVUPD      32(R8), Y6
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y7
+	PREFETCHT1 (R9)
+	PREFETCHT1 64(R9)
+	ADDQ       R10, R9
+	CMPQ       R11, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R9
+	MOVQ       136(AX), R10
+
+columns:
+	VMOVUPD      (SI), Y5
+	VMOVUPD      32(SI), Y6
+	ADDQ         DI, SI
+	VBROADCASTSD (DX), Y7
 	VFMADD231PD  Y7, Y5, Y1
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (SI)(BX*1), Y7
+	VBROADCASTSD (DX)(CX*1), Y7
 	VFMADD231PD  Y7, Y5, Y3
 	VFMADD231PD  Y7, Y6, Y4
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y5
+	VMOVUPD      32(SI), Y6
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y5
-	VMOVUPD      32(R8), Y6
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y7
+	VBROADCASTSD (DX), Y7
 	VFMADD231PD  Y7, Y5, Y1
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (SI)(BX*1), Y7
+	VBROADCASTSD (DX)(CX*1), Y7
 	VFMADD231PD  Y7, Y5, Y3
 	VFMADD231PD  Y7, Y6, Y4
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y5
+	VMOVUPD      32(SI), Y6
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y5
-	VMOVUPD      32(R8), Y6
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y7
+	VBROADCASTSD (DX), Y7
 	VFMADD231PD  Y7, Y5, Y1
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (SI)(BX*1), Y7
+	VBROADCASTSD (DX)(CX*1), Y7
 	VFMADD231PD  Y7, Y5, Y3
 	VFMADD231PD  Y7, Y6, Y4
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y5
+	VMOVUPD      32(SI), Y6
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y5
-	VMOVUPD      32(R8), Y6
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y7
+	VBROADCASTSD (DX), Y7
 	VFMADD231PD  Y7, Y5, Y1
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (SI)(BX*1), Y7
+	VBROADCASTSD (DX)(CX*1), Y7
 	VFMADD231PD  Y7, Y5, Y3
 	VFMADD231PD  Y7, Y6, Y4
-	ADDQ         DI, SI
-	SUBQ         $0x04, R10
-	SUBQ         $0x04, R13
+	ADDQ         BX, DX
+	SUBQ         $0x04, R8
+	SUBQ         $0x04, R11
 	JGE          turn
 
 rest:
-	TESTQ R10, R10
+	TESTQ R8, R8
 	JZ    sums
 
 one:
-	VMOVUPD      (R8), Y5
-	VMASKMOVPD   32(R8), Y0, Y6
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y7
+	VMOVUPD      (SI), Y5
+	VMASKMOVPD   32(SI), Y0, Y6
+	ADDQ         DI, SI
+	VBROADCASTSD (DX), Y7
 	VFMADD231PD  Y7, Y5, Y1
 	VFMADD231PD  Y7, Y6, Y2
-	VBROADCASTSD (SI)(BX*1), Y7
+	VBROADCASTSD (DX)(CX*1), Y7
 	VFMADD231PD  Y7, Y5, Y3
 	VFMADD231PD  Y7, Y6, Y4
-	ADDQ         DI, SI
-	SUBQ         $0x01, R10
+	ADDQ         BX, DX
+	SUBQ         $0x01, R8
 	JNZ          one
 
 sums:
-	MOVQ       R11, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -1469,7 +1488,7 @@ sums:
 	VADDPD     Y5, Y4, Y4
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -1481,7 +1500,7 @@ alone:
 	VMASKMOVPD Y4, Y0, 32(DI)
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -1497,7 +1516,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y5
+	VBROADCASTSD 184(AX), Y5
 	VMULPD       Y5, Y1, Y6
 	VBLENDVPD    Y1, Y6, Y1, Y1
 	VMULPD       Y5, Y2, Y6
@@ -1517,10 +1536,12 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -1531,15 +1552,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1562,113 +1583,111 @@ zero:
 	VXORPS Y6, Y6, Y6
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), SI
-	MOVQ       16(AX), DI
-	MOVQ       40(AX), R8
-	MOVQ       48(AX), R9
-	MOVQ       32(AX), R10
-	MOVQ       208(AX), R11
-	MOVQ       136(AX), R12
-	MOVQ       64(AX), R13
-	SUBQ       $0x04, R13
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 32(AX), R8
+	MOVQ 200(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 64(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+	LEAQ -12(R11), R12
+	MOVQ R12, 224(AX)
 
 turn:
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	ADDQ         R12, R11
-	VMOVUPD      (R8), Y7
-	VMOVUPD      32(R8), Y8
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y9
+	PREFETCHT1 (R9)
+	PREFETCHT1 64(R9)
+	ADDQ       R10, R9
+	CMPQ       R11, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R9
+	MOVQ       136(AX), R10
+
+columns:
+	VMOVUPD      (SI), Y7
+	VMOVUPD      32(SI), Y8
+	ADDQ         DI, SI
+	VBROADCASTSD (DX), Y9
 	VFMADD231PD  Y9, Y7, Y1
 	VFMADD231PD  Y9, Y8, Y2
-	VBROADCASTSD (SI)(BX*1), Y9
+	VBROADCASTSD (DX)(CX*1), Y9
 	VFMADD231PD  Y9, Y7, Y3
 	VFMADD231PD  Y9, Y8, Y4
-	VBROADCASTSD (SI)(BX*2), Y9
+	VBROADCASTSD (DX)(CX*2), Y9
 	VFMADD231PD  Y9, Y7, Y5
 	VFMADD231PD  Y9, Y8, Y6
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y7
+	VMOVUPD      32(SI), Y8
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y7
-	VMOVUPD      32(R8), Y8
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (DX), Y9
 	VFMADD231PD  Y9, Y7, Y1
 	VFMADD231PD  Y9, Y8, Y2
-	VBROADCASTSD (SI)(BX*1), Y9
+	VBROADCASTSD (DX)(CX*1), Y9
 	VFMADD231PD  Y9, Y7, Y3
 	VFMADD231PD  Y9, Y8, Y4
-	VBROADCASTSD (SI)(BX*2), Y9
+	VBROADCASTSD (DX)(CX*2), Y9
 	VFMADD231PD  Y9, Y7, Y5
 	VFMADD231PD  Y9, Y8, Y6
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y7
+	VMOVUPD      32(SI), Y8
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y7
-	VMOVUPD      32(R8), Y8
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (DX), Y9
 	VFMADD231PD  Y9, Y7, Y1
 	VFMADD231PD  Y9, Y8, Y2
-	VBROADCASTSD (SI)(BX*1), Y9
+	VBROADCASTSD (DX)(CX*1), Y9
 	VFMADD231PD  Y9, Y7, Y3
 	VFMADD231PD  Y9, Y8, Y4
-	VBROADCASTSD (SI)(BX*2), Y9
+	VBROADCASTSD (DX)(CX*2), Y9
 	VFMADD231PD  Y9, Y7, Y5
 	VFMADD231PD  Y9, Y8, Y6
+	ADDQ         BX, DX
+	VMOVUPD      (SI), Y7
+	VMOVUPD      32(SI), Y8
 	ADDQ         DI, SI
-	VMOVUPD      (R8), Y7
-	VMOVUPD      32(R8), Y8
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (DX), Y9
 	VFMADD231PD  Y9, Y7, Y1
 	VFMADD231PD  Y9, Y8, Y2
-	VBROADCASTSD (SI)(BX*1), Y9
+	VBROADCASTSD (DX)(CX*1), Y9
 	VFMADD231PD  Y9, Y7, Y3
 	VFMADD231PD  Y9, Y8, Y4
-	VBROADCASTSD (SI)(BX*2), Y9
+	VBROADCASTSD (DX)(CX*2), Y9
 	VFMADD231PD  Y9, Y7, Y5
 	VFMADD231PD  Y9, Y8, Y6
-	ADDQ         DI, SI
-	SUBQ         $0x04, R10
-	SUBQ         $0x04, R13
+	ADDQ         BX, DX
+	SUBQ         $0x04, R8
+	SUBQ         $0x04, R11
 	JGE          turn
 
 rest:
-	TESTQ R10, R10
+	TESTQ R8, R8
 	JZ    sums
 
 one:
-	VMOVUPD      (R8), Y7
-	VMASKMOVPD   32(R8), Y0, Y8
-	ADDQ         R9, R8
-	VBROADCASTSD (SI), Y9
+	VMOVUPD      (SI), Y7
+	VMASKMOVPD   32(SI), Y0, Y8
+	ADDQ         DI, SI
+	VBROADCASTSD (DX), Y9
 	VFMADD231PD  Y9, Y7, Y1
 	VFMADD231PD  Y9, Y8, Y2
-	VBROADCASTSD (SI)(BX*1), Y9
+	VBROADCASTSD (DX)(CX*1), Y9
 	VFMADD231PD  Y9, Y7, Y3
 	VFMADD231PD  Y9, Y8, Y4
-	VBROADCASTSD (SI)(BX*2), Y9
+	VBROADCASTSD (DX)(CX*2), Y9
 	VFMADD231PD  Y9, Y7, Y5
 	VFMADD231PD  Y9, Y8, Y6
-	ADDQ         DI, SI
-	SUBQ         $0x01, R10
+	ADDQ         BX, DX
+	SUBQ         $0x01, R8
 	JNZ          one
 
 sums:
-	MOVQ       R11, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -1685,7 +1704,7 @@ sums:
 	VADDPD     Y7, Y6, Y6
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -1701,7 +1720,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -1719,7 +1738,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y7
+	VBROADCASTSD 184(AX), Y7
 	VMULPD       Y7, Y1, Y8
 	VBLENDVPD    Y1, Y8, Y1, Y1
 	VMULPD       Y7, Y2, Y8
@@ -1746,11 +1765,13 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -1761,15 +1782,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1796,131 +1817,126 @@ zero:
 	VXORPS Y8, Y8, Y8
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), DI
-	MOVQ       16(AX), R8
-	MOVQ       40(AX), R9
-	MOVQ       48(AX), R10
-	MOVQ       32(AX), R11
-	MOVQ       208(AX), R12
-	MOVQ       136(AX), R13
-	MOVQ       64(AX), R14
-	SUBQ       $0x04, R14
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 32(AX), R9
+	MOVQ 200(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 64(AX), R12
+	SUBQ $0x04, R12
+	JLT  rest
+	LEAQ -16(R12), R13
+	MOVQ R13, 224(AX)
 
 turn:
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	ADDQ         R13, R12
-	VMOVUPD      (R9), Y9
-	VMOVUPD      32(R9), Y10
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y11
+	PREFETCHT1 (R10)
+	PREFETCHT1 64(R10)
+	ADDQ       R11, R10
+	CMPQ       R12, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R10
+	MOVQ       136(AX), R11
+
+columns:
+	VMOVUPD      (DI), Y9
+	VMOVUPD      32(DI), Y10
+	ADDQ         R8, DI
+	VBROADCASTSD (BX), Y11
 	VFMADD231PD  Y11, Y9, Y1
 	VFMADD231PD  Y11, Y10, Y2
-	VBROADCASTSD (DI)(BX*1), Y11
+	VBROADCASTSD (BX)(CX*1), Y11
 	VFMADD231PD  Y11, Y9, Y3
 	VFMADD231PD  Y11, Y10, Y4
-	VBROADCASTSD (DI)(BX*2), Y11
+	VBROADCASTSD (BX)(CX*2), Y11
 	VFMADD231PD  Y11, Y9, Y5
 	VFMADD231PD  Y11, Y10, Y6
-	VBROADCASTSD (DI)(SI*1), Y11
+	VBROADCASTSD (BX)(DX*1), Y11
 	VFMADD231PD  Y11, Y9, Y7
 	VFMADD231PD  Y11, Y10, Y8
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y9
+	VMOVUPD      32(DI), Y10
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y9
-	VMOVUPD      32(R9), Y10
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y11
+	VBROADCASTSD (BX), Y11
 	VFMADD231PD  Y11, Y9, Y1
 	VFMADD231PD  Y11, Y10, Y2
-	VBROADCASTSD (DI)(BX*1), Y11
+	VBROADCASTSD (BX)(CX*1), Y11
 	VFMADD231PD  Y11, Y9, Y3
 	VFMADD231PD  Y11, Y10, Y4
-	VBROADCASTSD (DI)(BX*2), Y11
+	VBROADCASTSD (BX)(CX*2), Y11
 	VFMADD231PD  Y11, Y9, Y5
 	VFMADD231PD  Y11, Y10, Y6
-	VBROADCASTSD (DI)(SI*1), Y11
+	VBROADCASTSD (BX)(DX*1), Y11
 	VFMADD231PD  Y11, Y9, Y7
 	VFMADD231PD  Y11, Y10, Y8
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y9
+	VMOVUPD      32(DI), Y10
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y9
-	VMOVUPD      32(R9), Y10
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y11
+	VBROADCASTSD (BX), Y11
 	VFMADD231PD  Y11, Y9, Y1
 	VFMADD231PD  Y11, Y10, Y2
-	VBROADCASTSD (DI)(BX*1), Y11
+	VBROADCASTSD (BX)(CX*1), Y11
 	VFMADD231PD  Y11, Y9, Y3
 	VFMADD231PD  Y11, Y10, Y4
-	VBROADCASTSD (DI)(BX*2), Y11
+	VBROADCASTSD (BX)(CX*2), Y11
 	VFMADD231PD  Y11, Y9, Y5
 	VFMADD231PD  Y11, Y10, Y6
-	VBROADCASTSD (DI)(SI*1), Y11
+	VBROADCASTSD (BX)(DX*1), Y11
 	VFMADD231PD  Y11, Y9, Y7
 	VFMADD231PD  Y11, Y10, Y8
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y9
+	VMOVUPD      32(DI), Y10
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y9
-	VMOVUPD      32(R9), Y10
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y11
+	VBROADCASTSD (BX), Y11
 	VFMADD231PD  Y11, Y9, Y1
 	VFMADD231PD  Y11, Y10, Y2
-	VBROADCASTSD (DI)(BX*1), Y11
+	VBROADCASTSD (BX)(CX*1), Y11
 	VFMADD231PD  Y11, Y9, Y3
 	VFMADD231PD  Y11, Y10, Y4
-	VBROADCASTSD (DI)(BX*2), Y11
+	VBROADCASTSD (BX)(CX*2), Y11
 	VFMADD231PD  Y11, Y9, Y5
 	VFMADD231PD  Y11, Y10, Y6
-	VBROADCASTSD (DI)(SI*1), Y11
+	VBROADCASTSD (BX)(DX*1), Y11
 	VFMADD231PD  Y11, Y9, Y7
 	VFMADD231PD  Y11, Y10, Y8
-	ADDQ         R8, DI
-	SUBQ         $0x04, R11
-	SUBQ         $0x04, R14
+	ADDQ         SI, BX
+	SUBQ         $0x04, R9
+	SUBQ         $0x04, R12
 	JGE          turn
 
 rest:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JZ    sums
 
 one:
-	VMOVUPD      (R9), Y9
-	VMASKMOVPD   32(R9), Y0, Y10
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y11
+	VMOVUPD      (DI), Y9
+	VMASKMOVPD   32(DI), Y0, Y10
+	ADDQ         R8, DI
+	VBROADCASTSD (BX), Y11
 	VFMADD231PD  Y11, Y9, Y1
 	VFMADD231PD  Y11, Y10, Y2
-	VBROADCASTSD (DI)(BX*1), Y11
+	VBROADCASTSD (BX)(CX*1), Y11
 	VFMADD231PD  Y11, Y9, Y3
 	VFMADD231PD  Y11, Y10, Y4
-	VBROADCASTSD (DI)(BX*2), Y11
+	VBROADCASTSD (BX)(CX*2), Y11
 	VFMADD231PD  Y11, Y9, Y5
 	VFMADD231PD  Y11, Y10, Y6
-	VBROADCASTSD (DI)(SI*1), Y11
+	VBROADCASTSD (BX)(DX*1), Y11
 	VFMADD231PD  Y11, Y9, Y7
 	VFMADD231PD  Y11, Y10, Y8
-	ADDQ         R8, DI
-	SUBQ         $0x01, R11
+	ADDQ         SI, BX
+	SUBQ         $0x01, R9
 	JNZ          one
 
 sums:
-	MOVQ       R12, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -1941,7 +1957,7 @@ sums:
 	VADDPD     Y9, Y8, Y8
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -1961,7 +1977,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -1981,7 +1997,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y9
+	VBROADCASTSD 184(AX), Y9
 	VMULPD       Y9, Y1, Y10
 	VBLENDVPD    Y1, Y10, Y1, Y1
 	VMULPD       Y9, Y2, Y10
@@ -2015,12 +2031,14 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -2031,15 +2049,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -2070,149 +2088,141 @@ zero:
 	VXORPS Y10, Y10, Y10
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), DI
-	MOVQ       16(AX), R8
-	MOVQ       40(AX), R9
-	MOVQ       48(AX), R10
-	MOVQ       32(AX), R11
-	MOVQ       208(AX), R12
-	MOVQ       136(AX), R13
-	MOVQ       64(AX), R14
-	SUBQ       $0x04, R14
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 32(AX), R9
+	MOVQ 200(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 64(AX), R12
+	SUBQ $0x04, R12
+	JLT  rest
+	LEAQ -20(R12), R13
+	MOVQ R13, 224(AX)
 
 turn:
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	ADDQ         R13, R12
-	VMOVUPD      (R9), Y11
-	VMOVUPD      32(R9), Y12
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y13
+	PREFETCHT1 (R10)
+	PREFETCHT1 64(R10)
+	ADDQ       R11, R10
+	CMPQ       R12, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R10
+	MOVQ       136(AX), R11
+
+columns:
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
+	ADDQ         R8, DI
+	VBROADCASTSD (BX), Y13
 	VFMADD231PD  Y13, Y11, Y1
 	VFMADD231PD  Y13, Y12, Y2
-	VBROADCASTSD (DI)(BX*1), Y13
+	VBROADCASTSD (BX)(CX*1), Y13
 	VFMADD231PD  Y13, Y11, Y3
 	VFMADD231PD  Y13, Y12, Y4
-	VBROADCASTSD (DI)(BX*2), Y13
+	VBROADCASTSD (BX)(CX*2), Y13
 	VFMADD231PD  Y13, Y11, Y5
 	VFMADD231PD  Y13, Y12, Y6
-	VBROADCASTSD (DI)(SI*1), Y13
+	VBROADCASTSD (BX)(DX*1), Y13
 	VFMADD231PD  Y13, Y11, Y7
 	VFMADD231PD  Y13, Y12, Y8
-	VBROADCASTSD (DI)(BX*4), Y13
+	VBROADCASTSD (BX)(CX*4), Y13
 	VFMADD231PD  Y13, Y11, Y9
 	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y11
-	VMOVUPD      32(R9), Y12
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y13
+	VBROADCASTSD (BX), Y13
 	VFMADD231PD  Y13, Y11, Y1
 	VFMADD231PD  Y13, Y12, Y2
-	VBROADCASTSD (DI)(BX*1), Y13
+	VBROADCASTSD (BX)(CX*1), Y13
 	VFMADD231PD  Y13, Y11, Y3
 	VFMADD231PD  Y13, Y12, Y4
-	VBROADCASTSD (DI)(BX*2), Y13
+	VBROADCASTSD (BX)(CX*2), Y13
 	VFMADD231PD  Y13, Y11, Y5
 	VFMADD231PD  Y13, Y12, Y6
-	VBROADCASTSD (DI)(SI*1), Y13
+	VBROADCASTSD (BX)(DX*1), Y13
 	VFMADD231PD  Y13, Y11, Y7
 	VFMADD231PD  Y13, Y12, Y8
-	VBROADCASTSD (DI)(BX*4), Y13
+	VBROADCASTSD (BX)(CX*4), Y13
 	VFMADD231PD  Y13, Y11, Y9
 	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y11
-	VMOVUPD      32(R9), Y12
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y13
+	VBROADCASTSD (BX), Y13
 	VFMADD231PD  Y13, Y11, Y1
 	VFMADD231PD  Y13, Y12, Y2
-	VBROADCASTSD (DI)(BX*1), Y13
+	VBROADCASTSD (BX)(CX*1), Y13
 	VFMADD231PD  Y13, Y11, Y3
 	VFMADD231PD  Y13, Y12, Y4
-	VBROADCASTSD (DI)(BX*2), Y13
+	VBROADCASTSD (BX)(CX*2), Y13
 	VFMADD231PD  Y13, Y11, Y5
 	VFMADD231PD  Y13, Y12, Y6
-	VBROADCASTSD (DI)(SI*1), Y13
+	VBROADCASTSD (BX)(DX*1), Y13
 	VFMADD231PD  Y13, Y11, Y7
 	VFMADD231PD  Y13, Y12, Y8
-	VBROADCASTSD (DI)(BX*4), Y13
+	VBROADCASTSD (BX)(CX*4), Y13
 	VFMADD231PD  Y13, Y11, Y9
 	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
 	ADDQ         R8, DI
-	VMOVUPD      (R9), Y11
-	VMOVUPD      32(R9), Y12
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y13
+	VBROADCASTSD (BX), Y13
 	VFMADD231PD  Y13, Y11, Y1
 	VFMADD231PD  Y13, Y12, Y2
-	VBROADCASTSD (DI)(BX*1), Y13
+	VBROADCASTSD (BX)(CX*1), Y13
 	VFMADD231PD  Y13, Y11, Y3
 	VFMADD231PD  Y13, Y12, Y4
-	VBROADCASTSD (DI)(BX*2), Y13
+	VBROADCASTSD (BX)(CX*2), Y13
 	VFMADD231PD  Y13, Y11, Y5
 	VFMADD231PD  Y13, Y12, Y6
-	VBROADCASTSD (DI)(SI*1), Y13
+	VBROADCASTSD (BX)(DX*1), Y13
 	VFMADD231PD  Y13, Y11, Y7
 	VFMADD231PD  Y13, Y12, Y8
-	VBROADCASTSD (DI)(BX*4), Y13
+	VBROADCASTSD (BX)(CX*4), Y13
 	VFMADD231PD  Y13, Y11, Y9
 	VFMADD231PD  Y13, Y12, Y10
-	ADDQ         R8, DI
-	SUBQ         $0x04, R11
-	SUBQ         $0x04, R14
+	ADDQ         SI, BX
+	SUBQ         $0x04, R9
+	SUBQ         $0x04, R12
 	JGE          turn
 
 rest:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JZ    sums
 
 one:
-	VMOVUPD      (R9), Y11
-	VMASKMOVPD   32(R9), Y0, Y12
-	ADDQ         R10, R9
-	VBROADCASTSD (DI), Y13
+	VMOVUPD      (DI), Y11
+	VMASKMOVPD   32(DI), Y0, Y12
+	ADDQ         R8, DI
+	VBROADCASTSD (BX), Y13
 	VFMADD231PD  Y13, Y11, Y1
 	VFMADD231PD  Y13, Y12, Y2
-	VBROADCASTSD (DI)(BX*1), Y13
+	VBROADCASTSD (BX)(CX*1), Y13
 	VFMADD231PD  Y13, Y11, Y3
 	VFMADD231PD  Y13, Y12, Y4
-	VBROADCASTSD (DI)(BX*2), Y13
+	VBROADCASTSD (BX)(CX*2), Y13
 	VFMADD231PD  Y13, Y11, Y5
 	VFMADD231PD  Y13, Y12, Y6
-	VBROADCASTSD (DI)(SI*1), Y13
+	VBROADCASTSD (BX)(DX*1), Y13
 	VFMADD231PD  Y13, Y11, Y7
 	VFMADD231PD  Y13, Y12, Y8
-	VBROADCASTSD (DI)(BX*4), Y13
+	VBROADCASTSD (BX)(CX*4), Y13
 	VFMADD231PD  Y13, Y11, Y9
 	VFMADD231PD  Y13, Y12, Y10
-	ADDQ         R8, DI
-	SUBQ         $0x01, R11
+	ADDQ         SI, BX
+	SUBQ         $0x01, R9
 	JNZ          one
 
 sums:
-	MOVQ       R12, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -2237,7 +2247,7 @@ sums:
 	VADDPD     Y11, Y10, Y10
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -2261,7 +2271,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -2283,7 +2293,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y11
+	VBROADCASTSD 184(AX), Y11
 	VMULPD       Y11, Y1, Y12
 	VBLENDVPD    Y1, Y12, Y1, Y1
 	VMULPD       Y11, Y2, Y12
@@ -2324,13 +2334,15 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:
@@ -2341,15 +2353,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 144(AX), Y0
+	VMOVDQU 152(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 184(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 192(AX)
-	MOVQ    88(AX), CX
+	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    128(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    CX, 208(AX)
+	MOVQ    128(AX), CX
+	MOVQ    CX, 216(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -2384,174 +2396,163 @@ zero:
 	VXORPS Y12, Y12, Y12
 
 begin:
-	MOVQ       192(AX), CX
-	MOVQ       80(AX), DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 32(BX)
-	MOVQ       8(AX), BX
-	LEAQ       (BX)(BX*2), SI
-	MOVQ       184(AX), DI
-	LEAQ       (DI)(BX*4), R8
-	ADDQ       BX, R8
-	MOVQ       16(AX), R9
-	MOVQ       40(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       32(AX), R12
-	MOVQ       208(AX), R13
-	MOVQ       136(AX), R14
-	MOVQ       64(AX), R15
-	SUBQ       $0x04, R15
-	JLT        rest
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ 192(AX), BX
+	LEAQ (BX)(CX*4), SI
+	ADDQ CX, SI
+	MOVQ 16(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ 32(AX), R10
+	MOVQ 200(AX), R11
+	MOVQ 80(AX), R12
+	MOVQ 64(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
+	LEAQ -24(R13), R14
+	MOVQ R14, 224(AX)
 
 turn:
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	ADDQ         R14, R13
-	VMOVUPD      (R10), Y13
-	VMOVUPD      32(R10), Y14
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y15
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	ADDQ       R12, R11
+	CMPQ       R13, 224(AX)
+	JNE        columns
+	MOVQ       216(AX), R11
+	MOVQ       136(AX), R12
+
+columns:
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
+	ADDQ         R9, R8
+	VBROADCASTSD (BX), Y15
 	VFMADD231PD  Y15, Y13, Y1
 	VFMADD231PD  Y15, Y14, Y2
-	VBROADCASTSD (DI)(BX*1), Y15
+	VBROADCASTSD (BX)(CX*1), Y15
 	VFMADD231PD  Y15, Y13, Y3
 	VFMADD231PD  Y15, Y14, Y4
-	VBROADCASTSD (DI)(BX*2), Y15
+	VBROADCASTSD (BX)(CX*2), Y15
 	VFMADD231PD  Y15, Y13, Y5
 	VFMADD231PD  Y15, Y14, Y6
-	VBROADCASTSD (DI)(SI*1), Y15
+	VBROADCASTSD (BX)(DX*1), Y15
 	VFMADD231PD  Y15, Y13, Y7
 	VFMADD231PD  Y15, Y14, Y8
-	VBROADCASTSD (DI)(BX*4), Y15
+	VBROADCASTSD (BX)(CX*4), Y15
 	VFMADD231PD  Y15, Y13, Y9
 	VFMADD231PD  Y15, Y14, Y10
-	VBROADCASTSD (R8), Y15
+	VBROADCASTSD (SI), Y15
 	VFMADD231PD  Y15, Y13, Y11
 	VFMADD231PD  Y15, Y14, Y12
-	ADDQ         R9, DI
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
 	ADDQ         R9, R8
-	VMOVUPD      (R10), Y13
-	VMOVUPD      32(R10), Y14
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y15
+	VBROADCASTSD (BX), Y15
 	VFMADD231PD  Y15, Y13, Y1
 	VFMADD231PD  Y15, Y14, Y2
-	VBROADCASTSD (DI)(BX*1), Y15
+	VBROADCASTSD (BX)(CX*1), Y15
 	VFMADD231PD  Y15, Y13, Y3
 	VFMADD231PD  Y15, Y14, Y4
-	VBROADCASTSD (DI)(BX*2), Y15
+	VBROADCASTSD (BX)(CX*2), Y15
 	VFMADD231PD  Y15, Y13, Y5
 	VFMADD231PD  Y15, Y14, Y6
-	VBROADCASTSD (DI)(SI*1), Y15
+	VBROADCASTSD (BX)(DX*1), Y15
 	VFMADD231PD  Y15, Y13, Y7
 	VFMADD231PD  Y15, Y14, Y8
-	VBROADCASTSD (DI)(BX*4), Y15
+	VBROADCASTSD (BX)(CX*4), Y15
 	VFMADD231PD  Y15, Y13, Y9
 	VFMADD231PD  Y15, Y14, Y10
-	VBROADCASTSD (R8), Y15
+	VBROADCASTSD (SI), Y15
 	VFMADD231PD  Y15, Y13, Y11
 	VFMADD231PD  Y15, Y14, Y12
-	ADDQ         R9, DI
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
 	ADDQ         R9, R8
-	VMOVUPD      (R10), Y13
-	VMOVUPD      32(R10), Y14
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y15
+	VBROADCASTSD (BX), Y15
 	VFMADD231PD  Y15, Y13, Y1
 	VFMADD231PD  Y15, Y14, Y2
-	VBROADCASTSD (DI)(BX*1), Y15
+	VBROADCASTSD (BX)(CX*1), Y15
 	VFMADD231PD  Y15, Y13, Y3
 	VFMADD231PD  Y15, Y14, Y4
-	VBROADCASTSD (DI)(BX*2), Y15
+	VBROADCASTSD (BX)(CX*2), Y15
 	VFMADD231PD  Y15, Y13, Y5
 	VFMADD231PD  Y15, Y14, Y6
-	VBROADCASTSD (DI)(SI*1), Y15
+	VBROADCASTSD (BX)(DX*1), Y15
 	VFMADD231PD  Y15, Y13, Y7
 	VFMADD231PD  Y15, Y14, Y8
-	VBROADCASTSD (DI)(BX*4), Y15
+	VBROADCASTSD (BX)(CX*4), Y15
 	VFMADD231PD  Y15, Y13, Y9
 	VFMADD231PD  Y15, Y14, Y10
-	VBROADCASTSD (R8), Y15
+	VBROADCASTSD (SI), Y15
 	VFMADD231PD  Y15, Y13, Y11
 	VFMADD231PD  Y15, Y14, Y12
-	ADDQ         R9, DI
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
 	ADDQ         R9, R8
-	VMOVUPD      (R10), Y13
-	VMOVUPD      32(R10), Y14
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y15
+	VBROADCASTSD (BX), Y15
 	VFMADD231PD  Y15, Y13, Y1
 	VFMADD231PD  Y15, Y14, Y2
-	VBROADCASTSD (DI)(BX*1), Y15
+	VBROADCASTSD (BX)(CX*1), Y15
 	VFMADD231PD  Y15, Y13, Y3
 	VFMADD231PD  Y15, Y14, Y4
-	VBROADCASTSD (DI)(BX*2), Y15
+	VBROADCASTSD (BX)(CX*2), Y15
 	VFMADD231PD  Y15, Y13, Y5
 	VFMADD231PD  Y15, Y14, Y6
-	VBROADCASTSD (DI)(SI*1), Y15
+	VBROADCASTSD (BX)(DX*1), Y15
 	VFMADD231PD  Y15, Y13, Y7
 	VFMADD231PD  Y15, Y14, Y8
-	VBROADCASTSD (DI)(BX*4), Y15
+	VBROADCASTSD (BX)(CX*4), Y15
 	VFMADD231PD  Y15, Y13, Y9
 	VFMADD231PD  Y15, Y14, Y10
-	VBROADCASTSD (R8), Y15
+	VBROADCASTSD (SI), Y15
 	VFMADD231PD  Y15, Y13, Y11
 	VFMADD231PD  Y15, Y14, Y12
-	ADDQ         R9, DI
-	ADDQ         R9, R8
-	SUBQ         $0x04, R12
-	SUBQ         $0x04, R15
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
 	JGE          turn
 
 rest:
-	TESTQ R12, R12
+	TESTQ R10, R10
 	JZ    sums
 
 one:
-	VMOVUPD      (R10), Y13
-	VMASKMOVPD   32(R10), Y0, Y14
-	ADDQ         R11, R10
-	VBROADCASTSD (DI), Y15
+	VMOVUPD      (R8), Y13
+	VMASKMOVPD   32(R8), Y0, Y14
+	ADDQ         R9, R8
+	VBROADCASTSD (BX), Y15
 	VFMADD231PD  Y15, Y13, Y1
 	VFMADD231PD  Y15, Y14, Y2
-	VBROADCASTSD (DI)(BX*1), Y15
+	VBROADCASTSD (BX)(CX*1), Y15
 	VFMADD231PD  Y15, Y13, Y3
 	VFMADD231PD  Y15, Y14, Y4
-	VBROADCASTSD (DI)(BX*2), Y15
+	VBROADCASTSD (BX)(CX*2), Y15
 	VFMADD231PD  Y15, Y13, Y5
 	VFMADD231PD  Y15, Y14, Y6
-	VBROADCASTSD (DI)(SI*1), Y15
+	VBROADCASTSD (BX)(DX*1), Y15
 	VFMADD231PD  Y15, Y13, Y7
 	VFMADD231PD  Y15, Y14, Y8
-	VBROADCASTSD (DI)(BX*4), Y15
+	VBROADCASTSD (BX)(CX*4), Y15
 	VFMADD231PD  Y15, Y13, Y9
 	VFMADD231PD  Y15, Y14, Y10
-	VBROADCASTSD (R8), Y15
+	VBROADCASTSD (SI), Y15
 	VFMADD231PD  Y15, Y13, Y11
 	VFMADD231PD  Y15, Y14, Y12
-	ADDQ         R9, DI
-	ADDQ         R9, R8
-	SUBQ         $0x01, R12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
 	JNZ          one
 
 sums:
-	MOVQ       R13, 208(AX)
+	MOVQ       200(AX), CX
+	MOVQ       80(AX), DX
 	CMPQ       112(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
@@ -2580,7 +2581,7 @@ sums:
 	VADDPD     Y13, Y12, Y12
 
 alone:
-	MOVQ       200(AX), BX
+	MOVQ       208(AX), BX
 	TESTQ      BX, BX
 	JZ         act
 	MOVQ       96(AX), SI
@@ -2608,7 +2609,7 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 200(AX)
+	MOVQ       BX, 208(AX)
 
 act:
 	MOVQ   120(AX), BX
@@ -2632,7 +2633,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 176(AX), Y13
+	VBROADCASTSD 184(AX), Y13
 	VMULPD       Y13, Y1, Y14
 	VBLENDVPD    Y1, Y14, Y1, Y1
 	VMULPD       Y13, Y2, Y14
@@ -2680,14 +2681,16 @@ store:
 	DECQ       104(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 184(AX)
+	ADDQ       BX, 192(AX)
+	MOVQ       144(AX), BX
+	ADDQ       BX, 216(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 192(AX)
+	MOVQ       CX, 200(AX)
 	JMP        tiles
 
 done:

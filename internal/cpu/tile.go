@@ -50,10 +50,12 @@ type tile[T Float] struct {
 	add   int // 0 or 1
 	act   int // one of the tile constants below
 
-	// One row of memory, two cache lines, is asked for in each turn of the
-	// loop over k: what the next call will need and is not in the cache.
+	// What the next call will need is asked for while this one computes: two
+	// cache lines in each turn of the loop over k, prefetchStep apart, and
+	// from prefetchTile further in the next tile.
 	prefetch     *T
 	prefetchStep int
+	prefetchTile int
 
 	mask  mask // lanes of the last vector
 	alpha T
@@ -61,6 +63,7 @@ type tile[T Float] struct {
 	// The assembly keeps its place here. These are no pointers, so that the
 	// collector does not follow them where they end: behind the data.
 	aNow, cNow, zNow, prefetchNow uintptr
+	enough                        int // prefetching of C
 }
 
 // Values of tile.act: what a kernel can apply to the sums it holds.

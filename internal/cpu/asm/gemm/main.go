@@ -139,20 +139,6 @@ func (t target) tile(rows, vectors int) {
 		t.Label("begin")
 	}
 
-	c, cStep := load("cNow"), load("cStep")
-	{ // The tile of C arrives while the sums are made.
-		p := t.GP64()
-		t.MOVQ(c, p)
-		for r := range rows {
-			for v := range vectors {
-				t.PREFETCHT0(Mem{Base: p, Disp: v * t.bytes()})
-			}
-			if r < rows-1 {
-				t.ADDQ(cStep, p)
-			}
-		}
-	}
-
 	// Row r of A is at base[r/5·…]: three pointers and the multiples of the
 	// row step that an address can hold reach all rows.
 	rowStep := load("rowStep")
@@ -179,7 +165,7 @@ func (t target) tile(rows, vectors int) {
 
 	colStep, b, bStep := load("colStep"), load("b"), load("bStep")
 	k := load("k")
-	prefetch, prefetchStep := load("prefetchNow"), load("prefetchStep")
+	prefetch, prefetchStep := load("cNow"), load("cStep")
 
 	column := func(mask reg.Register) {
 		row0 := make([]reg.VecVirtual, vectors)
@@ -209,10 +195,20 @@ func (t target) tile(rows, vectors int) {
 	n := load("whole")
 	t.SUBQ(Imm(unroll), n)
 	t.JLT(LabelRef("rest"))
+	// The first turns ask for the rows of C, the rest for what comes next. One
+	// row a turn: more would take the buffers that A and B arrive through.
+	enough := t.GP64()
+	t.LEAQ(Mem{Base: n, Disp: -unroll * rows}, enough)
+	t.MOVQ(enough, field("enough", 0))
 	t.Label("turn")
 	t.PREFETCHT1(Mem{Base: prefetch})
 	t.PREFETCHT1(Mem{Base: prefetch, Disp: 64})
 	t.ADDQ(prefetchStep, prefetch)
+	t.CMPQ(n, field("enough", 0))
+	t.JNE(LabelRef("columns"))
+	t.MOVQ(field("prefetchNow", 0), prefetch)
+	t.MOVQ(field("prefetchStep", 0), prefetchStep)
+	t.Label("columns")
 	for range unroll {
 		column(nil)
 	}
@@ -227,7 +223,7 @@ func (t target) tile(rows, vectors int) {
 	t.SUBQ(Imm(1), k)
 	t.JNZ(LabelRef("one"))
 	t.Label("sums")
-	t.MOVQ(prefetch, field("prefetchNow", 0))
+	c, cStep := load("cNow"), load("cStep")
 
 	// each calls f for every vector of the tile with its address at p.
 	each := func(p, step reg.GPVirtual, f func(r, v int, m Mem)) {
@@ -304,8 +300,8 @@ func (t target) tile(rows, vectors int) {
 	t.DECQ(field("tiles", 0))
 	t.JZ(LabelRef("done"))
 	{
-		a := load("tileStep")
-		t.ADDQ(a, field("aNow", 0))
+		t.ADDQ(load("tileStep"), field("aNow", 0))
+		t.ADDQ(load("prefetchTile"), field("prefetchNow", 0))
 	}
 	for range rows {
 		t.ADDQ(cStep, c)
