@@ -35,7 +35,7 @@ func (s Panels) WriteSVG(w io.Writer) error {
 			return err
 		}
 		p := axes(panel.XLabel, panel.YLabel)
-		p.X.Tick.Marker, p.Y.Tick.Marker = round{about: 4}, round{about: 4}
+		p.X.Tick.Marker, p.Y.Tick.Marker = round{about: 5}, round{about: 5}
 		for class := range s.Classes {
 			p.Add(marks{points: panel.Points.ofClass(class), class: class, radius: 1.5})
 		}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/train"
+	"github.com/alecthomas/kong"
+)
+
+// What the program tells its caller when it ends.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // 128 + SIGINT, as shells count
+)
+
+// commands is the command line; each command stands in a file of its own.
+type commands struct {
+	Fit       fitCommand       `cmd:"" default:"withargs" help:"Train a model; the command where none is named."`
+	Eval      evalCommand      `cmd:"" help:"Measure a trained model on a dataset."`
+	Predict   predictCommand   `cmd:"" help:"Predict the rows of a CSV file with a trained model."`
+	Datasets  datasetsCommand  `cmd:"" help:"List, describe and plot the datasets."`
+	Gradcheck gradcheckCommand `cmd:"" help:"Compare analytic gradients with finite differences."`
+	Doctor    doctorCommand    `cmd:"" help:"Tell what was found: processor, threads, CUDA, versions."`
+}
+
+const description = `Train multi-layer perceptrons made of one fused linear layer on Gorgonia.
+
+With no arguments it trains the default model on the default dataset in seconds and writes a run directory.`
+
+// run is the whole program: it reads the arguments, runs one command and
+// returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := runCommand(args, newTerminal(stdin, stdout, stderr))
+	if err == nil {
+		return exitDone
+	}
+	var interrupted *interruptedError
+	var usage *usageError
+	code := exitFailed
+	switch {
+	case errors.As(err, &interrupted):
+		code = exitInterrupted
+	case errors.As(err, &usage), errors.Is(err, datasets.ErrUsage):
+		code = exitUsage
+	}
+	fmt.Fprintln(stderr, "train:", strings.Join(strings.Fields(err.Error()), " ")) // always one line
+	return code
+}
+
+// helpShown ends the parsing after --help, which kong would let go on.
+type helpShown struct{}
+
+func runCommand(args []string, t *terminal) (err error) {
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("train"), kong.Description(description),
+		kong.Writers(t.stdout, t.stderr),
+		kong.Exit(func(int) { panic(helpShown{}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars(helpVars()), kong.ExplicitGroups(flagGroups), kong.Bind(t))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cause := recover(); cause == (helpShown{}) {
+			err = nil
+		} else if cause != nil {
+			panic(cause)
+		}
+	}()
+	if err := checkCommand(args, parser.Model); err != nil {
+		return err
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return usagef("%w; see: %s --help", err, t.program)
+	}
+	return ctx.Run()
+}
+
+// checkCommand refuses a first word that names no command. kong would hand it
+// to the default command, which takes no words.
+func checkCommand(args []string, model *kong.Application) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return nil
+	}
+	var names []string
+	for _, command := range model.Leaves(true) {
+		names = append(names, command.Name)
+	}
+	if !slices.Contains(names, args[0]) {
+		return unknown("command", args[0], names)
+	}
+	return nil
+}
+
+// flagGroups head the flags of fit.
+var flagGroups = []kong.Group{
+	{Key: "data", Title: "Data:"},
+	{Key: "model", Title: "Model:"},
+	{Key: "training", Title: "Training:"},
+	{Key: "run", Title: "Run:"},
+}
+
+// helpVars are the names and defaults that help texts mention, from where they
+// are defined.
+func helpVars() kong.Vars {
+	return kong.Vars{
+		"default_dataset":    datasets.DefaultName,
+		"default_validation": fmt.Sprint(datasets.DefaultFractions.Validation),
+		"default_test":       fmt.Sprint(datasets.DefaultFractions.Test),
+		"default_seed":       fmt.Sprint(defaultSeed),
+		"activations":        strings.Join(layer.ActivationNames(), ", "),
+		"initializers":       strings.Join(train.InitNames(), ", "),
+		"optimizers":         strings.Join(train.OptimizerNames(), ", "),
+		"schedules":          strings.Join(train.ScheduleNames(), ", "),
+		"monitors":           strings.Join(train.Monitors(), ", "),
+	}
+}

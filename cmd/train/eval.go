@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train"
+)
+
+type evalCommand struct {
+	Run_    string   `arg:"" name:"run" help:"Run directory."`
+	Split   *string  `placeholder:"NAME" help:"Part of the run's own dataset: train, validation, test or all (default: test)."`
+	Dataset string   `placeholder:"SOURCE" help:"Another dataset, all rows of it: a name, csv:FILE, npz:FILE or idx:DIR."`
+	N       int      `name:"n" placeholder:"ROWS" help:"Rows of a generated --dataset."`
+	Noise   *float64 `placeholder:"X" help:"Noise of a generated --dataset."`
+	Seed    uint64   `placeholder:"N" default:"1" help:"Seed of a generated --dataset."`
+	Target  string   `placeholder:"COLUMN" help:"Target column of a CSV --dataset (default: the one trained on)."`
+	Device  *string  `placeholder:"NAME" help:"auto, cpu, cuda or cuda:N (default: that of the run)."`
+	JSON    bool     `name:"json" help:"Print one JSON object and nothing else."`
+}
+
+func (evalCommand) Help() string {
+	return `Measures the best epoch's weights of a run. The columns of a CSV file are found by name, in any order.
+
+Examples:
+
+    train eval runs/moons-001
+    train eval runs/moons-001 --split train
+    train eval runs/moons-001 --dataset moons --n 5000 --seed 7
+    train eval runs/flowers-001 --dataset csv:more.csv --json`
+}
+
+// evaluation is what eval finds, as JSON. Numbers that are not finite are null.
+type evaluation struct {
+	Run       string          `json:"run"`
+	Dataset   string          `json:"dataset"`
+	Split     string          `json:"split"`
+	Rows      int             `json:"rows"`
+	Loss      *float64        `json:"loss"`
+	Accuracy  *float64        `json:"accuracy,omitempty"`
+	Classes   []string        `json:"classes,omitempty"`
+	Confusion train.Confusion `json:"confusion,omitempty"` // [actual][predicted]
+	Recall    []*float64      `json:"recall,omitempty"`    // of each class
+	Precision []*float64      `json:"precision,omitempty"`
+	R2        *float64        `json:"r2,omitempty"`
+	MAE       *float64        `json:"mae,omitempty"`
+}
+
+func (c *evalCommand) Run(t *terminal) error {
+	run, err := openRun(c.Run_, c.Device)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	rows, split, err := c.rows(run)
+	if err != nil {
+		return err
+	}
+	found, err := run.Evaluate(rows)
+	if err != nil {
+		return err
+	}
+	result := newEvaluation(run, found)
+	result.Run, result.Split, result.Dataset = c.Run_, split, run.Config.Dataset
+	if c.Dataset != "" {
+		result.Dataset = c.Dataset
+	}
+	if c.JSON {
+		return t.printJSON(result)
+	}
+	result.print(t.stdout)
+	return nil
+}
+
+// openRun loads a run, on its own device unless another one is named.
+func openRun(dir string, device *string) (*train.Run, error) {
+	if device == nil {
+		return train.LoadRun(dir)
+	}
+	if err := checkDeviceName(*device); err != nil {
+		return nil, err
+	}
+	return train.LoadRun(dir, train.LoadOnDevice(*device))
+}
+
+// rows returns the rows to measure and the name of the part that they are.
+func (c *evalCommand) rows(run *train.Run) (*datasets.Dataset, string, error) {
+	if c.Dataset == "" {
+		split := "test"
+		set(&split, c.Split)
+		d, err := ownRows(run, split)
+		return d, split, err
+	}
+	if c.Split != nil {
+		return nil, "", usagef("--split is a part of the run's own dataset, want it without --dataset")
+	}
+	d, err := datasets.Open(c.Dataset, datasets.Options{N: c.N, Noise: c.Noise, Seed: c.Seed, Target: c.Target, Schema: &run.Schema})
+	if err == nil && d.Y == nil {
+		err = fmt.Errorf("%s: no column %q with the targets; for rows without them there is the command predict", c.Dataset, run.Schema.TargetName)
+	}
+	return d, "all", err
+}
+
+// ownRows opens the dataset that the run was trained on, splits it as it was
+// split then, and returns a part.
+func ownRows(run *train.Run, split string) (*datasets.Dataset, error) {
+	if err := oneOf("--split", split, []string{"train", "validation", "test", "all"}); err != nil {
+		return nil, err
+	}
+	config := run.Config
+	if split == "all" {
+		config.Fractions = datasets.Fractions{}
+	}
+	parts, err := config.Load()
+	if err != nil {
+		return nil, err
+	}
+	part := map[string]*datasets.Dataset{"train": parts.Train, "validation": parts.Validation, "test": parts.Test, "all": parts.Train}[split]
+	if part.Len() == 0 {
+		return nil, fmt.Errorf("the run has no %s rows", split)
+	}
+	return part, nil
+}
+
+func newEvaluation(run *train.Run, e *train.Evaluation) *evaluation {
+	result := &evaluation{Rows: e.Rows, Loss: finiteOrNil(e.Loss)}
+	if run.Schema.Task == datasets.Regression {
+		result.R2, result.MAE = finiteOrNil(e.R2), finiteOrNil(e.MAE)
+		return result
+	}
+	result.Accuracy, result.Classes, result.Confusion = finiteOrNil(e.Accuracy), run.Schema.Classes, e.Confusion
+	for _, v := range e.Confusion.Recall() {
+		result.Recall = append(result.Recall, finiteOrNil(v))
+	}
+	for _, v := range e.Confusion.Precision() {
+		result.Precision = append(result.Precision, finiteOrNil(v))
+	}
+	return result
+}
+
+func finiteOrNil(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
+
+func (e *evaluation) print(w io.Writer) {
+	heading(w, "%s, %s: %d rows of %s", e.Run, e.Split, e.Rows, e.Dataset)
+	if e.Accuracy == nil {
+		facts(w, "loss", known(e.Loss), "R²", known(e.R2), "mean absolute error", known(e.MAE))
+		return
+	}
+	facts(w, "loss", known(e.Loss), "accuracy", known(e.Accuracy))
+	fmt.Fprintln(w)
+	confusionTable(e).write(w)
+}
+
+// confusionTable has a row for each actual class and a column for each
+// predicted one; at the end of a row stands the class's recall, below a column
+// its precision.
+func confusionTable(e *evaluation) *table {
+	headings := []string{"actual \\ predicted"}
+	for _, name := range e.Classes {
+		headings = append(headings, ">"+name)
+	}
+	rows := newTable(append(headings, ">recall")...)
+	for i, name := range e.Classes {
+		cells := []string{name}
+		for _, count := range e.Confusion[i] {
+			cells = append(cells, strconv.Itoa(count))
+		}
+		rows.add(append(cells, known(e.Recall[i]))...)
+	}
+	cells := []string{"precision"}
+	for _, v := range e.Precision {
+		cells = append(cells, known(v))
+	}
+	rows.add(append(cells, "")...)
+	return rows
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train"
+)
+
+// defaultSeed seeds runs for which no seed was given: they too can be repeated.
+const defaultSeed = 1
+
+type fitCommand struct {
+	dataFlags     `embed:""`
+	modelFlags    `embed:""`
+	trainingFlags `embed:""`
+
+	Out     string `group:"run" placeholder:"DIR" help:"Run directory (default: the next free runs/DATASET-NNN)."`
+	Resume  bool   `group:"run" xor:"existing" help:"Go on with the run in --out. Its settings hold; only --epochs may differ."`
+	Force   bool   `group:"run" xor:"existing" help:"Overwrite the run in --out."`
+	NoPlots bool   `group:"run" name:"no-plots" help:"Write no SVG plots."`
+	JSON    bool   `group:"run" name:"json" help:"Print the metrics as one JSON object and nothing else."`
+}
+
+func (fitCommand) Help() string {
+	return `Settings that are not given are the dataset's own: see "train datasets NAME". The run directory holds the settings, the history of the epochs, the metrics, the model (weights of the best epoch), a checkpoint to resume from, and plots.
+
+Ctrl-C finishes the step, saves, and says how to resume; the resumed run ends with the same bytes as one that was not interrupted. A second Ctrl-C stops at once.
+
+Examples:
+
+    train fit
+    train fit --dataset spirals --hidden 64,64 --activation tanh --epochs 200
+    train fit --dataset csv:flowers.csv --target species --optimizer adamw --weight-decay 0.01
+    train fit --dataset idx:mnist --schedule one-cycle --lr 0.003 --patience 5
+    train fit --out runs/moons-001 --resume --epochs 300
+    train fit --dataset iris --json | jq .test_accuracy`
+}
+
+func (c *fitCommand) Run(t *terminal) error {
+	if err := c.checkOut(t); err != nil {
+		return err
+	}
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	parts, err := config.Load()
+	if err != nil {
+		return err
+	}
+	run, err := c.fit(t, config, parts)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	return c.report(t, run, parts)
+}
+
+// checkOut refuses combinations of --out, --resume and --force that cannot be.
+func (c *fitCommand) checkOut(t *terminal) error {
+	if c.Out != "" || !c.Resume && !c.Force {
+		return nil
+	}
+	return usagef("--resume and --force need the run to work on, such as %s fit --out %s/%s-001 --resume",
+		t.program, runsFolder, datasets.DefaultName)
+}
+
+// fit trains, with progress where no JSON is to be printed and on standard
+// error where it is.
+func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts) (*train.Run, error) {
+	messages := t.stdout
+	if c.JSON {
+		messages = t.stderr
+	}
+	dir := c.Out
+	if dir == "" {
+		var err error
+		if dir, err = newRunDir(config.Dataset); err != nil {
+			return nil, err
+		}
+		defer os.Remove(dir) // fails, as it should, once there is something in it
+	}
+	opening := train.Callback{Name: "opening", OnStart: func(p *train.Progress) error {
+		printOpening(messages, p, parts, dir)
+		return nil
+	}}
+	options := []train.FitOption{train.InDirectory(dir), train.WithParts(parts), train.WithCallbacks(opening, showProgress(messages))}
+	switch {
+	case c.Resume:
+		options = append(options, train.Resume())
+	case c.Force:
+		options = append(options, train.Overwrite())
+	}
+	ctx, done := untilInterrupted(context.Background(), t.stderr)
+	defer done()
+	run, err := train.Fit(ctx, config, options...)
+	if errors.Is(err, train.ErrRunExists) {
+		return nil, usagef("%s exists and is not empty: use --resume to go on with it, --force to overwrite it, or another --out", dir)
+	}
+	return run, err
+}
+
+// report draws the plots, prints the summary and tells how the run ended.
+func (c *fitCommand) report(t *terminal, run *train.Run, parts datasets.Parts) error {
+	reason := run.Metrics.StoppingReason
+	if !c.NoPlots && reason != train.ReasonInterrupted {
+		if err := savePlots(run, parts); err != nil {
+			return err
+		}
+	}
+	var err error
+	if c.JSON {
+		err = t.printJSON(struct {
+			Run string `json:"run"`
+			*train.Metrics
+		}{run.Dir, run.Metrics})
+	} else {
+		err = printSummary(t, run, parts)
+	}
+	switch {
+	case err != nil:
+		return err
+	case reason == train.ReasonInterrupted:
+		return &interruptedError{fmt.Errorf("%s; saved; resume with: %s fit --out %s --resume", run.Metrics.StoppingDetail, t.program, quoted(run.Dir))}
+	case reason == train.ReasonNotFinite:
+		return fmt.Errorf("training stopped, %s: %s; try a lower --lr than %v, or --clip-norm 1", reason, run.Metrics.StoppingDetail, run.Config.LR)
+	}
+	return nil
+}
+
+// printOpening says what is trained on what.
+func printOpening(w io.Writer, p *train.Progress, parts datasets.Parts, dir string) {
+	d := parts.Train
+	columns := fmt.Sprintf("%d features", d.Inputs())
+	if d.ImageShape != [2]int{} {
+		columns = fmt.Sprintf("%d×%d pixels", d.ImageShape[0], d.ImageShape[1])
+	}
+	if d.Task == datasets.Classification {
+		columns += fmt.Sprintf(", %d classes", len(d.Classes))
+	}
+	facts(w,
+		"data", fmt.Sprintf("%s: %d rows to train on, %d to validate, %d to test; %s",
+			p.Config.Dataset, parts.Train.Len(), parts.Validation.Len(), parts.Test.Len(), columns),
+		"model", p.Model.String(),
+		"training", trainingLine(&p.Config),
+		"run", dir)
+}
+
+// trainingLine sums up how the weights are changed.
+func trainingLine(c *train.Config) string {
+	parts := []string{
+		fmt.Sprintf("%s, lr %v", c.Optimizer, c.LR),
+		fmt.Sprintf("%s schedule", c.Schedule),
+		fmt.Sprintf("batch %d", c.Batch),
+		fmt.Sprintf("seed %d", c.Seed),
+	}
+	return strings.Join(parts, ", ")
+}

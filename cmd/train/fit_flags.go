@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train"
+)
+
+// The settings of a run as flags. Those that are nil were not given: the
+// dataset's own defaults stand for them.
+
+type dataFlags struct {
+	Dataset    *string  `group:"data" placeholder:"SOURCE" help:"A built-in dataset, csv:FILE, npz:FILE or idx:DIR (default: ${default_dataset})."`
+	N          *int     `group:"data" name:"n" placeholder:"ROWS" help:"Rows of a generated dataset."`
+	Noise      *float64 `group:"data" placeholder:"X" help:"Noise of a generated dataset."`
+	Target     *string  `group:"data" placeholder:"COLUMN" help:"Target column of a CSV file, name or number (default: the last)."`
+	Task       *string  `group:"data" placeholder:"NAME" help:"What the targets of a file are: auto, classification or regression."`
+	Validation *float64 `group:"data" placeholder:"FRACTION" help:"Part of the rows for validation (default: ${default_validation})."`
+	Test       *float64 `group:"data" placeholder:"FRACTION" help:"Part of the rows for the test (default: ${default_test})."`
+	Scaling    *string  `group:"data" placeholder:"NAME" help:"Of the features: none, standard or min-max."`
+	Seed       *uint64  `group:"data" placeholder:"N" help:"Seed of rows, split, weights and shuffling (default: ${default_seed})."`
+}
+
+type modelFlags struct {
+	Hidden     *string `group:"model" placeholder:"64,64" help:"Widths of the hidden layers, or none."`
+	Activation *string `group:"model" placeholder:"NAME" help:"${activations}."`
+	Init       *string `group:"model" placeholder:"NAME" help:"Of the weights: ${initializers}."`
+	BiasInit   *string `group:"model" placeholder:"NAME" help:"Of the biases: the same names."`
+	Dtype      *string `group:"model" placeholder:"NAME" help:"float32 or float64."`
+	Device     *string `group:"model" placeholder:"NAME" help:"auto, cpu, cuda or cuda:N."`
+	Impl       *string `group:"model" placeholder:"NAME" help:"Layers: fused, of this module, or builtin, of Gorgonia's own ops."`
+	Machine    *string `group:"model" placeholder:"NAME" help:"What runs the graph: ours, or tape for Gorgonia's TapeMachine."`
+}
+
+type trainingFlags struct {
+	Optimizer   *string  `group:"training" placeholder:"NAME" help:"${optimizers}."`
+	LR          *float64 `group:"training" name:"lr" placeholder:"X" help:"Highest learning rate."`
+	Momentum    *float64 `group:"training" placeholder:"X" help:"Of sgd and rmsprop."`
+	Nesterov    *bool    `group:"training" help:"Nesterov's momentum for sgd."`
+	WeightDecay *float64 `group:"training" placeholder:"X" help:"Weight decay."`
+	Schedule    *string  `group:"training" placeholder:"NAME" help:"Of the learning rate: ${schedules}."`
+	Warmup      *float64 `group:"training" placeholder:"EPOCHS" help:"Epochs in which the rate rises to the schedule's start."`
+	ClipNorm    *float64 `group:"training" placeholder:"X" help:"Limit of the norm of all gradients together."`
+	ClipValue   *float64 `group:"training" placeholder:"X" help:"Limit of each element of a gradient."`
+	Epochs      *int     `group:"training" placeholder:"N" help:"Times that every row is trained on."`
+	Batch       *int     `group:"training" placeholder:"ROWS" help:"Rows of a step."`
+	Patience    *int     `group:"training" placeholder:"EPOCHS" help:"Stop early after so many epochs that were not better (default: never)."`
+	MinDelta    *float64 `group:"training" placeholder:"X" help:"How much better counts as better."`
+	Monitor     *string  `group:"training" placeholder:"NAME" help:"What better means: ${monitors}."`
+}
+
+// set overwrites a setting with a flag that was given.
+func set[T any](setting *T, flag *T) {
+	if flag != nil {
+		*setting = *flag
+	}
+}
+
+// config returns the settings of the run: those of the run to resume, or the
+// dataset's defaults, with the flags that were given.
+func (c *fitCommand) config() (train.Config, error) {
+	if c.Resume {
+		config, err := train.ReadConfig(filepath.Join(c.Out, train.ConfigFile))
+		if err != nil {
+			return config, fmt.Errorf("resume %s: %w", c.Out, err)
+		}
+		return config, c.apply(&config)
+	}
+	source := datasets.DefaultName
+	set(&source, c.Dataset)
+	defaults, err := c.defaults(source)
+	if err != nil {
+		return train.Config{}, err
+	}
+	config := train.DefaultConfig(source, defaults)
+	config.Seed = defaultSeed
+	return config, c.apply(&config)
+}
+
+// defaults returns the settings that suit a dataset: for a file they depend on
+// what is in it.
+func (c *fitCommand) defaults(source string) (datasets.Defaults, error) {
+	info, err := datasets.Describe(source)
+	if err == nil {
+		return info.Defaults, nil
+	}
+	var opts datasets.Options
+	set(&opts.Target, c.Target)
+	if c.Task != nil {
+		if opts.Task, err = parseTask(*c.Task); err != nil {
+			return datasets.Defaults{}, err
+		}
+	}
+	d, err := datasets.Open(source, opts)
+	if err != nil {
+		return datasets.Defaults{}, err
+	}
+	return d.Defaults, nil
+}
+
+// apply writes the flags that were given into a run's settings.
+func (c *fitCommand) apply(config *train.Config) error {
+	for _, name := range []struct {
+		flag    string
+		setting *string
+		value   *string
+		valid   []string
+	}{
+		{"--init", &config.Init, c.Init, train.InitNames()},
+		{"--bias-init", &config.BiasInit, c.BiasInit, train.InitNames()},
+		{"--dtype", &config.Dtype, c.Dtype, dtypeNames},
+		{"--impl", &config.Impl, c.Impl, []string{train.Fused, train.Builtin}},
+		{"--machine", &config.Machine, c.Machine, []string{train.OurMachine, train.TapeMachine}},
+		{"--optimizer", &config.Optimizer, c.Optimizer, train.OptimizerNames()},
+		{"--schedule", &config.Schedule, c.Schedule, train.ScheduleNames()},
+		{"--monitor", &config.Monitor, c.Monitor, train.Monitors()},
+	} {
+		if name.value != nil {
+			if err := oneOf(name.flag, *name.value, name.valid); err != nil {
+				return err
+			}
+			*name.setting = *name.value
+		}
+	}
+	if c.Hidden != nil {
+		widths, err := parseWidths(*c.Hidden)
+		if err != nil {
+			return err
+		}
+		config.Hidden = widths
+	}
+	if c.Activation != nil {
+		a, err := parseActivation(*c.Activation)
+		if err != nil {
+			return err
+		}
+		config.Activation = a.String()
+	}
+	if c.Task != nil {
+		task, err := parseTask(*c.Task)
+		if err != nil {
+			return err
+		}
+		config.Task = task
+	}
+	if c.Scaling != nil {
+		scalings := []string{string(datasets.NoScaling), string(datasets.Standard), string(datasets.MinMax)}
+		if err := oneOf("--scaling", *c.Scaling, scalings); err != nil {
+			return err
+		}
+		config.Scaling = datasets.Scaling(*c.Scaling)
+	}
+	if c.Device != nil {
+		if err := checkDeviceName(*c.Device); err != nil {
+			return err
+		}
+		config.Device = *c.Device
+	}
+	set(&config.Dataset, c.Dataset)
+	set(&config.Rows, c.N)
+	if c.Noise != nil {
+		config.Noise = c.Noise
+	}
+	set(&config.Target, c.Target)
+	set(&config.Fractions.Validation, c.Validation)
+	set(&config.Fractions.Test, c.Test)
+	set(&config.Seed, c.Seed)
+	set(&config.LR, c.LR)
+	set(&config.Momentum, c.Momentum)
+	set(&config.Nesterov, c.Nesterov)
+	set(&config.WeightDecay, c.WeightDecay)
+	set(&config.WarmupEpochs, c.Warmup)
+	set(&config.ClipNorm, c.ClipNorm)
+	set(&config.ClipValue, c.ClipValue)
+	set(&config.Epochs, c.Epochs)
+	set(&config.Batch, c.Batch)
+	set(&config.Patience, c.Patience)
+	set(&config.MinDelta, c.MinDelta)
+	if err := config.Validate(); err != nil {
+		return &usageError{err}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/tensor"
+)
+
+var (
+	dtypeNames = []string{"float32", "float64"}
+	dtypes     = map[string]tensor.Dtype{"float32": tensor.Float32, "float64": tensor.Float64}
+)
+
+// parseActivation is layer.ParseActivation with the nearest name in its error.
+func parseActivation(name string) (layer.Activation, error) {
+	word, _, _ := strings.Cut(strings.ToLower(name), "(")
+	if err := oneOf("--activation", word, layer.ActivationNames()); err != nil {
+		return layer.Activation{}, err
+	}
+	a, err := layer.ParseActivation(name)
+	if err != nil {
+		return a, usagef("--activation: %w", err)
+	}
+	return a, nil
+}
+
+// openDevice opens a device by name; a name that can never be is wrong use, a
+// card that is not there is a failure.
+func openDevice(name string) (device.Device, error) {
+	if err := checkDeviceName(name); err != nil {
+		return nil, err
+	}
+	return device.Open(name)
+}
+
+func checkDeviceName(name string) error {
+	word, number, numbered := strings.Cut(name, ":")
+	if !numbered {
+		return oneOf("--device", word, []string{"auto", "cpu", "cuda"})
+	}
+	if word != "cuda" || number == "" || strings.Trim(number, "0123456789") != "" {
+		return usagef("--device %q: want auto, cpu, cuda or cuda:N with a card's number N", name)
+	}
+	return nil
+}
+
+func parseTask(name string) (datasets.Task, error) {
+	if err := oneOf("--task", name, []string{"auto", "classification", "regression"}); err != nil {
+		return datasets.AutoTask, err
+	}
+	return datasets.ParseTask(name)
+}
+
+// parseWidths reads "64,64", or "none" for a model without hidden layers.
+func parseWidths(list string) ([]int, error) {
+	if list == "" || list == "none" {
+		return []int{}, nil
+	}
+	var widths []int
+	for word := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if err != nil || n < 1 {
+			return nil, usagef("--hidden %q: want widths of at least 1 separated by commas, such as 64,64, or none", list)
+		}
+		widths = append(widths, n)
+	}
+	return widths, nil
+}
+
+// widthList writes widths as parseWidths reads them.
+func widthList(widths []int) string {
+	if len(widths) == 0 {
+		return "none"
+	}
+	words := make([]string, len(widths))
+	for i, n := range widths {
+		words[i] = strconv.Itoa(n)
+	}
+	return strings.Join(words, ",")
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train"
+)
+
+// printSummary tells how a run ended, how good the model is, what was written
+// and what to do with it.
+func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
+	m := run.Metrics
+	fmt.Fprintln(t.stdout)
+	heading(t.stdout, "%s: %s", m.StoppingReason, m.StoppingDetail)
+	fmt.Fprintf(t.stdout, "%d steps in %.2f s, median step %s; %d parameters; weights of epoch %d kept\n\n",
+		m.Steps, m.WallSeconds, microseconds(m.StepMicroseconds), m.Parameters, m.BestEpoch)
+
+	rows := newTable("part", ">rows", ">loss", ">"+run.History.MetricName())
+	for _, part := range []struct {
+		name         string
+		rows         *datasets.Dataset
+		loss, metric *float64
+	}{
+		{"training", parts.Train, m.TrainLoss, either(m.TrainAccuracy, m.TrainR2)},
+		{"validation", parts.Validation, m.ValLoss, either(m.ValAccuracy, m.ValR2)},
+		{"test", parts.Test, m.TestLoss, either(m.TestAccuracy, m.TestR2)},
+	} {
+		if part.rows.Len() > 0 {
+			rows.add(part.name, strconv.Itoa(part.rows.Len()), known(part.loss), known(part.metric))
+		}
+	}
+	rows.write(t.stdout)
+
+	files, err := os.ReadDir(run.Dir)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	dir := quoted(run.Dir)
+	fmt.Fprintln(t.stdout)
+	facts(t.stdout,
+		"written", run.Dir+": "+strings.Join(names, ", "),
+		"measure", fmt.Sprintf("%s eval %s", t.program, dir),
+		"use", fmt.Sprintf("%s predict %s --input FILE.csv", t.program, dir))
+	return nil
+}
+
+// either returns the one that is known.
+func either(a, b *float64) *float64 {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// known writes a number that may be missing.
+func known(x *float64) string {
+	if x == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.4f", *x)
+}
+
+// microseconds writes a duration in a unit that suits it.
+func microseconds(us float64) string {
+	switch {
+	case us >= 1e6:
+		return fmt.Sprintf("%.2f s", us/1e6)
+	case us >= 1e3:
+		return fmt.Sprintf("%.2f ms", us/1e3)
+	}
+	return fmt.Sprintf("%.0f µs", us)
+}
+
+// quoted writes a path as a word of a command line.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " \t\"'$&;()*?[]<>|\\`") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
+}
