@@ -29,7 +29,7 @@ const (
 
 func (b *backward[T]) compute(pool *pool[T]) {
 	work := b.dx.m*b.dx.n*b.dx.depth + b.dw.m*b.dw.n*b.dw.depth
-	if work <= directWork {
+	if work <= limits.direct {
 		s := pool.scratch.Get().(*scratch[T])
 		b.direct(s)
 		pool.scratch.Put(s)

@@ -92,7 +92,7 @@ func (p *product[T]) prepare(k *kernels[T]) {
 	p.rowTiles = splitEvenly(p.m, k.rows, 1)
 	p.depths = splitEvenly(p.depth, depthBlock, depthStep)
 	if p.depth == 0 { // one block without terms, so that C is written
-		p.depths = split{pieces: 1, step: depthStep}
+		p.depths = split{pieces: 1, big: 1, step: depthStep}
 	}
 	rowBlock := blockBytes / (max(p.depths.size, 1) * size[T]()) / k.rows
 	p.blocks = splitEvenly(p.rowTiles.pieces, max(rowBlock, 1), 1)

@@ -32,7 +32,7 @@ type forward[T Float] struct {
 
 func (f *forward[T]) compute(pool *pool[T]) {
 	work := f.m * f.n * f.depth
-	if work <= directWork {
+	if work <= limits.direct {
 		s := pool.scratch.Get().(*scratch[T])
 		f.a.inPlace, f.b.inPlace = true, true
 		f.whole(s)

@@ -45,16 +45,18 @@ func room[T Float](buffer *[]T, n int) []T {
 // forget drops the references to the caller's memory.
 func (p *product[T]) forget() { *p = product[T]{} }
 
-// Limits of work, in multiply-adds.
-const (
-	directWork   = 1 << 18
-	parallelWork = 1 << 19
-)
+// limits are amounts of work, in multiply-adds.
+var limits = struct {
+	// direct: up to here a call reads its operands as they lie, in one thread.
+	direct int
+	// parallel: from here on a call uses several threads.
+	parallel int
+}{1 << 18, 1 << 19}
 
 // spread runs a task of n parts, on several threads where the work is worth
 // it.
 func spread(work, n int, t task) {
-	if work < parallelWork {
+	if work < limits.parallel {
 		t.run(0, n)
 		return
 	}
