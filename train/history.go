@@ -89,6 +89,9 @@ func parseHistory(data []byte) (*History, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("file is empty, want a history")
 	}
+	if data[len(data)-1] != '\n' {
+		return nil, fmt.Errorf("line %d: file ends within the line", len(lines))
+	}
 	h := &History{Task: datasets.Classification}
 	if !slices.Equal(lines[0], h.header()) {
 		h.Task = datasets.Regression

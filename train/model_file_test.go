@@ -1,0 +1,193 @@
+package train_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/affine-go/affine/train"
+)
+
+// savedModel trains and returns the bytes of the model file.
+func savedModel(t *testing.T, dataset string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model")
+	c := smallConfig(t, dataset)
+	c.Hidden, c.Epochs = []int{3}, 1
+	must(t, fit(t, c).Save(path))
+	data, err := os.ReadFile(path)
+	must(t, err)
+	return data
+}
+
+// load writes the bytes to a file and loads it.
+func load(t testing.TB, data []byte) (*train.Predictor, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	must(t, os.WriteFile(path, data, 0o644))
+	return train.LoadModel(path)
+}
+
+// withHeader replaces the header of a safetensors file.
+func withHeader(data []byte, change func(header map[string]any)) []byte {
+	n := binary.LittleEndian.Uint64(data)
+	var header map[string]any
+	if err := json.Unmarshal(data[8:8+n], &header); err != nil {
+		panic(err)
+	}
+	change(header)
+	text, err := json.Marshal(header)
+	if err != nil {
+		panic(err)
+	}
+	out := binary.LittleEndian.AppendUint64(nil, uint64(len(text)))
+	return append(append(out, text...), data[8+n:]...)
+}
+
+func TestSafetensorsAreLaidOutAsDocumented(t *testing.T) {
+	data := savedModel(t, "moons")
+	n := binary.LittleEndian.Uint64(data)
+	var header map[string]struct {
+		Dtype   string `json:"dtype"`
+		Shape   []int  `json:"shape"`
+		Offsets [2]int `json:"data_offsets"`
+	}
+	must(t, json.Unmarshal(data[8:8+n], &header))
+	for name, shape := range map[string][]int{
+		"linear1.weight": {2, 3}, "linear1.bias": {3}, "linear2.weight": {3, 2}, "linear2.bias": {2},
+	} {
+		if h := header[name]; h.Dtype != "F32" || !slices.Equal(h.Shape, shape) {
+			t.Errorf("%s is %s of shape %v, want F32 of shape %v", name, h.Dtype, h.Shape, shape)
+		}
+	}
+	p, err := load(t, data)
+	must(t, err)
+	h := header["linear1.weight"]
+	var weights [6]float32
+	must(t, binary.Read(bytes.NewReader(data[8+int(n)+h.Offsets[0]:]), binary.LittleEndian, &weights))
+	if !slices.Equal(weights[:], p.Model.Weights()["linear1.weight"].Float32s()) {
+		t.Errorf("linear1.weight holds %v, the model %v", weights, p.Model.Weights()["linear1.weight"])
+	}
+}
+
+func TestSavingIsDeterministic(t *testing.T) {
+	p, err := load(t, savedModel(t, "friedman1"))
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "again")
+	var first []byte
+	for range 20 {
+		must(t, p.Save(path))
+		data, err := os.ReadFile(path)
+		must(t, err)
+		if first == nil {
+			first = data
+		}
+		if !bytes.Equal(data, first) {
+			t.Fatal("two files of one model differ")
+		}
+	}
+}
+
+func TestEveryTruncationOfAModelIsRefused(t *testing.T) {
+	data := savedModel(t, "sine")
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	for n := range data {
+		must(t, os.WriteFile(path, data[:n], 0o644))
+		_, err := train.LoadModel(path)
+		wantError(t, "truncated", err, "load model: ", path)
+		if t.Failed() {
+			t.Fatalf("with %d of %d bytes", n, len(data))
+		}
+	}
+	_, err := load(t, append(slices.Clone(data), 0))
+	wantError(t, "one byte more", err, "model.safetensors")
+}
+
+// A changed bit may go unnoticed (in a name, say), but must not panic, nor give
+// a message of several lines.
+func TestNoFlippedBitPanics(t *testing.T) {
+	data := savedModel(t, "sine")
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	header := int(binary.LittleEndian.Uint64(data))
+	for i := range 8 + header {
+		for bit := range 8 {
+			flipped := slices.Clone(data)
+			flipped[i] ^= 1 << bit
+			must(t, os.WriteFile(path, flipped, 0o644))
+			p, err := train.LoadModel(path)
+			if err != nil {
+				wantError(t, "flipped", err, "load model: ", path)
+			} else if _, err := p.Predict([][]float64{{0.5}}); err != nil {
+				wantError(t, "flipped", err, "predict: ")
+			}
+			if t.Failed() {
+				t.Fatalf("bit %d of byte %d: %q", bit, i, flipped[max(0, i-20):i+20])
+			}
+		}
+	}
+}
+
+func TestLoadModelSaysWhatIsWrong(t *testing.T) {
+	data := savedModel(t, "moons")
+	model := func(change func(m map[string]any)) []byte {
+		return withHeader(data, func(h map[string]any) {
+			texts := h["__metadata__"].(map[string]any)
+			var m map[string]any
+			if err := json.Unmarshal([]byte(texts["affine.model"].(string)), &m); err != nil {
+				panic(err)
+			}
+			change(m)
+			text, err := json.Marshal(m)
+			if err != nil {
+				panic(err)
+			}
+			texts["affine.model"] = string(text)
+		})
+	}
+	nan := slices.Clone(data)
+	copy(nan[len(nan)-4:], []byte{0, 0, 0xc0, 0x7f})
+	for what, c := range map[string]struct {
+		data  []byte
+		words []string
+	}{
+		"empty":        {nil, []string{"empty"}},
+		"short":        {data[:5], []string{"byte 5", "header's length"}},
+		"text":         {[]byte("weights: 1, 2, 3\n"), []string{"not safetensors"}},
+		"foreign":      {withHeader(data, func(h map[string]any) { delete(h, "__metadata__") }), []string{"affine.model", "not a model"}},
+		"half floats":  {withHeader(data, func(h map[string]any) { h["linear1.weight"].(map[string]any)["dtype"] = "F16" }), []string{"header"}},
+		"no weight":    {withHeader(data, func(h map[string]any) { h["other"] = h["linear2.weight"]; delete(h, "linear2.weight") }), []string{"linear2.weight", "missing"}},
+		"no bias":      {withHeader(data, func(h map[string]any) { h["other"] = h["linear2.bias"]; delete(h, "linear2.bias") }), []string{"linear2.bias", "missing"}},
+		"widths":       {model(func(m map[string]any) { m["widths"] = []int{2, 4, 2} }), []string{"linear1.weight", "(2, 3)", "[2 4]"}},
+		"huge":         {model(func(m map[string]any) { m["widths"] = []int{2, 1 << 60, 2} }), []string{"linear1.weight", "(2, 3)"}},
+		"no widths":    {model(func(m map[string]any) { m["widths"] = []int{2} }), []string{"widths", "[2]"}},
+		"activation":   {model(func(m map[string]any) { m["activation"] = "rely" }), []string{`"rely"`, "relu"}},
+		"dtype":        {model(func(m map[string]any) { m["dtype"] = "int8" }), []string{`"int8"`, "float32"}},
+		"other dtype":  {model(func(m map[string]any) { m["dtype"] = "float64" }), []string{"float32", "float64"}},
+		"task":         {model(func(m map[string]any) { m["task"] = "regression" }), []string{"regression", "classification"}},
+		"no scaler":    {model(func(m map[string]any) { delete(m, "features") }), []string{"scaler", "2 features"}},
+		"target scale": {model(func(m map[string]any) { m["targets"] = m["features"] }), []string{"scaler"}},
+		"unknown":      {model(func(m map[string]any) { m["weather"] = "fine" }), []string{"weather"}},
+		"not finite":   {nan, []string{"weights", "not finite"}},
+	} {
+		_, err := load(t, c.data)
+		wantError(t, what, err, append(slices.Clone(c.words), "load model: ", "model.safetensors")...)
+	}
+	_, err := train.LoadModel(filepath.Join(t.TempDir(), "none"))
+	wantError(t, "missing", err, "none")
+}
+
+// A checkpoint is no model: the message says what of it is too much.
+func TestACheckpointIsNotTakenForAModel(t *testing.T) {
+	dir := t.TempDir()
+	fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
+	_, err := train.LoadModel(filepath.Join(dir, train.CheckpointFile))
+	wantError(t, "checkpoint", err, train.CheckpointFile, "none of the model's")
+	if err != nil && !strings.Contains(err.Error(), "best.") {
+		t.Errorf("%v does not name a tensor that is too much", err)
+	}
+}

@@ -1,0 +1,160 @@
+package train_test
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train"
+)
+
+// Predictions for any number of rows are those that an evaluation of the same
+// rows is made from, bit for bit.
+func TestPredictionsEqualEvaluation(t *testing.T) {
+	for _, dataset := range []string{"moons", "sine"} {
+		c := smallConfig(t, dataset)
+		r := fit(t, c)
+		d, err := datasets.Load(dataset, datasets.Options{N: 700, Seed: 3})
+		must(t, err)
+		for _, n := range []int{1, 2, 255, 256, 257, 700} {
+			rows := make([]int, n)
+			for i := range rows {
+				rows[i] = (7 * i) % 700
+			}
+			part := d.Subset(rows)
+			e, err := r.Evaluate(part)
+			must(t, err)
+			p, err := r.Predict(rowsOf(part))
+			must(t, err)
+			if !reflect.DeepEqual(p, e.Predictions) {
+				t.Errorf("%s: predictions for %d rows differ from those of their evaluation", dataset, n)
+			}
+		}
+	}
+}
+
+func TestEvaluationSumsPredictionsUp(t *testing.T) {
+	r := fit(t, smallConfig(t, "moons"))
+	d, err := datasets.Load("moons", datasets.Options{N: 300, Seed: 3})
+	must(t, err)
+	e, err := r.Evaluate(d)
+	must(t, err)
+	right, loss := 0, 0.0
+	counts := [2][2]int{}
+	for i, y := range d.Y {
+		p := e.Predictions.Probabilities[i]
+		class := 0
+		if p[1] > p[0] {
+			class = 1
+		}
+		if math.Abs(p[0]+p[1]-1) > 1e-12 || class != e.Predictions.Classes[i] {
+			t.Fatalf("row %d: probabilities %v, class %d", i, p, e.Predictions.Classes[i])
+		}
+		loss -= math.Log(p[int(y)]) / 300
+		counts[int(y)][class]++
+		if class == int(y) {
+			right++
+		}
+	}
+	if e.Rows != 300 || e.Accuracy != float64(right)/300 || math.Abs(e.Loss-loss) > 1e-12*loss {
+		t.Errorf("%d rows, accuracy %v and loss %v, want 300, %v and %v", e.Rows, e.Accuracy, e.Loss, float64(right)/300, loss)
+	}
+	if fmt.Sprint(e.Confusion) != fmt.Sprint(train.Confusion{counts[0][:], counts[1][:]}) {
+		t.Errorf("confusion is\n%v, want %v", e.Confusion, counts)
+	}
+}
+
+// Values are on the scale of the dataset; the loss is on that of the training.
+func TestRegressionAnswersOnTheScaleOfTheTargets(t *testing.T) {
+	c := smallConfig(t, "linear")
+	c.Rows, c.Hidden, c.Epochs, c.LR = 300, nil, 60, 0.05
+	r := fit(t, c)
+	d, err := datasets.Load("linear", datasets.Options{N: 200, Seed: 3})
+	must(t, err)
+	e, err := r.Evaluate(d)
+	must(t, err)
+	mae, err := train.MAE(columnOf(e.Predictions.Values), columnOf(d.Y))
+	must(t, err)
+	r2, err := train.R2(columnOf(e.Predictions.Values), columnOf(d.Y))
+	must(t, err)
+	if e.MAE != mae || math.Abs(e.R2-r2) > 1e-12 {
+		t.Errorf("mean absolute error %v and R² %v, want %v and %v", e.MAE, e.R2, mae, r2)
+	}
+	if r2 < 0.99 || mae > 0.2 { // the noise is 0.1
+		t.Errorf("R² is %v and the mean absolute error %v", r2, mae)
+	}
+	parts, err := c.Load()
+	must(t, err)
+	var mean, squares, loss float64
+	for _, y := range parts.Train.Y {
+		mean += y / float64(len(parts.Train.Y))
+	}
+	for _, y := range parts.Train.Y {
+		squares += (y - mean) * (y - mean) / float64(len(parts.Train.Y))
+	}
+	for i, y := range d.Y {
+		loss += math.Pow(y-e.Predictions.Values[i], 2) / squares / 200
+	}
+	if math.Abs(e.Loss-loss) > 1e-9*loss {
+		t.Errorf("loss is %v, want %v", e.Loss, loss)
+	}
+}
+
+func TestPredictOfNoRowsIsEmpty(t *testing.T) {
+	for _, dataset := range []string{"moons", "sine"} {
+		p, err := fit(t, smallConfig(t, dataset)).Predict(nil)
+		must(t, err)
+		if len(p.Classes)+len(p.Probabilities)+len(p.Values) != 0 {
+			t.Errorf("%s: predictions for no rows are %v", dataset, p)
+		}
+	}
+}
+
+func TestPredictRefusesRowsThatDoNotFit(t *testing.T) {
+	r := fit(t, smallConfig(t, "moons"))
+	good := []float64{0.5, 0.5}
+	for what, c := range map[string]struct {
+		row   []float64
+		words []string
+	}{
+		"too few":    {[]float64{1}, []string{"row 1", "1 features", "wants 2"}},
+		"too many":   {[]float64{1, 2, 3}, []string{"row 1", "3 features", "wants 2"}},
+		"not finite": {[]float64{1, math.NaN()}, []string{"row 1", `"x2"`, "NaN", "finite"}},
+		"too large":  {[]float64{1, 1e300}, []string{"row 1", "output", "not finite"}},
+	} {
+		_, err := r.Predict([][]float64{good, c.row})
+		wantError(t, what, err, append(slices.Clone(c.words), "predict: ")...)
+	}
+}
+
+func TestEvaluateRefusesDatasetsThatDoNotFit(t *testing.T) {
+	r := fit(t, smallConfig(t, "moons"))
+	load := func(name string) *datasets.Dataset {
+		d, err := datasets.Load(name, datasets.Options{})
+		must(t, err)
+		return d
+	}
+	without := load("moons")
+	without.Y = nil
+	more := load("moons")
+	more.Classes = append(slices.Clone(more.Classes), "third")
+	renamed := load("moons")
+	renamed.Classes = []string{"left", "right"}
+	for what, c := range map[string]struct {
+		d     *datasets.Dataset
+		words []string
+	}{
+		"task":     {load("sine"), []string{"regression", "classification"}},
+		"features": {load("iris"), []string{"4 features", "wants 2"}},
+		"classes":  {more, []string{"3 classes", "knows 2"}},
+		"names":    {renamed, []string{`"left"`}},
+		"targets":  {without, []string{"no targets"}},
+		"rows":     {load("moons").Subset(nil), []string{"no rows"}},
+	} {
+		_, err := r.Evaluate(c.d)
+		wantError(t, what, err, append(slices.Clone(c.words), "evaluate "+c.d.Name)...)
+	}
+}

@@ -1,0 +1,303 @@
+package train_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/train"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// An epoch of batches of 16, 16 and 7 rows makes the weights that three graphs
+// built by hand for 16, 16 and 7 rows make, on the rows that the sampler deals.
+func TestTheLastSmallerBatchTrainsExactly(t *testing.T) {
+	for _, dataset := range []string{"moons", "linear"} {
+		c := smallConfig(t, dataset)
+		c.Dtype, c.Optimizer, c.Schedule, c.LR = "float64", "sgd", "constant", 0.1
+		parts, err := c.Load()
+		must(t, err)
+		tr, err := train.NewTrainer(c, parts)
+		must(t, err)
+		weights := map[string]gorgonia.Value{}
+		for name, w := range tr.Model().Weights() {
+			weights[name] = w.Clone().(*tensor.Dense)
+		}
+		losses(t, tr, 3)
+		if !tr.EpochDone() {
+			t.Fatalf("%s: 39 rows in batches of 16 take more than 3 steps", dataset)
+		}
+
+		p := tr.Predictor()
+		x := slices.Clone(parts.Train.X)
+		must(t, p.Features.Transform(x))
+		targets := make([]float64, parts.Train.Len()*parts.Train.Outputs())
+		all := make([]int, parts.Train.Len())
+		for i := range all {
+			all[i] = i
+		}
+		must(t, datasets.GatherTargets(targets, parts.Train, all))
+		if p.Targets != nil {
+			must(t, p.Targets.Transform(targets))
+		}
+		sampler, err := datasets.NewSampler(len(all), c.Batch, c.Seed)
+		must(t, err)
+		for rows := sampler.Next(); rows != nil; rows = sampler.Next() {
+			stepByHand(t, weights, c, pick(x, parts.Train.Inputs(), rows), pick(targets, parts.Train.Outputs(), rows))
+		}
+		for name, w := range tr.Model().Weights() {
+			if !sameNumbers(w, weights[name]) {
+				t.Errorf("%s: %s is %v, want %v", dataset, name, w, weights[name])
+			}
+		}
+	}
+}
+
+// pick returns the given rows of a table as a tensor.
+func pick(table []float64, cols int, rows []int) *tensor.Dense {
+	var data []float64
+	for _, r := range rows {
+		data = append(data, table[r*cols:(r+1)*cols]...)
+	}
+	return tensor.New(tensor.WithShape(len(rows), cols), tensor.WithBacking(data))
+}
+
+// stepByHand takes one step of plain gradient descent on a graph of its own.
+func stepByHand(t *testing.T, weights map[string]gorgonia.Value, c train.Config, x, targets *tensor.Dense) {
+	t.Helper()
+	act, err := layer.ParseActivation(c.Activation)
+	must(t, err)
+	g := gorgonia.NewGraph()
+	node := func(name string, v gorgonia.Value) *gorgonia.Node {
+		return gorgonia.NewTensor(g, tensor.Float64, v.Shape().Dims(), gorgonia.WithShape(v.Shape()...), gorgonia.WithName(name), gorgonia.WithValue(v))
+	}
+	h := node("x", x)
+	var learnables gorgonia.Nodes
+	for i := 1; i <= len(c.Hidden)+1; i++ {
+		w := node(fmt.Sprintf("linear%d.weight", i), weights[fmt.Sprintf("linear%d.weight", i)])
+		b := node(fmt.Sprintf("linear%d.bias", i), weights[fmt.Sprintf("linear%d.bias", i)])
+		learnables = append(learnables, w, b)
+		opts := []layer.Option{layer.WithActivation(act)}
+		if i > len(c.Hidden) {
+			opts = nil
+		}
+		h, err = layer.Apply(h, w, b, opts...)
+		must(t, err)
+	}
+	lossOf := layer.MSE
+	if c.Dataset == "moons" {
+		lossOf = layer.SoftmaxCrossEntropy
+	}
+	loss, err := lossOf(h, node("targets", targets))
+	must(t, err)
+	grads, err := gorgonia.Grad(loss, learnables...)
+	must(t, err)
+	params, err := train.NewParams(learnables, grads)
+	must(t, err)
+	m, err := train.NewMachine(g, train.WithOutputs(params.Gradients()...))
+	must(t, err)
+	must(t, m.RunAll())
+	sgd, err := train.NewSGD(train.WithLR(c.LR))
+	must(t, err)
+	must(t, sgd.Step(params.ValueGrads()))
+}
+
+func TestFusedAndBuiltInModelsHaveTheSameLosses(t *testing.T) {
+	for _, dataset := range []string{"moons", "friedman1"} {
+		for _, activation := range []string{"relu", "tanh", "gelu", "leakyrelu(0.1)"} {
+			c := smallConfig(t, dataset)
+			c.Dtype, c.Activation, c.Impl = "float64", activation, train.Fused
+			fused := losses(t, newTrainer(t, c), 50)
+			c.Impl = train.Builtin
+			builtin := losses(t, newTrainer(t, c), 50)
+			for i := range fused {
+				if math.Abs(fused[i]-builtin[i]) > 1e-10*(1+math.Abs(builtin[i])) {
+					t.Errorf("%s, %s: loss of step %d is %v fused and %v built-in", dataset, activation, i+1, fused[i], builtin[i])
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestBothMachinesTrainTheSameBits(t *testing.T) {
+	for _, dataset := range []string{"moons", "sine"} {
+		for _, dtype := range []string{"float32", "float64"} {
+			c := smallConfig(t, dataset)
+			c.Dtype, c.Activation, c.Machine = dtype, "gelu", train.OurMachine
+			ours := newTrainer(t, c)
+			c.Machine = train.TapeMachine
+			tape := newTrainer(t, c)
+			if a, b := losses(t, ours, 20), losses(t, tape, 20); !slices.Equal(a, b) {
+				t.Errorf("%s, %s: losses are %v by our machine, %v by the tape", dataset, dtype, a, b)
+			}
+			for name, w := range ours.Model().Weights() {
+				if !sameNumbers(w, tape.Model().Weights()[name]) {
+					t.Errorf("%s, %s: %s differs between the machines", dataset, dtype, name)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryOptimizerScheduleAndActivationLowersTheLoss(t *testing.T) {
+	lower := func(c train.Config) {
+		t.Helper()
+		r := fit(t, c)
+		h := r.History.Epochs
+		if first, last := h[0].TrainLoss, h[len(h)-1].TrainLoss; !(last < 0.8*first) {
+			t.Errorf("%s, %s, %s: training loss went from %v to %v", c.Optimizer, c.Schedule, c.Activation, first, last)
+		}
+	}
+	for _, name := range train.OptimizerNames() {
+		c := smallConfig(t, "moons")
+		c.Optimizer, c.Epochs, c.LR = name, 20, 0.02
+		if name == "sgd" {
+			c.LR, c.Momentum = 0.1, 0.9
+		}
+		lower(c)
+	}
+	for _, name := range train.ScheduleNames() {
+		c := smallConfig(t, "moons")
+		c.Schedule, c.Epochs, c.LR, c.WarmupEpochs = name, 20, 0.02, 2
+		lower(c)
+	}
+	for _, name := range layer.ActivationNames() {
+		c := smallConfig(t, "linear")
+		c.Activation, c.Epochs = name, 20
+		lower(c)
+	}
+}
+
+// The learning rate of every step is the schedule's, with the warm-up in front.
+func TestStepsFollowTheSchedule(t *testing.T) {
+	c := smallConfig(t, "moons")
+	c.Schedule, c.LR, c.Epochs, c.WarmupEpochs = "cosine", 0.5, 4, 1
+	tr := newTrainer(t, c)
+	after := train.CosineLR{LR: 0.5, Steps: 9}
+	for step := range 12 {
+		losses(t, tr, 1)
+		want := after.At(step - 3)
+		if step < 3 {
+			want = 0.5 * (1/3. + (1-1/3.)*float64(step)/3)
+		}
+		if got := tr.Progress().LR; math.Abs(got-want) > 1e-15 {
+			t.Errorf("step %d has rate %v, want %v", step, got, want)
+		}
+	}
+}
+
+// With plain gradient descent a step is the rate times the clipped gradient.
+func TestClippingBoundsTheStep(t *testing.T) {
+	const lr, limit = 0.5, 1e-3
+	length := func(change func(*train.Config)) (norm, largest float64) {
+		c := smallConfig(t, "moons")
+		c.Dtype, c.Optimizer, c.Schedule, c.LR = "float64", "sgd", "constant", lr
+		change(&c)
+		tr := newTrainer(t, c)
+		before := map[string][]float64{}
+		for name, w := range tr.Model().Weights() {
+			before[name] = slices.Clone(w.Float64s())
+		}
+		losses(t, tr, 1)
+		for name, w := range tr.Model().Weights() {
+			for i, x := range w.Float64s() {
+				d := math.Abs(x-before[name][i]) / lr
+				norm, largest = norm+d*d, max(largest, d)
+			}
+		}
+		return math.Sqrt(norm), largest
+	}
+	if norm, largest := length(func(*train.Config) {}); norm < 10*limit || largest < 10*limit {
+		t.Fatalf("the gradient has norm %v and largest element %v, too small to show clipping", norm, largest)
+	}
+	if norm, _ := length(func(c *train.Config) { c.ClipNorm = limit }); math.Abs(norm-limit) > 1e-3*limit {
+		t.Errorf("clipped by norm, the gradient has norm %v, want %v", norm, limit)
+	}
+	if _, largest := length(func(c *train.Config) { c.ClipValue = limit }); math.Abs(largest-limit) > 1e-9*limit {
+		t.Errorf("clipped by value, the largest element is %v, want %v", largest, limit)
+	}
+}
+
+// A step in steady state allocates nothing that grows.
+func TestStepAllocatesAlmostNothing(t *testing.T) {
+	for _, dtype := range []string{"float32", "float64"} {
+		for _, hidden := range [][]int{{8}, {64, 64}} {
+			c := smallConfig(t, "moons")
+			c.Dtype, c.Hidden, c.ClipNorm, c.Rows, c.Batch = dtype, hidden, 1, 1000, 50
+			tr := newTrainer(t, c)
+			losses(t, tr, 25) // more than an epoch
+			var err error
+			allocations := testing.AllocsPerRun(50, func() {
+				if _, e := tr.Step(); e != nil {
+					err = e
+				}
+			})
+			must(t, err)
+			if allocations > 5 {
+				t.Errorf("%s, hidden %v: %v allocations in a step, want at most 5", dtype, hidden, allocations)
+			}
+		}
+	}
+}
+
+func TestTrainingDoesNotDependOnTheNumberOfThreads(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	c := smallConfig(t, "friedman1")
+	c.Rows, c.Hidden, c.Batch, c.Epochs = 1000, []int{200, 150}, 128, 2 // large enough for several threads
+	var want []byte
+	for _, threads := range []int{1, 2, 4} {
+		runtime.GOMAXPROCS(threads)
+		dir := t.TempDir()
+		fit(t, c, train.InDirectory(dir))
+		got := content(t, dir, train.ModelFile)
+		if want == nil {
+			want = got
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s with %d threads differs from that with one", train.ModelFile, threads)
+		}
+	}
+}
+
+func TestSeedsGiveDifferentModels(t *testing.T) {
+	c := smallConfig(t, "moons")
+	a := fit(t, c)
+	c.Seed++
+	b := fit(t, c)
+	if sameNumbers(a.Model.Weights()["linear1.weight"], b.Model.Weights()["linear1.weight"]) {
+		t.Error("two seeds give the same weights")
+	}
+}
+
+func TestStepReportsALossThatIsNotFinite(t *testing.T) {
+	c := smallConfig(t, "moons")
+	tr := newTrainer(t, c)
+	w := tr.Model().Weights()["linear2.bias"]
+	w.Float32s()[0] = float32(math.NaN())
+	loss, err := tr.Step()
+	if !errors.Is(err, train.ErrNotFinite) || !math.IsNaN(loss) {
+		t.Errorf("loss %v and error %v, want NaN and an error that wraps ErrNotFinite", loss, err)
+	}
+	wantError(t, "step", err, "step 1", "NaN")
+}
+
+func TestNewTrainerRefusesPartsThatCannotTrain(t *testing.T) {
+	c := smallConfig(t, "moons")
+	_, err := train.NewTrainer(c, datasets.Parts{})
+	wantError(t, "no training part", err, "no rows to train on")
+	c.Fractions.Validation = 0
+	parts, err := c.Load()
+	must(t, err)
+	_, err = train.NewTrainer(c, parts)
+	wantError(t, "no validation part", err, "monitor", "val_loss", "no validation rows", "train_loss")
+	c.Monitor, c.Device = train.MonitorTrainLoss, "abacus"
+	_, err = train.NewTrainer(c, parts)
+	wantError(t, "unknown device", err, "abacus", "cpu")
+}
