@@ -25,6 +25,8 @@ type fitCommand struct {
 	Force   bool   `group:"run" xor:"existing" help:"Overwrite the run in --out."`
 	NoPlots bool   `group:"run" name:"no-plots" help:"Write no SVG plots."`
 	JSON    bool   `group:"run" name:"json" help:"Print the metrics as one JSON object and nothing else."`
+
+	changed bool // a run is to be resumed with other settings than it has
 }
 
 func (fitCommand) Help() string {
@@ -100,8 +102,11 @@ func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts)
 	ctx, done := untilInterrupted(context.Background(), t.stderr)
 	defer done()
 	run, err := train.Fit(ctx, config, options...)
-	if errors.Is(err, train.ErrRunExists) {
-		return nil, usagef("%s exists and is not empty: use --resume to go on with it, --force to overwrite it, or another --out", dir)
+	switch {
+	case errors.Is(err, train.ErrRunExists):
+		err = usagef("%s exists and is not empty: use --resume to go on with it, --force to overwrite it, or another --out", dir)
+	case err != nil && c.changed:
+		err = &usageError{err}
 	}
 	return run, err
 }
@@ -109,7 +114,7 @@ func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts)
 // report draws the plots, prints the summary and tells how the run ended.
 func (c *fitCommand) report(t *terminal, run *train.Run, parts datasets.Parts) error {
 	reason := run.Metrics.StoppingReason
-	if !c.NoPlots && reason != train.ReasonInterrupted {
+	if !c.NoPlots && run.Metrics.Epochs > 0 && reason != train.ReasonInterrupted {
 		if err := savePlots(run, parts); err != nil {
 			return err
 		}

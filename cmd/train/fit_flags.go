@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
@@ -66,7 +67,13 @@ func (c *fitCommand) config() (train.Config, error) {
 		if err != nil {
 			return config, fmt.Errorf("resume %s: %w", c.Out, err)
 		}
-		return config, c.apply(&config)
+		before := config
+		if err := c.apply(&config); err != nil {
+			return config, err
+		}
+		before.Epochs = config.Epochs
+		c.changed = !reflect.DeepEqual(before, config)
+		return config, nil
 	}
 	source := datasets.DefaultName
 	set(&source, c.Dataset)

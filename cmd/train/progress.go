@@ -33,24 +33,27 @@ type clock struct {
 
 func (c *clock) start(p *train.Progress) { *c = clock{started: time.Now(), step: p.Step} }
 
-// status tells how a training stands, the most important first.
-func (c *clock) status(p *train.Progress) []string {
-	parts := []string{fmt.Sprintf("epoch %*d/%d", len(fmt.Sprint(p.Config.Epochs)), p.Epoch, p.Config.Epochs)}
+// status is what progress shows of a training.
+type status struct{ epoch, loss, validation, metric, rate, left string }
+
+func (c *clock) status(p *train.Progress) status {
+	s := status{epoch: fmt.Sprintf("epoch %*d/%d", len(fmt.Sprint(p.Config.Epochs)), p.Epoch, p.Config.Epochs)}
 	if n := len(p.History.Epochs); n > 0 {
 		last := p.History.Epochs[n-1]
-		parts = append(parts, fmt.Sprintf("loss %-8.3g", last.TrainLoss))
+		s.loss = fmt.Sprintf("loss %-8.3g", last.TrainLoss)
 		if !math.IsNaN(last.ValLoss) {
-			parts = append(parts, fmt.Sprintf("val %-8.3g", last.ValLoss), fmt.Sprintf("%s %.4f", p.History.MetricName(), last.ValMetric))
+			s.validation = fmt.Sprintf("val %-8.3g", last.ValLoss)
+			s.metric = fmt.Sprintf("%s %.3f", p.History.MetricName(), last.ValMetric)
 		}
-	} else {
-		parts = append(parts, fmt.Sprintf("loss %-8.3g", p.Loss))
+	} else if p.Step > 0 {
+		s.loss = fmt.Sprintf("loss %-8.3g", p.Loss)
 	}
 	elapsed := time.Since(c.started).Seconds()
 	if done := p.Step - c.step; done > 0 && elapsed > 0 {
-		left := elapsed / float64(done) * float64(p.Config.Epochs*p.EpochSteps-p.Step)
-		parts = append(parts, rate(float64(p.Rows)/elapsed), duration(left)+" left")
+		s.rate = rate(float64(p.Rows) / elapsed)
+		s.left = duration(elapsed/float64(done)*float64(p.Config.Epochs*p.EpochSteps-p.Step)) + " left"
 	}
-	return parts
+	return s
 }
 
 // rate writes rows per second.
@@ -109,7 +112,23 @@ func (l *progressLines) end(p *train.Progress) error {
 
 func (l *progressLines) write(p *train.Progress) {
 	l.written = p.Epoch
-	fmt.Fprintln(l.w, strings.Join(l.status(p), "  "))
+	s := l.status(p)
+	fmt.Fprintln(l.w, fitting("  ", math.MaxInt, s.epoch, s.loss, s.validation, s.metric, s.rate, s.left))
+}
+
+// fitting joins those of the parts that are known, as many as there is room for.
+func fitting(separator string, room int, parts ...string) string {
+	var text string
+	for _, part := range parts {
+		switch longer := text + separator + part; {
+		case part == "":
+		case text == "":
+			text = part
+		case utf8.RuneCountInString(longer) <= room:
+			text = longer
+		}
+	}
+	return text
 }
 
 // progressBar redraws one line of a terminal.
@@ -121,15 +140,29 @@ type progressBar struct {
 }
 
 const (
-	barWidth = 20
-	barFrame = 12 // columns that the bar takes beside itself: percentage, edges, blanks
+	barFrame = 10 // columns that the bar takes beside itself: percentage, edges, blanks
 	redraw   = 100 * time.Millisecond
 )
+
+// width returns the columns of the bar itself: few where the numbers need them.
+func (b *progressBar) width() int {
+	if b.columns() < 100 {
+		return 6
+	}
+	return 20
+}
+
+func (b *progressBar) columns() int {
+	if n, _, err := term.GetSize(int(b.w.Fd())); err == nil && n > 0 {
+		return n
+	}
+	return 80
+}
 
 func (b *progressBar) start(p *train.Progress) error {
 	b.clock.start(p)
 	b.bar = progressbar.NewOptions(p.Config.Epochs*p.EpochSteps,
-		progressbar.OptionSetWriter(b.w), progressbar.OptionSetWidth(barWidth),
+		progressbar.OptionSetWriter(b.w), progressbar.OptionSetWidth(b.width()),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionClearOnFinish())
 	return b.draw(p)
@@ -145,25 +178,10 @@ func (b *progressBar) step(p *train.Progress) error {
 
 func (b *progressBar) draw(p *train.Progress) error {
 	b.drawn = time.Now()
-	room := 80
-	if columns, _, err := term.GetSize(int(b.w.Fd())); err == nil && columns > 0 {
-		room = columns
-	}
-	b.bar.Describe(fitting(b.status(p), room-barWidth-barFrame))
+	s := b.status(p)
+	room := b.columns() - b.width() - barFrame
+	b.bar.Describe(fitting(" ", room, s.epoch, strings.TrimSpace(s.loss), s.metric, s.left, s.rate, strings.TrimSpace(s.validation)))
 	return b.bar.Set(p.Step)
-}
-
-// fitting joins as many of the parts as there is room for.
-func fitting(parts []string, room int) string {
-	text := parts[0]
-	for _, part := range parts[1:] {
-		longer := text + "  " + part
-		if utf8.RuneCountInString(longer) > room {
-			break
-		}
-		text = longer
-	}
-	return text
 }
 
 func (b *progressBar) end(*train.Progress) error { return b.bar.Clear() }

@@ -15,9 +15,17 @@ import (
 func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 	m := run.Metrics
 	fmt.Fprintln(t.stdout)
-	heading(t.stdout, "%s: %s", m.StoppingReason, m.StoppingDetail)
-	fmt.Fprintf(t.stdout, "%d steps in %.2f s, median step %s; %d parameters; weights of epoch %d kept\n\n",
-		m.Steps, m.WallSeconds, microseconds(m.StepMicroseconds), m.Parameters, m.BestEpoch)
+	if strings.Contains(m.StoppingDetail, m.StoppingReason) {
+		heading(t.stdout, "%s", m.StoppingDetail)
+	} else {
+		heading(t.stdout, "%s: %s", m.StoppingReason, m.StoppingDetail)
+	}
+	kept := fmt.Sprintf("weights of epoch %d", m.BestEpoch)
+	if m.BestEpoch == 0 {
+		kept = "no epoch finished: latest weights"
+	}
+	fmt.Fprintf(t.stdout, "%d steps in %.2f s, median step %s; %d parameters; %s kept\n\n",
+		m.Steps, m.WallSeconds, microseconds(m.StepMicroseconds), m.Parameters, kept)
 
 	rows := newTable("part", ">rows", ">loss", ">"+run.History.MetricName())
 	for _, part := range []struct {

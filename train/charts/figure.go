@@ -6,7 +6,6 @@ import (
 	"html"
 	"io"
 	"os"
-	"path/filepath"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -21,28 +20,14 @@ type Chart interface {
 	WriteSVG(w io.Writer) error
 }
 
-// Save writes the chart to a file, which is replaced as a whole or not at all.
+// Save writes the chart to a file. It is drawn in memory first: a chart that
+// cannot be drawn leaves what was there.
 func Save(path string, c Chart) error {
 	var svg bytes.Buffer
 	if err := c.WriteSVG(&svg); err != nil {
 		return fmt.Errorf("draw %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("save chart: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(svg.Bytes())
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
+	if err := os.WriteFile(path, svg.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("save chart: %w", err)
 	}
 	return nil
