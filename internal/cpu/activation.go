@@ -15,6 +15,11 @@ type activationKernels[T Float] struct {
 const activationGrain = 16384
 
 // Activate computes y = act(z) over equally long slices. y may be z.
+//
+// The largest errors, in units of the last place, over all of float32 (by
+// steps) and samples of float64: tanh and sigmoid 2, SiLU 3, GELU 6 + |z|/4.
+// Where GELU and SiLU would be less than 15 and 720 times the smallest normal
+// number in size, they may be 0. NaN stays NaN.
 func Activate[T Float](y, z []T, act Activation) {
 	if len(z) <= activationGrain {
 		activate(y, z, act)

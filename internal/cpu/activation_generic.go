@@ -132,9 +132,16 @@ func sigmoid(z float64) float64 {
 const far = 800
 
 // normal returns the distribution function Φ(z) and the density φ(z) of the
-// standard normal distribution.
+// standard normal distribution. Φ(z) = erfc(x)/2 with x = −z/√2, and what x
+// lost by rounding is made up for with the derivative: it would be multiplied
+// by z².
 func normal(z float64) (cdf, pdf float64) {
-	return 0.5 * math.Erfc(-z/math.Sqrt2), math.Exp(-0.5*z*z) / math.Sqrt(2*math.Pi)
+	const sqrt2Low = -9.667293313452913e-17 // √2 less math.Sqrt2
+	z = limit(z, far)
+	x := -z / math.Sqrt2
+	lost := math.FMA(-x, math.Sqrt2, -z) - x*sqrt2Low
+	pdf = math.Exp(-0.5*z*z) / math.Sqrt(2*math.Pi)
+	return 0.5*math.Erfc(x) - lost*pdf, pdf
 }
 
 // gelu is z·Φ(z).
