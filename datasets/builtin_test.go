@@ -210,6 +210,41 @@ func TestDefaultsLeaveRegressionLearnable(t *testing.T) {
 	}
 }
 
+// The settings for files follow their size and shape alone.
+func TestDefaultsForFiles(t *testing.T) {
+	for _, c := range []struct {
+		rows, side            int
+		epochs, batch, hidden int
+		scaling               Scaling
+	}{
+		{100, 0, 100, 32, 64, Standard},
+		{2001, 0, 30, 64, 64, Standard},
+		{20_001, 0, 10, 128, 64, Standard},
+		{100, 2, 100, 32, 256, NoScaling},
+	} {
+		cols := max(1, c.side*c.side)
+		d := defaultsFor(&Dataset{Features: numbered("x", 1, cols), X: make([]float64, c.rows*cols), ImageShape: [2]int{c.side, c.side}})
+		if d.Epochs != c.epochs || d.Batch != c.batch || d.Hidden[0] != c.hidden || d.Scaling != c.scaling {
+			t.Errorf("%d rows, images of side %d: got %+v, want %+v", c.rows, c.side, d, c)
+		}
+	}
+}
+
+func TestQuoteListCountsWhatIsTooMuch(t *testing.T) {
+	for n, want := range map[int]string{
+		0:   ``,
+		1:   `"0"`,
+		2:   `"0" or "1"`,
+		3:   `"0", "1" or "2"`,
+		10:  `"0", "1", "2", "3", "4", "5", "6", "7", "8" or "9"`,
+		784: `"0", "1", "2", "3", "4", "5", "6", "7", "8", "9" or 774 more`,
+	} {
+		if got := quoteList(numbered("", 0, n), "or"); got != want {
+			t.Errorf("%d items: %s, want %s", n, got, want)
+		}
+	}
+}
+
 func TestInfoAsJSON(t *testing.T) {
 	info, _ := Describe("iris")
 	text, err := json.Marshal(info)

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"pgregory.net/rapid"
 )
@@ -69,7 +71,7 @@ func TestCSVTaskIsFoundOut(t *testing.T) {
 		{"text", []string{"no", "yes", "no"}, AutoTask, Classification, []string{"no", "yes"}, []float64{0, 1, 0}},
 		{"text among whole numbers", []string{"1", "many", "1"}, AutoTask, Classification, []string{"1", "many"}, []float64{0, 1, 0}},
 		{"whole numbers, each twice", []string{"10", "9", "9.0", "1e1"}, AutoTask, Classification, []string{"9", "10"}, []float64{1, 0, 0, 1}},
-		{"zero and minus zero", []string{"0", "-0", "1", "1"}, AutoTask, Classification, []string{"0", "1"}, []float64{0, 0, 1, 1}},
+		{"minus zero", []string{"-0", "-0", "1", "1"}, AutoTask, Classification, []string{"0", "1"}, []float64{0, 0, 1, 1}},
 		{"whole numbers, seldom twice", []string{"1", "2", "3", "1"}, AutoTask, Regression, nil, []float64{1, 2, 3, 1}},
 		{"fractions", []string{"0.5", "0.5", "1", "1"}, AutoTask, Regression, nil, []float64{0.5, 0.5, 1, 1}},
 		{"20 whole numbers", whole(40, 20), AutoTask, Classification, numbered("", 0, 20), nil},
@@ -117,6 +119,10 @@ func TestCSVDialects(t *testing.T) {
 	d, err := readText("\"a,b,c\";y\n1;2.5\n", Options{})
 	if err != nil || d.Features[0] != "a,b,c" {
 		t.Errorf("commas within quotes: %v", err)
+	}
+	d, err = readText("a;b,c,y\n1,2,3.5\n", Options{})
+	if err != nil || d.Features[0] != "a;b" {
+		t.Errorf("more commas than semicolons: %v", err)
 	}
 }
 
@@ -169,6 +175,23 @@ func TestCSVFilesThatCannotBeRead(t *testing.T) {
 	}
 	if _, err := OpenCSV(t.TempDir(), Options{}); err == nil {
 		t.Error("a directory gives no error")
+	}
+}
+
+func TestCSVReadersAndWritersThatFail(t *testing.T) {
+	broken := errors.New("disk on fire")
+	for _, text := range []string{"", "a,b\n1,2\n3"} {
+		_, err := ReadCSV(io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), "t.csv", Options{})
+		if err == nil || err.Error() != "t.csv: disk on fire" || !errors.Is(err, broken) {
+			t.Errorf("after %q: error %v", text, err)
+		}
+	}
+	r, w := io.Pipe()
+	r.CloseWithError(broken)
+	for _, name := range []string{"xor", "glyphs"} { // less and more than a buffer
+		if err := WriteCSV(w, mustLoad(t, name, Options{N: 4})); !errors.Is(err, broken) {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }
 

@@ -34,8 +34,8 @@ func TestPointsAreThoseOfTheSource(t *testing.T) {
 		for _, n := range sizes {
 			key := fmt.Sprintf("%s/%d/", name, n)
 			d := noiseFree(t, name, n)
-			near(t, key+"x", d.X, r.array(key+"x").values, 10)
-			near(t, key+"y", d.Y, r.array(key+"y").values, 0)
+			near(t, key+"x", d.X, r.array(key+"x").appendTo(nil), 10)
+			near(t, key+"y", d.Y, r.array(key+"y").appendTo(nil), 0)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func TestBlobsAreThoseOfMakeBlobs(t *testing.T) {
 	r := openReference(t, "generators.npz")
 	for _, n := range []int{1, 2, 7, 50} {
 		key := fmt.Sprintf("blobs/%d/", n)
-		want := &Dataset{Features: planeFeatures, X: r.array(key + "x").values, Y: r.array(key + "y").values}
+		want := &Dataset{Features: planeFeatures, X: r.array(key + "x").appendTo(nil), Y: r.array(key + "y").appendTo(nil)}
 		got := mustLoad(t, "blobs", Options{N: n, Noise: new(float64)})
 		if !slices.EqualFunc(sortedRows(got), sortedRows(want), slices.Equal) {
 			t.Errorf("%d blobs are not those of make_blobs", n)
@@ -57,9 +57,9 @@ func TestBlobsAreThoseOfMakeBlobs(t *testing.T) {
 func TestFriedman1IsThatOfMakeFriedman1(t *testing.T) {
 	r := openReference(t, "generators.npz")
 	x, y := r.array("friedman1/40/x"), r.array("friedman1/40/y")
-	for i, want := range y.values {
+	for i, want := range y.appendTo(nil) {
 		cols := x.shape[1]
-		near(t, "friedman1", []float64{friedman1Value(x.values[i*cols : (i+1)*cols])}, []float64{want}, 30)
+		near(t, "friedman1", []float64{friedman1Value(x.appendTo(nil)[i*cols : (i+1)*cols])}, []float64{want}, 30)
 	}
 }
 

@@ -90,6 +90,33 @@ func TestDrawOutlineFollowsThePlacement(t *testing.T) {
 	}
 }
 
+// A placement keeps angles, and its scale, turn and shift fill their ranges.
+func TestPlacementsAreWithinTheirRanges(t *testing.T) {
+	rng := newRand(1, generatorStream)
+	var scales, turns, shifts []float64
+	for range 1000 {
+		p := randomPlacement(rng)
+		if p.a != p.e || p.b != -p.d {
+			t.Fatalf("%+v is not a turn and a scale", p)
+		}
+		scales = append(scales, math.Hypot(p.a, p.d)/glyphHeight)
+		turns = append(turns, math.Atan2(p.d, p.a)*180/math.Pi)
+		shifts = append(shifts, p.c-glyphSide/2, p.f-glyphSide/2)
+	}
+	for what, c := range map[string]struct {
+		values    []float64
+		low, high float64
+	}{"scale": {scales, 0.8, 1.1}, "turn": {turns, -15, 15}, "shift": {shifts, -2, 2}} {
+		slack := 0.01 * (c.high - c.low)
+		if low := slices.Min(c.values); math.Abs(low-c.low) > slack {
+			t.Errorf("least %s is %v, want %v", what, low, c.low)
+		}
+		if high := slices.Max(c.values); math.Abs(high-c.high) > slack {
+			t.Errorf("largest %s is %v, want %v", what, high, c.high)
+		}
+	}
+}
+
 func TestGlyphsVaryInFontPlaceAndSize(t *testing.T) {
 	d := mustLoad(t, "glyphs", Options{N: 400, Noise: new(float64), Seed: 1})
 	var mass, cx []float64

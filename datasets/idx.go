@@ -145,7 +145,7 @@ func readIDX(r io.Reader, dims int) (*ndarray, error) {
 	if magic := binary.BigEndian.Uint32(header); magic != wantMagic {
 		return nil, fmt.Errorf("magic number is %#08x, want %#08x", magic, wantMagic)
 	}
-	a := &ndarray{bytes: true}
+	a := &ndarray{dtype: uint8Type}
 	want := 1
 	for k := range dims {
 		n := binary.BigEndian.Uint32(header[4+4*k:])
@@ -165,10 +165,7 @@ func readIDX(r io.Reader, dims int) (*ndarray, error) {
 	case len(data) > want:
 		return nil, fmt.Errorf("more data than the %d bytes for %s", len(header)+want, sizes(a.shape))
 	}
-	a.values = make([]float64, len(data))
-	for i, v := range data {
-		a.values[i] = float64(v)
-	}
+	a.raw = data
 	return a, nil
 }
 

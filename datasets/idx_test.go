@@ -128,7 +128,7 @@ func TestIDXErrors(t *testing.T) {
 		{"cut gzip header", files{images: gzipped(t, twoImages)[:5], labels: twoLabels}, Options{}, "DIR/train-images-idx3-ubyte: gzip header: unexpected EOF"},
 		{"cut gzip", files{images: gzipped(t, twoImages)[:30], labels: twoLabels}, Options{}, "DIR/train-images-idx3-ubyte: data end at byte "},
 		{"gzip without its checksum", files{images: gzipped(t, twoImages)[:len(gzipped(t, twoImages))-4], labels: twoLabels}, Options{}, "DIR/train-images-idx3-ubyte: gzip stream ends after the data, at byte 28, without its checksum"},
-		{"test of other size", files{images: twoImages, labels: twoLabels, "t10k-images-idx3-ubyte": idx([]byte{1, 2}, 1, 1, 2), "t10k-labels-idx1-ubyte": idx([]byte{1}, 1)}, Options{}, "DIR: t10k-images-idx3-ubyte has 2 features in a row, want 6 as in train-images-idx3-ubyte"},
+		{"test of other size", files{images: twoImages, labels: twoLabels, "t10k-images-idx3-ubyte": idx([]byte{1, 2}, 1, 1, 2), "t10k-labels-idx1-ubyte": idx([]byte{1}, 1)}, Options{}, "DIR: t10k-images-idx3-ubyte has rows of shape [1 2], want [2 3] as in train-images-idx3-ubyte"},
 		{"regression", files{images: twoImages, labels: twoLabels}, Options{Task: Regression}, "DIR: target and task cannot be chosen for IDX files, their labels are classes"},
 		{"target", files{images: twoImages, labels: twoLabels}, Options{Target: "1"}, "DIR: target and task cannot be chosen for IDX files, their labels are classes"},
 		{"rows", files{images: twoImages, labels: twoLabels}, Options{N: 1}, "DIR: rows and noise can be chosen for built-in datasets only, not for a file"},
@@ -166,8 +166,8 @@ func FuzzReadIDX(f *testing.F) {
 	f.Add(gzipped(f, twoImages))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		a, err := readIDX(bytes.NewReader(file), 3)
-		if err == nil && len(a.values) != a.shape[0]*a.shape[1]*a.shape[2] {
-			t.Errorf("%d values of shape %v", len(a.values), a.shape)
+		if err == nil && a.len() != a.shape[0]*a.shape[1]*a.shape[2] {
+			t.Errorf("%d values of shape %v", a.len(), a.shape)
 		}
 	})
 }

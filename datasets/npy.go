@@ -12,27 +12,12 @@ import (
 	"strings"
 )
 
-// ndarray is an array of numbers in row-major order.
-type ndarray struct {
-	shape  []int
-	values []float64
-	bytes  bool // whether the values were unsigned bytes
-}
-
-// dtype is the type of an array's elements: its kind and size in bytes.
-type dtype struct {
-	kind  byte // f, i, u or b, as NumPy writes them
-	size  int
-	order binary.ByteOrder
-}
-
 // The fields of the dictionary in an NPY header, as numpy.lib.format defines
 // it. A structured type has a list for descr, which does not match.
 var (
 	npyDescr   = regexp.MustCompile(`'descr'\s*:\s*'([^']*)'`)
 	npyFortran = regexp.MustCompile(`'fortran_order'\s*:\s*(True|False)`)
 	npyShape   = regexp.MustCompile(`'shape'\s*:\s*\(([0-9,\s]*)\)`)
-	npyDtype   = regexp.MustCompile(`^([<>|=])([fiub])([1248])$`)
 )
 
 // maxArrayBytes bounds the size that a header may claim, so that no arithmetic
@@ -54,7 +39,7 @@ func readNPY(r io.Reader) (*ndarray, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &ndarray{bytes: t.kind == 'u' && t.size == 1}
+	a := &ndarray{dtype: t, columnMajor: order[1] == "True"}
 	count := 1
 	for field := range strings.SplitSeq(shape[1], ",") {
 		if field = strings.TrimSpace(field); field == "" {
@@ -76,10 +61,7 @@ func readNPY(r io.Reader) (*ndarray, error) {
 	case len(raw) > want:
 		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", want, a.shape)
 	}
-	a.values = t.decode(raw)
-	if order[1] == "True" {
-		a.values = rowMajor(a.values, a.shape)
-	}
+	a.raw = raw
 	return a, nil
 }
 
@@ -115,72 +97,4 @@ func npyHeader(r io.Reader) (string, error) {
 		return "", fmt.Errorf("header ends after %d of %d bytes: %w", n, length, err)
 	}
 	return header.String(), nil
-}
-
-func parseDtype(descr string) (dtype, error) {
-	m := npyDtype.FindStringSubmatch(descr)
-	if m == nil || m[2] == "f" && m[3] < "4" || m[2] == "b" && m[3] != "1" {
-		return dtype{}, fmt.Errorf("dtype %q, want float32, float64, an integer type or bool", descr)
-	}
-	t := dtype{kind: m[2][0], size: int(m[3][0] - '0'), order: binary.LittleEndian}
-	switch m[1] {
-	case ">":
-		t.order = binary.BigEndian
-	case "=":
-		t.order = binary.NativeEndian
-	}
-	return t, nil
-}
-
-// decode returns the elements as numbers. Integers beyond ±2⁵³ are rounded.
-func (t dtype) decode(raw []byte) []float64 {
-	values := make([]float64, len(raw)/t.size)
-	for i := range values {
-		b := raw[i*t.size:]
-		var bits uint64
-		switch t.size {
-		case 1:
-			bits = uint64(b[0])
-		case 2:
-			bits = uint64(t.order.Uint16(b))
-		case 4:
-			bits = uint64(t.order.Uint32(b))
-		case 8:
-			bits = t.order.Uint64(b)
-		}
-		switch {
-		case t.kind == 'f' && t.size == 4:
-			values[i] = float64(math.Float32frombits(uint32(bits)))
-		case t.kind == 'f':
-			values[i] = math.Float64frombits(bits)
-		case t.kind == 'i':
-			unused := 64 - 8*t.size
-			values[i] = float64(int64(bits<<unused) >> unused)
-		default:
-			values[i] = float64(bits)
-		}
-	}
-	return values
-}
-
-// rowMajor returns the values of a column-major (Fortran order) array in
-// row-major order.
-func rowMajor(values []float64, shape []int) []float64 {
-	out := make([]float64, len(values))
-	index := make([]int, len(shape))
-	for i := range out {
-		from, stride := 0, 1
-		for k, n := range shape {
-			from += index[k] * stride
-			stride *= n
-		}
-		out[i] = values[from]
-		for k := len(index) - 1; k >= 0; k-- {
-			if index[k]++; index[k] < shape[k] {
-				break
-			}
-			index[k] = 0
-		}
-	}
-	return out
 }

@@ -16,7 +16,7 @@ var linearInfo = Info{
 	Formula:      "y = 3·x1 − 2·x2 + ½·x3 + 1 + noise·N(0, 1), x uniform in [−1, 1]³",
 	Source:       "this package; the model of ordinary least squares",
 	Defaults: Defaults{
-		Optimizer: "adam", LR: 0.05, Activation: "relu",
+		Hidden: []int{}, Activation: "relu", Optimizer: "adam", LR: 0.05,
 		Schedule: "cosine", Epochs: 50, Batch: 32, Scaling: Standard,
 	},
 }

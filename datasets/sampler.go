@@ -61,13 +61,21 @@ func (s *Sampler) Next() []int {
 }
 
 // Batches returns the number of batches in an epoch, ⌈rows/batch⌉.
-func (s *Sampler) Batches() int { return (len(s.order) + s.batch - 1) / s.batch }
+func (s *Sampler) Batches() int { return s.batches(len(s.order)) }
 
 // Epoch returns the number of epochs whose end Next has told.
 func (s *Sampler) Epoch() int { return s.epoch }
 
 // Batch returns the number of batches of this epoch that Next has given.
-func (s *Sampler) Batch() int { return (s.next + s.batch - 1) / s.batch }
+func (s *Sampler) Batch() int { return s.batches(s.next) }
+
+// batches returns ⌈rows/batch⌉, and 0 for a sampler not made by NewSampler.
+func (s *Sampler) batches(rows int) int {
+	if rows == 0 {
+		return 0
+	}
+	return (rows + s.batch - 1) / s.batch
+}
 
 // samplerState is the binary form of a sampler's state, little-endian. The
 // epoch's order is drawn again from Start.
