@@ -152,8 +152,8 @@ var spiralsInfo = Info{
 	Formula:      "class 0: (r sin φ, r cos φ), r = 6.5 − 6t, φ = 6π·t, class 1: the same negated, t evenly spaced in [0, 1]",
 	Source:       "Lang and Witbrock 1988, Learning to tell two spirals apart",
 	Defaults: Defaults{
-		Hidden: []int{64, 64}, Activation: "relu", Optimizer: "adam", LR: 0.003,
-		Schedule: "cosine", Epochs: 200, Batch: 32, Scaling: Standard,
+		Hidden: []int{64, 64}, Activation: "relu", Optimizer: "adam", LR: 0.01,
+		Schedule: "one-cycle", Epochs: 200, Batch: 32, Scaling: Standard,
 	},
 }
 

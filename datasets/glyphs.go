@@ -43,8 +43,8 @@ var glyphsInfo = Info{
 	Formula:      "ink = coverage of the digit's outline after scaling by 0.8 … 1.1, turning by ±15° and shifting by ±2 pixels; clip(ink + noise·N(0, 1), 0, 1)",
 	Source:       "this package; Bigelow & Holmes' Go fonts, golang.org/x/image/font/gofont",
 	Defaults: Defaults{
-		Hidden: []int{128, 64}, Activation: "relu", Optimizer: "adam", LR: 0.004,
-		Schedule: "cosine", WeightDecay: 0.001, Epochs: 20, Batch: 32, Scaling: NoScaling,
+		Hidden: []int{128, 64}, Activation: "relu", Optimizer: "adam", LR: 0.008,
+		Schedule: "one-cycle", WeightDecay: 0.001, Epochs: 15, Batch: 32, Scaling: NoScaling,
 	},
 }
 

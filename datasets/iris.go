@@ -22,7 +22,7 @@ var irisInfo = Info{
 	Source:     "Fisher 1936, The use of multiple measurements in taxonomic problems; values as in scikit-learn's load_iris",
 	Defaults: Defaults{
 		Hidden: []int{16}, Activation: "relu", Optimizer: "adam", LR: 0.01,
-		Schedule: "cosine", Epochs: 100, Batch: 16, Scaling: Standard,
+		Schedule: "cosine", WeightDecay: 0.01, Epochs: 100, Batch: 16, Scaling: Standard,
 	},
 }
 

@@ -70,8 +70,8 @@ var friedman1Info = Info{
 	Formula:      "y = 10·sin(π·x1·x2) + 20·(x3 − ½)² + 10·x4 + 5·x5 + noise·N(0, 1), x uniform in [0, 1]¹⁰",
 	Source:       "Friedman 1991, Annals of Statistics 19; scikit-learn, sklearn.datasets.make_friedman1",
 	Defaults: Defaults{
-		Hidden: []int{64}, Activation: "tanh", Optimizer: "adam", LR: 0.005,
-		Schedule: "cosine", Epochs: 60, Batch: 32, Scaling: Standard,
+		Hidden: []int{64, 64}, Activation: "tanh", Optimizer: "adam", LR: 0.005,
+		Schedule: "cosine", WeightDecay: 0.001, Epochs: 60, Batch: 32, Scaling: Standard,
 	},
 }
 

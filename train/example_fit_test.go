@@ -1,0 +1,141 @@
+package train_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train"
+)
+
+// configFor returns the default settings for a built-in dataset.
+func configFor(dataset string) train.Config {
+	info, err := datasets.Describe(dataset)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return train.DefaultConfig(dataset, info.Defaults)
+}
+
+// A model is trained with a dataset's default settings, but for those changed.
+func ExampleFit() {
+	c := configFor("blobs")
+	c.Device, c.Hidden, c.Epochs, c.Batch, c.Seed = "cpu", []int{16}, 20, 36, 1
+	run, err := train.Fit(context.Background(), c)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer run.Close()
+	fmt.Println(run.Model)
+	fmt.Println(run.Metrics.StoppingReason, "after", run.Metrics.Steps, "steps")
+	fmt.Println("most of the test part is right:", *run.Metrics.TestAccuracy > 0.9)
+	// Output:
+	// 2-16-3 relu, classification, 99 parameters, float32, fused on cpu
+	// completed after 200 steps
+	// most of the test part is right: true
+}
+
+// A run is kept in a directory, interrupted, resumed, and loaded.
+func ExampleFit_resume() {
+	dir, err := os.MkdirTemp("", "run")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	c := configFor("iris")
+	c.Device, c.Epochs, c.Batch, c.Seed = "cpu", 100, 16, 1
+
+	ctx, cancel := context.WithCancel(context.Background())
+	run, err := train.Fit(ctx, c, train.InDirectory(dir), train.WithCallbacks(train.Callback{
+		Name: "power cut",
+		OnStep: func(p *train.Progress) error {
+			if p.Step == 100 {
+				cancel()
+			}
+			return nil
+		},
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Metrics.StoppingReason, "after", run.Metrics.Steps, "steps")
+
+	run, err = train.Fit(context.Background(), c, train.InDirectory(dir), train.Resume())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Metrics.StoppingReason, "after", run.Metrics.Steps, "steps")
+
+	loaded, err := train.LoadRun(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	flowers, err := loaded.Predict([][]float64{{5.0, 3.4, 1.5, 0.2}, {6.6, 3.0, 5.6, 2.0}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, class := range flowers.Classes {
+		fmt.Println(loaded.Schema.Classes[class])
+	}
+	// Output:
+	// interrupted after 100 steps
+	// completed after 600 steps
+	// setosa
+	// virginica
+}
+
+// A Trainer leaves the loop to the caller.
+func ExampleTrainer() {
+	c := configFor("sine")
+	c.Device, c.Epochs, c.Batch, c.Seed = "cpu", 30, 32, 1
+	parts, err := c.Load()
+	if err != nil {
+		log.Fatal(err)
+	}
+	t, err := train.NewTrainer(c, parts)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for !t.Finished() {
+		if _, err := t.Step(); err != nil {
+			log.Fatal(err)
+		}
+		if t.EpochDone() {
+			if err := t.FinishEpoch(); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	p := t.Progress()
+	fmt.Println(p.Step, "steps in", len(p.History.Epochs), "epochs")
+	e, err := t.Predictor().Evaluate(parts.Test)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("R² above 0.9:", e.R2 > 0.9)
+	// Output:
+	// 300 steps in 30 epochs
+	// R² above 0.9: true
+}
+
+// A callback watches the training and may end it.
+func ExampleCallback() {
+	c := configFor("xor")
+	c.Device, c.Seed, c.Epochs = "cpu", 1, 100
+	run, err := train.Fit(context.Background(), c, train.WithCallbacks(train.Callback{
+		Name: "good enough",
+		OnEpoch: func(p *train.Progress) error {
+			if last := p.History.Epochs[len(p.History.Epochs)-1]; last.ValMetric > 0.9 {
+				p.Stop()
+			}
+			return nil
+		},
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Metrics.StoppingReason)
+	// Output: stopped by a callback
+}
