@@ -9,7 +9,7 @@
 //
 //	parts, err := datasets.Split(d, datasets.DefaultFractions, seed)
 //	scaler, err := datasets.FitScaler(datasets.Standard, parts.Train.X, d.Inputs())
-//	err = scaler.Transform(parts.Train.X)
+//	err = scaler.Transform(parts.Train.X) // and parts.Validation.X, parts.Test.X
 //	sampler, err := datasets.NewSampler(parts.Train.Len(), batch, seed)
 //	for rows := sampler.Next(); rows != nil; rows = sampler.Next() {
 //		err = datasets.GatherInputs(x[:len(rows)*d.Inputs()], parts.Train, rows)

@@ -32,11 +32,11 @@ func ExampleDescribe() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println(info.Summary)
 	fmt.Println(info.Formula)
-	fmt.Println("hidden layers:", info.Defaults.Hidden)
 	// Output:
+	// one period of a sine
 	// y = sin(2πx) + noise·N(0, 1), x uniform in [0, 1]
-	// hidden layers: [32 32]
 }
 
 func ExampleOpen_csv() {
