@@ -31,14 +31,14 @@ func oneOf(flag, value string, valid []string) error {
 	return usagef("%s %q: want one of %s; did you mean %s?", flag, value, strings.Join(valid, ", "), nearest(value, valid)[0])
 }
 
-// nearest returns the two valid names that take the fewest edits to reach.
+// nearest returns the two valid names that take the fewest edits to reach. A
+// name that is a longer or shorter form of a valid one counts as near.
 func nearest(name string, valid []string) []string {
 	distance := func(v string) int {
-		if name != "" && strings.HasPrefix(v, name) {
-			return 0
-		}
-		return levenshtein.ComputeDistance(strings.ToLower(name), v)
+		n := min(len(name), len(v))
+		return min(levenshtein.ComputeDistance(name, v), levenshtein.ComputeDistance(name[:n], v[:n])+1)
 	}
+	name = strings.ToLower(name)
 	sorted := slices.Clone(valid)
 	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
 	return sorted[:min(2, len(sorted))]

@@ -132,9 +132,9 @@ func (c *fitCommand) report(t *terminal, run *train.Run, parts datasets.Parts) e
 	case err != nil:
 		return err
 	case reason == train.ReasonInterrupted:
-		return &interruptedError{fmt.Errorf("%s; saved; resume with: %s fit --out %s --resume", run.Metrics.StoppingDetail, t.program, quoted(run.Dir))}
+		return &interruptedError{fmt.Errorf("%s; saved; resume with: %s fit --out %s --resume", outcome(run.Metrics), t.program, quoted(run.Dir))}
 	case reason == train.ReasonNotFinite:
-		return fmt.Errorf("training stopped, %s: %s; try a lower --lr than %v, or --clip-norm 1", reason, run.Metrics.StoppingDetail, run.Config.LR)
+		return fmt.Errorf("training stopped: %s; try a lower --lr than %v, or --clip-norm 1", outcome(run.Metrics), run.Config.LR)
 	}
 	return nil
 }

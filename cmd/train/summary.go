@@ -15,11 +15,7 @@ import (
 func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 	m := run.Metrics
 	fmt.Fprintln(t.stdout)
-	if strings.Contains(m.StoppingDetail, m.StoppingReason) {
-		heading(t.stdout, "%s", m.StoppingDetail)
-	} else {
-		heading(t.stdout, "%s: %s", m.StoppingReason, m.StoppingDetail)
-	}
+	heading(t.stdout, "%s", outcome(m))
 	kept := fmt.Sprintf("weights of epoch %d", m.BestEpoch)
 	if m.BestEpoch == 0 {
 		kept = "no epoch finished: latest weights"
@@ -58,6 +54,14 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 		"measure", fmt.Sprintf("%s eval %s", t.program, dir),
 		"use", fmt.Sprintf("%s predict %s --input FILE.csv", t.program, dir))
 	return nil
+}
+
+// outcome is the reason why a run ended and what explains it.
+func outcome(m *train.Metrics) string {
+	if strings.Contains(m.StoppingDetail, m.StoppingReason) {
+		return m.StoppingDetail
+	}
+	return m.StoppingReason + ": " + m.StoppingDetail
 }
 
 // either returns the one that is known.

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/bench"
+)
+
+type benchCommand struct {
+	Op      []string       `placeholder:"NAME" help:"Time only these: ${bench_ops}."`
+	Dtype   []string       `placeholder:"NAME" default:"float32,float64" help:"Element types: float32, float64."`
+	Size    []string       `placeholder:"BxIxO" help:"Sizes instead of the usual ones: batch, inputs, outputs; with hidden widths in between, such as 32x2x16x16x2, the step of an MLP."`
+	Samples *int           `placeholder:"N" help:"Samples of each case, of which the median counts (default: ${bench_samples})."`
+	Sample  *time.Duration `placeholder:"TIME" help:"Least time of a sample (default: ${bench_sample})."`
+	Device  string         `placeholder:"NAME" default:"cpu" help:"auto, cpu, cuda or cuda:N. The built-in ops know cpu only."`
+	Quick   bool           `help:"Short samples, and none of the sizes that take long."`
+	JSON    bool           `name:"json" help:"Print one JSON object and nothing else."`
+}
+
+func (benchCommand) Help() string {
+	return `Times the fused op beside Gorgonia's built-in ops in one run: samples of both take turns, so that a machine that slows down slows both alike. Compare ratios of one run rather than times of two.
+
+linear is Y = X·W + b with all three gradients through a Gorgonia TapeMachine; linear-direct is the same by plain calls to the device; mlp-step is a whole training step: forward, softmax cross-entropy, backward, Adam. GFLOP/s count the products, and "of peak" is their share of what the processor's multiply-add instructions reach in the same run.
+
+Examples:
+
+    train bench --quick
+    train bench --op linear --dtype float32
+    train bench --size 100x300x200 --size 32x2x16x16x2
+    train bench --samples 31 --sample 100ms --json > bench.json`
+}
+
+// How long is measured where no flag says otherwise.
+const (
+	benchSamples = 15
+	quickSamples = 5
+	benchSample  = 50 * time.Millisecond
+	quickSample  = 10 * time.Millisecond
+	quickFLOPs   = 2e9 // the most that a case of a quick run computes in one go
+)
+
+var benchOps = []string{bench.Linear, bench.LinearDirect, bench.MLPStep}
+
+func (c *benchCommand) Run(t *terminal) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	dev, err := openDevice(c.Device)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	cases, err := c.cases(dev)
+	if err != nil {
+		return err
+	}
+	ctx, done := untilInterrupted(context.Background(), t.stderr, "stopping after this sample")
+	defer done()
+	live := liveLine{w: t.stderr}
+	shapes, seen := countShapes(cases), 0
+	report, err := bench.Run(ctx, cases, c.options(dev), func(shape string) {
+		seen++
+		live.show("%d of %d: %s", seen, shapes, shape)
+	})
+	live.clear()
+	if errors.Is(err, context.Canceled) {
+		return &interruptedError{fmt.Errorf("interrupted after %d of %d shapes; a benchmark keeps nothing", max(seen-1, 0), shapes)}
+	}
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.printJSON(report)
+	}
+	return bench.WriteTable(t.stdout, report)
+}
+
+func (c *benchCommand) check() error {
+	for _, name := range c.Op {
+		if err := oneOf("--op", name, benchOps); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Dtype {
+		if err := oneOf("--dtype", name, dtypeNames); err != nil {
+			return err
+		}
+	}
+	if c.Samples != nil && *c.Samples < 1 {
+		return usagef("--samples %d: want at least 1", *c.Samples)
+	}
+	if c.Sample != nil && *c.Sample <= 0 {
+		return usagef("--sample %v: want more than 0, such as %v", *c.Sample, benchSample)
+	}
+	return nil
+}
+
+func (c *benchCommand) options(dev device.Device) bench.Options {
+	o := bench.Options{Device: dev, Samples: benchSamples, Sample: benchSample}
+	if c.Quick {
+		o.Samples, o.Sample = quickSamples, quickSample
+	}
+	set(&o.Samples, c.Samples)
+	set(&o.Sample, c.Sample)
+	return o
+}
+
+// cases returns what is to be timed: of the usual cases, or of those of the
+// given sizes, what the other flags leave.
+func (c *benchCommand) cases(dev device.Device) ([]bench.Case, error) {
+	all := bench.DefaultCases(dev)
+	if len(c.Size) > 0 {
+		var err error
+		if all, err = sizedCases(c.Size, dev); err != nil {
+			return nil, err
+		}
+	}
+	kept := slices.DeleteFunc(all, func(k bench.Case) bool {
+		return len(c.Op) > 0 && !slices.Contains(c.Op, k.Op) || !slices.Contains(c.Dtype, k.Dtype) ||
+			c.Quick && len(c.Size) == 0 && k.FLOPs() > quickFLOPs
+	})
+	if len(kept) == 0 {
+		return nil, usagef("--op %s has nothing to do with --size %s: want BxIxO for %s and %s, at least one width more for %s",
+			strings.Join(c.Op, ","), strings.Join(c.Size, ","), bench.Linear, bench.LinearDirect, bench.MLPStep)
+	}
+	return kept, nil
+}
+
+// sizedCases returns, for each size, the ops that it can stand for, in both
+// dtypes: three numbers are a layer, more of them an MLP.
+func sizedCases(sizes []string, dev device.Device) ([]bench.Case, error) {
+	var cases []bench.Case
+	for _, dtype := range dtypeNames {
+		for _, size := range sizes {
+			n, err := parseSize(size)
+			if err != nil {
+				return nil, err
+			}
+			k := bench.Case{Dtype: dtype, Batch: n[0], In: n[1], Out: n[len(n)-1], Device: dev.Name()}
+			ops := []string{bench.Linear, bench.LinearDirect}
+			if len(n) > 3 {
+				ops, k.Dims = []string{bench.MLPStep}, n[1:]
+			}
+			for _, k.Op = range ops {
+				k.Impl = train.Fused
+				cases = append(cases, k)
+				if k.Op != bench.LinearDirect && dev.Name() == "cpu" {
+					k.Impl = train.Builtin
+					cases = append(cases, k)
+				}
+			}
+		}
+	}
+	return cases, nil
+}
+
+// parseSize reads "128x784x512". Sizes whose matrices have more elements than
+// an int32 counts would only run out of memory.
+func parseSize(size string) ([]int, error) {
+	words := strings.FieldsFunc(size, func(r rune) bool { return r == 'x' || r == '×' })
+	n := make([]int, len(words))
+	for i, word := range words {
+		var err error
+		if n[i], err = strconv.Atoi(word); err != nil || n[i] < 1 || n[i] > math.MaxInt32 {
+			n = nil
+			break
+		}
+	}
+	if len(n) < 3 {
+		return nil, usagef("--size %q: want batch, inputs and outputs of at least 1, such as 128x784x512", size)
+	}
+	for i, width := range n[1:] {
+		if rows := max(n[0], n[i]); rows*width > math.MaxInt32 {
+			return nil, usagef("--size %q: a matrix of %d×%d is more than can be timed, want at most %d elements", size, rows, width, math.MaxInt32)
+		}
+	}
+	return n, nil
+}
+
+// countShapes counts the groups that bench.Run times together.
+func countShapes(cases []bench.Case) int {
+	shapes := 0
+	for i, k := range cases {
+		if i == 0 || k.Shape() != cases[i-1].Shape() {
+			shapes++
+		}
+	}
+	return shapes
+}
