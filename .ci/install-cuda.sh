@@ -6,7 +6,7 @@
 #     .ci/install-cuda.sh        as root; does nothing where nvcc is there already
 #
 # Only the needed files of the two packages are unpacked, to /usr/local/cuda-11.8:
-# 250 MB instead of the 5.5 GB that apt would install.
+# a few hundred megabytes instead of the 5.5 GB that apt would install.
 set -eu
 
 prefix=/usr/local/cuda-11.8
@@ -14,17 +14,23 @@ if [ -e "$prefix/.complete" ] || { [ -e /usr/local/cuda ] && [ -x /usr/local/cud
 	exit 0
 fi
 
-sources=/etc/apt/sources.list.d/non-free.list
-if ! grep -rqs 'non-free\b[^-]\|non-free$' /etc/apt/sources.list /etc/apt/sources.list.d; then
-	echo 'deb http://deb.debian.org/debian bookworm non-free' >"$sources"
+if ! command -v g++ >/dev/null || ! command -v make >/dev/null; then
+	apt-get -q update
+	apt-get -q install -y --no-install-recommends g++ make
 fi
-apt-get -q update
-apt-get -q install -y --no-install-recommends g++ make
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
-(cd "$work" && apt-get -q download nvidia-cuda-toolkit nvidia-cuda-dev)
+
+# A package list of its own leaves the machine's apt sources as they are.
+mkdir -p "$work/lists/partial"
+echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm non-free' >"$work/sources.list"
+apt() {
+	apt-get -q -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$work/lists" "$@"
+}
+apt update
+(cd "$work" && apt download nvidia-cuda-toolkit nvidia-cuda-dev)
 for package in toolkit dev; do
 	dpkg-deb --fsys-tarfile "$work"/nvidia-cuda-${package}_*.deb |
 		tar -x -C "$work" --wildcards --wildcards-match-slash \

@@ -20,10 +20,11 @@ func Open(name string) (Device, error) {
 	case "cpu":
 		return processor{}, nil
 	case "auto":
-		if d, err := openCUDA(0); err == nil {
-			return d, nil
+		d, err := openCUDA(0)
+		if err != nil {
+			return instead(err), nil
 		}
-		return processor{}, nil
+		return d, nil
 	case "cuda":
 		return openCUDA(0)
 	}

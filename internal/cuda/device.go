@@ -1,0 +1,266 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/affine-go/affine/internal/cuda/driver"
+	"gorgonia.org/cu"
+)
+
+// Device is one card: its primary context, one stream on which everything
+// happens in order, the memory and the kernels. It is safe for concurrent use.
+type Device struct {
+	number      int
+	description string
+	processors  int // multiprocessors
+
+	mu      sync.Mutex
+	closed  bool
+	dev     cu.Device
+	ctx     cu.CUContext
+	stream  cu.Stream
+	queue   driver.Queue
+	lib     library
+	pool    pool
+	call    call
+	space   workspace
+	lt      *driver.Lt
+	ltPlans map[driver.LtKey]*driver.LtPlan
+	tf32    bool
+	steps   steps
+	// results is pinned host memory that the kernels with one number as their
+	// result write it to.
+	results []float64
+	// scalars is pinned host memory for the numbers that a kernel reads.
+	scalars []float64
+}
+
+var errClosed = errors.New("device is closed")
+
+// Count returns the number of cards, or why there are none.
+func Count() (int, error) {
+	if err := driver.Open(); err != nil {
+		return 0, err
+	}
+	return cu.NumDevices()
+}
+
+// Open opens card number, counted from 0.
+func Open(number int) (*Device, error) {
+	n, err := Count()
+	if err != nil {
+		return nil, err
+	}
+	if number >= n {
+		return nil, fmt.Errorf("there is no card %d, want one of the %d cards, counted from 0", number, n)
+	}
+	d := &Device{number: number, pool: newPool()}
+	d.call.d = d
+	if err := d.open(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Device) open() (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if d.dev, err = cu.GetDevice(d.number); err != nil {
+		return err
+	}
+	major, minor, err := d.capability()
+	if err != nil {
+		return err
+	}
+	if major < 7 {
+		return fmt.Errorf("the card has compute capability %d.%d, want at least 7.0", major, minor)
+	}
+	if d.processors, err = d.dev.Attribute(cu.MultiprocessorCount); err != nil {
+		return err
+	}
+	if managed, err := d.dev.Attribute(cu.ManagedMemory); err != nil || managed == 0 {
+		return errors.Join(errors.New("the card has no managed memory"), err)
+	}
+	name, err := d.dev.Name()
+	if err != nil {
+		return err
+	}
+	d.description = fmt.Sprintf("%s, compute capability %d.%d, %d multiprocessors", name, major, minor, d.processors)
+	ctx, err := d.dev.RetainPrimaryCtx()
+	if err != nil {
+		return err
+	}
+	d.ctx = ctx
+	if err := cu.SetCurrentContext(ctx); err != nil {
+		return err
+	}
+	if d.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
+		return err
+	}
+	d.queue = driver.Queue{Context: handle(d.ctx), Stream: handle(d.stream)}
+	if d.results, err = pinned[float64](resultSlots); err != nil {
+		return err
+	}
+	if d.scalars, err = pinned[float64](8); err != nil {
+		return err
+	}
+	if err := d.space.start(d.queue); err != nil {
+		return err
+	}
+	d.lt = driver.OpenLt()
+	return nil
+}
+
+func (d *Device) capability() (major, minor int, err error) {
+	if major, err = d.dev.Attribute(cu.ComputeCapabilityMajor); err == nil {
+		minor, err = d.dev.Attribute(cu.ComputeCapabilityMinor)
+	}
+	return
+}
+
+// handle returns the driver's handle in a value of cu's, all of which are
+// structs of just that.
+func handle[H cu.CUContext | cu.Stream | cu.Function](h H) uintptr {
+	return *(*uintptr)(unsafe.Pointer(&h))
+}
+
+// pinned returns n elements of pinned host memory that kernels can reach.
+func pinned[E any](n int) ([]E, error) {
+	var zero E
+	p, err := driver.HostAlloc(n * int(unsafe.Sizeof(zero)))
+	if err != nil {
+		return nil, err
+	}
+	s := unsafe.Slice((*E)(p), n)
+	clear(s)
+	return s, nil
+}
+
+func unpin[E any](s []E) error {
+	if s == nil {
+		return nil
+	}
+	return driver.HostFree(unsafe.Pointer(unsafe.SliceData(s)))
+}
+
+// enter makes the device's context current for calls of cu, until leave is called.
+func (d *Device) enter() (leave func()) {
+	runtime.LockOSThread()
+	// What fails here fails again, and is reported, in the calls that follow.
+	_ = cu.SetCurrentContext(d.ctx)
+	return runtime.UnlockOSThread
+}
+
+func (d *Device) name() string { return fmt.Sprintf("cuda:%d", d.number) }
+
+// Number is the number that Open was given.
+func (d *Device) Number() int { return d.number }
+
+// Description names the card and tells its compute capability.
+func (d *Device) Description() string { return d.description }
+
+// Sync waits for all work handed to the device.
+func (d *Device) Sync() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosed
+	}
+	if err := d.steps.flush(d); err != nil {
+		return err
+	}
+	return d.queue.Submit(nil, true)
+}
+
+// Close waits for all work and releases what the device holds. Memory that it
+// handed out must not be touched any more. Closing twice is an error.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosed
+	}
+	d.closed = true
+	if d.ctx == (cu.CUContext{}) {
+		return nil
+	}
+	leave := d.enter()
+	defer leave()
+	var first error
+	keep := func(what string, err error) {
+		if err != nil && first == nil {
+			first = fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	if d.stream != (cu.Stream{}) {
+		keep("wait", d.queue.Submit(nil, true))
+	}
+	keep("release graphs", d.steps.release())
+	d.lt.Close()
+	keep("release memory", d.pool.release())
+	keep("release workspace", d.space.release())
+	keep("release pinned memory", errors.Join(unpin(d.results), unpin(d.scalars)))
+	keep("unload kernels", d.lib.unload())
+	if d.stream != (cu.Stream{}) {
+		keep("destroy stream", d.stream.Destroy())
+	}
+	keep("release context", d.dev.ReleasePrimaryCtx())
+	return first
+}
+
+// Info is what a person may want to know of a card.
+type Info struct {
+	Name                  string
+	Capability            string
+	Multiprocessors       int
+	FreeBytes, TotalBytes int64
+	Driver                string // the newest CUDA that the driver supports
+	CublasLt              string // the library in use, or why there is none
+}
+
+// Info tells what was found.
+func (d *Device) Info() (Info, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return Info{}, errClosed
+	}
+	leave := d.enter()
+	defer leave()
+	name, err := d.dev.Name()
+	if err != nil {
+		return Info{}, err
+	}
+	major, minor, err := d.capability()
+	if err != nil {
+		return Info{}, err
+	}
+	free, total, err := cu.MemInfo()
+	if err != nil {
+		return Info{}, err
+	}
+	v := cu.Version()
+	return Info{
+		Name: name, Capability: fmt.Sprintf("%d.%d", major, minor), Multiprocessors: d.processors,
+		FreeBytes: free, TotalBytes: total, Driver: fmt.Sprintf("CUDA %d.%d", v/1000, v%1000/10), CublasLt: d.lt.String(),
+	}, nil
+}
+
+// SetTF32 lets large float32 products round their factors to TF32, which has
+// 10 bits of mantissa, as PyTorch does at matmul precision "high".
+func (d *Device) SetTF32(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tf32 = on
+}
+
+func isOutOfMemory(err error) bool {
+	return errors.Is(err, cu.OutOfMemory) || errors.Is(err, driver.OutOfMemory)
+}

@@ -1,0 +1,32 @@
+#pragma once
+#include <cuda.h>
+#include <stdint.h>
+
+// affine_open loads libcuda.so.1 and calls the real cuInit, once. It returns
+// what cuInit returned, or -1 where there is no driver.
+int affine_open(void);
+
+// A piece of work for a stream. Its layout is that of Work in driver.go.
+enum { AFFINE_LAUNCH, AFFINE_COPY, AFFINE_COPY_ROWS, AFFINE_CLEAR, AFFINE_PRODUCT };
+enum { AFFINE_ARGS = 20 };
+typedef struct {
+    uint64_t kind, function;      // function: CUfunction, or the product's plan
+    uint64_t gridX, gridY, block; // of a launch
+    uint64_t args[AFFINE_ARGS];   // of a launch; to, from, bytes, … of the others
+} affine_work;
+
+// affine_submit makes the context current and hands n pieces of work to the
+// stream; with wait set it then waits for the stream.
+CUresult affine_submit(uintptr_t context, uintptr_t stream, const affine_work *work, int n, int wait);
+
+// affine_capture records n pieces of work as a graph that affine_replay runs.
+CUresult affine_capture(uintptr_t context, uintptr_t stream, const affine_work *work, int n, uintptr_t *exec);
+CUresult affine_replay(uintptr_t context, uintptr_t stream, uintptr_t exec);
+
+CUresult affine_destroy(uintptr_t exec);
+
+CUresult affine_host_alloc(void **p, size_t bytes);
+const char *affine_error(CUresult error);
+
+// affine_lt_submit, in cublaslt.c, runs a product that was planned there.
+CUresult affine_lt_submit(CUstream stream, const affine_work *work);

@@ -1,0 +1,364 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"unsafe"
+
+	"github.com/affine-go/affine/internal/cuda/driver"
+	"gorgonia.org/cu"
+)
+
+const (
+	// stepSlots is how many steps may be under way before the host waits.
+	stepSlots = 256
+	// stepLosses is how many losses one step may compute.
+	stepLosses = 4
+	// resultSlots: one for calls that wait, and one for each loss of each step.
+	resultSlots = 1 + stepLosses*stepSlots
+	// firstWords is the room for what changes from step to step, in 8-byte words.
+	firstWords = 1024
+	// maxTraces is how many different steps are remembered.
+	maxTraces = 32
+)
+
+// steps lets whole training steps run without waiting for the device.
+//
+// The calls of a step are collected, not run. At its end they are compared with
+// those of the steps before: a step seen for the first time is handed over call
+// by call; the second time it is captured as a graph; from then on that graph
+// is replayed, with one launch.
+//
+// What changes from step to step without changing the calls, the indices of a
+// batch and the scalars of the optimiser, is not among their arguments. It
+// goes through block, at an address that stays the same: the host writes it to
+// the step's slot of a ring in pinned memory, and the first kernel of the step
+// copies it from there. Losses are written by the kernels to the step's slot of
+// results.
+type steps struct {
+	active  bool
+	flushed bool // part of the step has been handed over already
+	work    []driver.Work
+	used    int // words of the step's slot; word 0 is the slot's number
+	sent    int // of these, the ones that work which was handed over fetches
+	losses  int
+
+	words    int     // of a slot
+	wanted   int     // words that a step asked for in vain
+	ring     []int64 // stepSlots × words
+	block    uint64  // words on the device
+	count    uint64  // the device's count of steps
+	next     int     // the host's
+	unread   int     // steps whose losses have not been collected
+	perStep  [stepSlots]int
+	finished []float64 // losses that were collected
+
+	traces []*trace
+}
+
+// trace is the work of a step that has been met.
+type trace struct {
+	work  []driver.Work
+	graph driver.Graph
+}
+
+// Step runs body, whose calls on this device, all on this goroutine, are one
+// step, and returns without waiting for it.
+func (d *Device) Step(body func() error) error {
+	if err := d.beginStep(); err != nil {
+		return fmt.Errorf("begin step: %w", err)
+	}
+	if err := body(); err != nil {
+		d.mu.Lock()
+		d.steps.active = false
+		d.steps.counted()
+		d.mu.Unlock()
+		return err
+	}
+	if err := d.endStep(); err != nil {
+		return fmt.Errorf("end step: %w", err)
+	}
+	return nil
+}
+
+func (d *Device) beginStep() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := &d.steps
+	switch {
+	case d.closed:
+		return errClosed
+	case s.active:
+		return errors.New("another step has not ended")
+	}
+	if s.ring == nil || s.wanted > s.words {
+		if err := s.resize(d); err != nil {
+			return err
+		}
+	}
+	if s.unread == stepSlots {
+		if err := s.collect(d); err != nil {
+			return err
+		}
+	}
+	s.active, s.flushed, s.work, s.used, s.sent, s.losses = true, false, s.work[:0], 1, 0, 0
+	// The place of step_begin, whose arguments are known at the end.
+	s.work = append(s.work, driver.Work{})
+	return nil
+}
+
+// resize makes room for words that a step wants to pass on. Traces hold the old
+// addresses and are forgotten.
+func (s *steps) resize(d *Device) error {
+	if err := s.collect(d); err != nil {
+		return err
+	}
+	leave := d.enter()
+	defer leave()
+	if err := s.release(); err != nil {
+		return err
+	}
+	words := firstWords
+	for words < s.wanted {
+		words *= 2
+	}
+	ring, err := pinned[int64](stepSlots * words)
+	if err != nil {
+		return err
+	}
+	memory, err := cu.MemAlloc(int64(granule + 8*words))
+	if err != nil {
+		return errors.Join(err, unpin(ring))
+	}
+	*s = steps{ring: ring, words: words, count: uint64(memory), block: uint64(memory) + granule, finished: s.finished}
+	var zero driver.Work
+	zero.Kind, zero.Args[0], zero.Args[1] = driver.Clear, s.count, granule
+	return d.queue.Submit([]driver.Work{zero}, true)
+}
+
+// collect waits for all steps and reads their losses.
+func (s *steps) collect(d *Device) error {
+	if s.unread == 0 {
+		return nil
+	}
+	if err := d.queue.Submit(nil, true); err != nil {
+		return err
+	}
+	for i := s.next - s.unread; i < s.next; i++ {
+		slot := i % stepSlots
+		for j := range s.perStep[slot] {
+			s.finished = append(s.finished, d.results[1+j*stepSlots+slot])
+		}
+	}
+	s.unread = 0
+	return nil
+}
+
+// Losses waits for all steps and appends to dst what their losses are, in the
+// order of the calls since Losses was called last.
+func (d *Device) Losses(dst []float64) ([]float64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return dst, errClosed
+	}
+	s := &d.steps
+	if s.active {
+		return dst, errors.New("the step has not ended")
+	}
+	if err := s.collect(d); err != nil {
+		return dst, err
+	}
+	dst = append(dst, s.finished...)
+	s.finished = s.finished[:0]
+	return dst, nil
+}
+
+// slot is the part of the ring that belongs to the current step.
+func (s *steps) slot() []int64 {
+	at := s.next % stepSlots * s.words
+	return s.ring[at : at+s.words]
+}
+
+// pass puts values where the kernels of the current step find them, and returns
+// their address on the device.
+func (s *steps) pass(n int) (values []int64, addr uint64, ok bool) {
+	if s.used+n > s.words {
+		s.wanted = max(s.wanted, s.used+n)
+		return nil, 0, false
+	}
+	values, addr = s.slot()[s.used:s.used+n], s.block+8*uint64(s.used)
+	s.used += n
+	return values, addr, true
+}
+
+// fetch returns the work that brings the step's words to the device.
+func (s *steps) fetch(d *Device) (driver.Work, error) {
+	var w driver.Work
+	if !s.flushed {
+		leave := d.enter()
+		f, err := d.lib.function(kStepBegin, untyped)
+		leave()
+		w = driver.Work{Kind: driver.Launch, Function: uint64(handle(f)), GridX: 1, GridY: 1, Block: threads}
+		copy(w.Args[:], []uint64{s.block, uint64(addressOfWords(s.ring)), s.count, stepSlots, uint64(s.words), uint64(s.used)})
+		return w, err
+	}
+	w.Kind = driver.Copy
+	w.Args[0] = s.block + 8*uint64(s.sent)
+	w.Args[1] = uint64(addressOfWords(s.slot()[s.sent:]))
+	w.Args[2] = 8 * uint64(s.used-s.sent)
+	return w, nil
+}
+
+// flush hands over what the current step has collected and waits for it. Such a
+// step is not captured.
+func (s *steps) flush(d *Device) error {
+	if !s.active {
+		return nil
+	}
+	var err error
+	if s.used > s.sent {
+		if s.work[0], err = s.fetch(d); err != nil {
+			return err
+		}
+	} else {
+		s.work = s.work[1:]
+	}
+	s.flushed, s.sent = true, s.used
+	err = d.queue.Submit(s.work, true)
+	s.work = append(s.work[:0], driver.Work{})
+	return err
+}
+
+func (d *Device) endStep() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := &d.steps
+	s.active = false
+	defer s.counted()
+	if s.flushed {
+		s.active = true
+		err := s.flush(d)
+		s.active = false
+		return err
+	}
+	var err error
+	if s.work[0], err = s.fetch(d); err != nil {
+		return err
+	}
+	// Whatever happens from here on, the device may count the step.
+	s.flushed = true
+	t := s.find()
+	if t == nil {
+		if err := s.remember(d); err != nil {
+			return err
+		}
+		return d.queue.Submit(s.work, false)
+	}
+	if t.graph == 0 {
+		if t.graph, err = d.queue.Capture(t.work); err != nil {
+			return fmt.Errorf("capture: %w", err)
+		}
+	}
+	return d.queue.Replay(t.graph)
+}
+
+// counted counts a step that was handed over, as the device does.
+func (s *steps) counted() {
+	if !s.flushed {
+		return
+	}
+	s.perStep[s.next%stepSlots] = s.losses
+	s.next++
+	s.unread++
+}
+
+// find returns the trace that is equal to the current step, or nil.
+func (s *steps) find() *trace {
+	for i, t := range s.traces {
+		if slices.Equal(t.work, s.work) {
+			// The newest come first: they are likely to come again.
+			copy(s.traces[1:i+1], s.traces[:i])
+			s.traces[0] = t
+			return t
+		}
+	}
+	return nil
+}
+
+func (s *steps) remember(d *Device) error {
+	if len(s.traces) == maxTraces {
+		oldest := s.traces[maxTraces-1]
+		s.traces = s.traces[:maxTraces-1]
+		if oldest.graph != 0 {
+			if err := d.queue.Submit(nil, true); err != nil {
+				return err
+			}
+			leave := d.enter()
+			err := oldest.graph.Destroy()
+			leave()
+			if err != nil {
+				return err
+			}
+		}
+	}
+	s.traces = slices.Insert(s.traces, 0, &trace{work: slices.Clone(s.work)})
+	return nil
+}
+
+// release frees graphs and memory. The context must be current, and no step
+// under way.
+func (s *steps) release() error {
+	var errs []error
+	for _, t := range s.traces {
+		if t.graph != 0 {
+			errs = append(errs, t.graph.Destroy())
+		}
+	}
+	errs = append(errs, unpin(s.ring))
+	if s.count != 0 {
+		errs = append(errs, cu.MemFree(cu.DevicePtr(s.count)))
+	}
+	s.traces, s.ring, s.count = nil, nil, 0
+	return errors.Join(errs...)
+}
+
+// scalars passes numbers to a kernel that reads them from memory.
+func (c *call) scalars(values ...float64) uint64 {
+	d := c.d
+	to := d.scalars
+	addr := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(to))))
+	if d.steps.active {
+		words, at, ok := d.steps.pass(len(values))
+		if ok {
+			for i, v := range values {
+				words[i] = int64(math.Float64bits(v))
+			}
+			return at
+		}
+		c.host = true // the pinned numbers are free again when the call has ended
+	}
+	copy(to, values)
+	return addr
+}
+
+// indices passes row numbers to a kernel.
+func (c *call) indices(index []int) uint64 {
+	if c.d.steps.active {
+		if words, at, ok := c.d.steps.pass(len(index)); ok {
+			for i, v := range index {
+				words[i] = int64(v)
+			}
+			return at
+		}
+	}
+	at := c.room(8 * len(index))
+	c.copyIn(at, unsafe.Pointer(unsafe.SliceData(index)), 8*len(index))
+	return at
+}
+
+func addressOfWords(w []int64) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(w))) }

@@ -1,0 +1,98 @@
+// CUDA C++ for the host compiler: what the kernels use of the language, with
+// the threads of a block emulated one after another, or as fibers where they
+// wait for each other.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#define __device__
+#define __noinline__ __attribute__((noinline))
+#define __shared__ static  // blocks run one at a time
+#define __align__(n) __attribute__((aligned(n)))
+
+using std::erfc;
+using std::exp;
+using std::fabs;
+using std::isfinite;
+using std::log;
+using std::log1p;
+using std::sqrt;
+using std::tanh;
+
+struct Index { unsigned int x, y, z; };
+extern Index blockIdx, blockDim, gridDim;
+extern Index threadIdx;
+
+namespace sim {
+
+// wait suspends the thread until all threads of the block, or of its warp, wait.
+void waitBlock();
+void waitWarp();
+// exchange is where the threads of a warp hand values to each other.
+extern uint64_t exchange[1024];
+
+template <class T> T shuffle(T v, int from) {
+    const unsigned t = threadIdx.x;
+    memcpy(&exchange[t], &v, sizeof v);
+    waitWarp();
+    memcpy(&v, &exchange[t - t % 32 + from], sizeof v);
+    waitWarp();
+    return v;
+}
+
+// Kernel is an entry point that can be called with CUDA's array of pointers to
+// the arguments, each of which lies in a slot of 8 bytes.
+struct Kernel {
+    const char *name;
+    void (*call)(void (*function)(), const uint64_t *args);
+    void (*function)();
+    int params;
+    bool barriers;
+    Kernel *next;
+};
+extern Kernel *kernels;
+
+template <class T> T argument(uint64_t slot) {
+    T v;
+    memcpy(&v, &slot, sizeof v);
+    return v;
+}
+
+template <class... A> struct Caller {
+    template <int... I> struct Seq {};
+    template <int N, int... I> struct Make : Make<N - 1, N - 1, I...> {};
+    template <int... I> struct Make<0, I...> { typedef Seq<I...> type; };
+    template <int... I> static void expand(void (*f)(A...), const uint64_t *args, Seq<I...>) {
+        f(argument<A>(args[I])...);
+    }
+    static void call(void (*f)(), const uint64_t *args) {
+        expand(reinterpret_cast<void (*)(A...)>(f), args, typename Make<sizeof...(A)>::type());
+    }
+};
+
+struct Register {
+    Kernel kernel;
+    template <class... A> Register(const char *name, void (*f)(A...), bool barriers)
+        : kernel{name, Caller<A...>::call, reinterpret_cast<void (*)()>(f), sizeof...(A), barriers, kernels} {
+        kernels = &kernel;
+    }
+};
+
+}  // namespace sim
+
+#define SIM_KERNEL(name, barriers, ...)                            \
+    static void name(__VA_ARGS__);                                 \
+    static sim::Register register_##name(#name, name, barriers);   \
+    static void name(__VA_ARGS__)
+#define KERNEL(name, ...) SIM_KERNEL(name, false, __VA_ARGS__)
+#define KERNEL_WITH_BARRIERS(name, ...) SIM_KERNEL(name, true, __VA_ARGS__)
+
+inline void __syncthreads() { sim::waitBlock(); }
+inline void __threadfence() {}
+template <class T> T __shfl_xor_sync(unsigned, T v, int lane) { return sim::shuffle(v, (threadIdx.x % 32) ^ lane); }
+inline unsigned int atomicInc(unsigned int *p, unsigned int limit) {
+    unsigned int old = *p;
+    *p = old >= limit ? 0 : old + 1;
+    return old;
+}

@@ -1,0 +1,248 @@
+// Memory. Each allocation has pages of its own, ends at an unmapped page, and
+// starts out full of NaNs. Where the knob protect is set, the host can read
+// device memory never, and managed memory only while no work is pending.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <map>
+
+#include "state.h"
+
+namespace sim {
+
+namespace {
+
+constexpr size_t alignment = 256;
+constexpr size_t total = size_t(4) << 30;
+
+struct Block : Handle {
+    Memory type;
+    char *pages;  // whole pages, without the unmapped one behind them
+    size_t pageBytes, bytes;
+    bool open = true;
+    Block(const char *kind, Context *c, Memory type) : Handle(kind, c), type(type) {}
+};
+
+std::map<uintptr_t, Block *> blocks;  // by first address
+
+Block *find(const void *p) {
+    auto next = blocks.upper_bound(reinterpret_cast<uintptr_t>(p));
+    if (next == blocks.begin()) return nullptr;
+    --next;
+    return reinterpret_cast<uintptr_t>(p) < next->first + next->second->bytes ? next->second : nullptr;
+}
+
+void set(Block *b, bool open) {
+    if (b->open == open) return;
+    mprotect(b->pages, b->pageBytes, open ? PROT_READ | PROT_WRITE : PROT_NONE);
+    b->open = open;
+}
+
+CUresult allocate(void **p, size_t bytes, Memory type, const char *kind, const char *call) {
+    if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
+    if (breaksCapture(call)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (knobs.fail_alloc > 0 && --knobs.fail_alloc == 0) return CUDA_ERROR_OUT_OF_MEMORY;
+    if (type != Memory::pinned && size_t(counters.bytes) + bytes > total) return CUDA_ERROR_OUT_OF_MEMORY;
+    const size_t page = size_t(sysconf(_SC_PAGESIZE));
+    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    const size_t pages = (rounded + page - 1) / page * page;
+    void *mapped = mmap(nullptr, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
+    mprotect(static_cast<char *>(mapped) + pages, page, PROT_NONE);
+    Block *b = new Block(kind, currentContext(), type);
+    b->pages = static_cast<char *>(mapped);
+    b->pageBytes = pages;
+    b->bytes = bytes;
+    char *start = b->pages + pages - rounded;
+    // Poison a megabyte at each end: enough to be met, and quick for large blocks.
+    const size_t edge = size_t(1) << 20;
+    memset(start, 0xff, bytes < edge ? bytes : edge);
+    if (bytes > edge) memset(start + bytes - edge, 0xff, edge);
+    blocks[reinterpret_cast<uintptr_t>(start)] = b;
+    counters.allocations++;
+    counters.bytes += long(bytes);
+    protectForHost();
+    *p = start;
+    return CUDA_SUCCESS;
+}
+
+CUresult release(void *p, const char *call, bool host) {
+    Block *b = find(p);
+    if (!b || !blocks.count(reinterpret_cast<uintptr_t>(p)) || (b->type == Memory::pinned) != host) {
+        violation("%s: %p is not the start of an allocation of its kind", call, p);
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (b->context != currentContext()) {
+        violation("%s: the memory belongs to another context than the current one", call);
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (breaksCapture(call)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    drainAll(b->context);
+    blocks.erase(reinterpret_cast<uintptr_t>(p));
+    munmap(b->pages, b->pageBytes + size_t(sysconf(_SC_PAGESIZE)));
+    counters.frees++;
+    counters.bytes -= long(b->bytes);
+    delete b;
+    return CUDA_SUCCESS;
+}
+
+CUresult copy(void *to, const void *from, size_t bytes, CUstream stream, bool async, const char *call) {
+    const Memory target = memoryAt(to, bytes, call), source = memoryAt(from, bytes, call);
+    const bool out = target == Memory::pageable || target == Memory::pinned;
+    const bool in = source == Memory::pageable || source == Memory::pinned;
+    if (!async && breaksCapture(call)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    CUresult result = submit(async ? stream : nullptr, {[=] {
+        counters.copies++;
+        (in && !out ? counters.host_to_device_bytes : out && !in ? counters.device_to_host_bytes
+                                                                 : counters.device_to_device_bytes) += long(bytes);
+        memmove(to, from, bytes);
+    }}, call);
+    // A copy to pageable memory has happened when the call returns.
+    if (!result && async && target == Memory::pageable && stream)
+        if (Stream *s = check<Stream>(stream, "stream", call); s && !s->capture) drain(s);
+    return result;
+}
+
+CUresult fill(CUdeviceptr p, size_t bytes, unsigned value, int width, CUstream stream, const char *call) {
+    if (memoryAt(reinterpret_cast<void *>(p), bytes, call) == Memory::pageable) {
+        violation("%s: the memory is not the device's", call);
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    return submit(stream, {[=] {
+        counters.memsets++;
+        if (width == 1)
+            memset(reinterpret_cast<void *>(p), int(value), bytes);
+        else
+            for (size_t i = 0; i < bytes; i += 4) memcpy(reinterpret_cast<char *>(p) + i, &value, 4);
+    }}, call);
+}
+
+}  // namespace
+
+Memory memoryAt(const void *p, size_t bytes, const char *call) {
+    Block *b = find(p);
+    if (!b) return Memory::pageable;
+    for (auto &entry : blocks)
+        if (entry.second == b && reinterpret_cast<uintptr_t>(p) + bytes > entry.first + b->bytes)
+            violation("%s: %zu bytes from %p reach beyond the end of their allocation", call, bytes, p);
+    return b->type;
+}
+
+void protectForHost() {
+    const bool busy = pending();
+    for (auto &entry : blocks) {
+        Block *b = entry.second;
+        const bool hidden = b->type == Memory::device || (b->type == Memory::managed && busy);
+        set(b, !(knobs.protect && hidden));
+    }
+}
+
+void openForDevice() {
+    for (auto &entry : blocks) set(entry.second, true);
+}
+
+}  // namespace sim
+
+using namespace sim;
+
+API CUresult cuMemAlloc(CUdeviceptr *p, size_t bytes) {
+    ENTER();
+    return allocate(reinterpret_cast<void **>(p), bytes, Memory::device, "device allocation", __func__);
+}
+
+API CUresult cuMemAllocManaged(CUdeviceptr *p, size_t bytes, unsigned flags) {
+    ENTER();
+    if (flags != CU_MEM_ATTACH_GLOBAL) return CUDA_ERROR_INVALID_VALUE;
+    return allocate(reinterpret_cast<void **>(p), bytes, Memory::managed, "managed allocation", __func__);
+}
+
+API CUresult cuMemHostAlloc(void **p, size_t bytes, unsigned) {
+    ENTER();
+    return allocate(p, bytes, Memory::pinned, "pinned allocation", __func__);
+}
+
+API CUresult cuMemFree(CUdeviceptr p) {
+    ENTER();
+    return release(reinterpret_cast<void *>(p), __func__, false);
+}
+
+API CUresult cuMemFreeHost(void *p) {
+    ENTER();
+    return release(p, __func__, true);
+}
+
+API CUresult cuMemGetInfo(size_t *free, size_t *all) {
+    ENTER();
+    *all = total;
+    *free = total - size_t(counters.bytes);
+    return CUDA_SUCCESS;
+}
+
+API CUresult cuMemAdvise(CUdeviceptr p, size_t bytes, CUmem_advise, CUdevice) {
+    ENTER();
+    if (memoryAt(reinterpret_cast<void *>(p), bytes, __func__) == Memory::managed) return CUDA_SUCCESS;
+    violation("cuMemAdvise: the memory is not managed");
+    return CUDA_ERROR_INVALID_VALUE;
+}
+
+API CUresult cuMemPrefetchAsync(CUdeviceptr p, size_t bytes, CUdevice, CUstream) {
+    ENTER();
+    if (memoryAt(reinterpret_cast<void *>(p), bytes, __func__) == Memory::managed) return CUDA_SUCCESS;
+    violation("cuMemPrefetchAsync: the memory is not managed");
+    return CUDA_ERROR_INVALID_VALUE;
+}
+
+API CUresult cuMemcpyHtoD(CUdeviceptr to, const void *from, size_t bytes) {
+    ENTER();
+    return copy(reinterpret_cast<void *>(to), from, bytes, nullptr, false, __func__);
+}
+
+API CUresult cuMemcpyDtoH(void *to, CUdeviceptr from, size_t bytes) {
+    ENTER();
+    return copy(to, reinterpret_cast<void *>(from), bytes, nullptr, false, __func__);
+}
+
+API CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
+    ENTER();
+    return copy(reinterpret_cast<void *>(to), from, bytes, stream, true, __func__);
+}
+
+API CUresult cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
+    ENTER();
+    return copy(to, reinterpret_cast<void *>(from), bytes, stream, true, __func__);
+}
+
+API CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
+    ENTER();
+    return copy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes, stream, true, __func__);
+}
+
+API CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
+    ENTER();
+    return copy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes, stream, true, __func__);
+}
+
+// Rows are copied one by one, each as its own copy.
+API CUresult cuMemcpy2DAsync(const CUDA_MEMCPY2D *c, CUstream stream) {
+    ENTER();
+    for (size_t row = 0; row < c->Height; row++) {
+        char *to = c->dstMemoryType == CU_MEMORYTYPE_HOST ? static_cast<char *>(c->dstHost)
+                                                          : reinterpret_cast<char *>(c->dstDevice);
+        const char *from = c->srcMemoryType == CU_MEMORYTYPE_HOST ? static_cast<const char *>(c->srcHost)
+                                                                  : reinterpret_cast<const char *>(c->srcDevice);
+        if (CUresult failed = copy(to + row * c->dstPitch, from + row * c->srcPitch, c->WidthInBytes, stream, true, __func__))
+            return failed;
+    }
+    return CUDA_SUCCESS;
+}
+
+API CUresult cuMemsetD8Async(CUdeviceptr p, unsigned char value, size_t n, CUstream stream) {
+    ENTER();
+    return fill(p, n, value, 1, stream, __func__);
+}
+
+API CUresult cuMemsetD32Async(CUdeviceptr p, unsigned value, size_t n, CUstream stream) {
+    ENTER();
+    return fill(p, 4 * n, value, 4, stream, __func__);
+}

@@ -1,0 +1,98 @@
+// Modules and launches. A module's PTX is not run: its entry points are looked
+// up among the kernels that were compiled for the host from the same source.
+#include <map>
+#include <string>
+
+#include "grid.h"
+#include "state.h"
+
+using namespace sim;
+
+namespace {
+
+struct Function;
+struct Module : Handle {
+    std::map<std::string, int> entries;  // parameters of each entry point of the PTX
+    std::map<std::string, Function *> functions;
+    explicit Module(Context *c) : Handle("module", c) {}
+};
+struct Function : Handle {
+    const Kernel *kernel;
+    Function(Context *c, const Kernel *kernel) : Handle("function", c), kernel(kernel) {}
+};
+
+// readEntries finds ".visible .entry NAME(" and counts ".param" up to ")".
+bool readEntries(const std::string &ptx, Module &m) {
+    const std::string mark = ".visible .entry ";
+    for (size_t at = ptx.find(mark); at != std::string::npos; at = ptx.find(mark, at + 1)) {
+        const size_t open = ptx.find('(', at), close = ptx.find(')', at);
+        if (open == std::string::npos || close == std::string::npos) return false;
+        const std::string name = ptx.substr(at + mark.size(), open - at - mark.size());
+        int params = 0;
+        for (size_t p = ptx.find(".param", open); p < close; p = ptx.find(".param", p + 1)) params++;
+        m.entries[name] = params;
+    }
+    return !m.entries.empty();
+}
+
+}  // namespace
+
+API CUresult cuModuleLoadData(CUmodule *module, const void *image) {
+    ENTER();
+    Module *m = new Module(currentContext());
+    if (!readEntries(static_cast<const char *>(image), *m)) {
+        delete m;
+        return CUDA_ERROR_INVALID_PTX;
+    }
+    *module = reinterpret_cast<CUmodule>(static_cast<Handle *>(m));
+    return CUDA_SUCCESS;
+}
+
+API CUresult cuModuleUnload(CUmodule module) {
+    ENTER();
+    Module *m = check<Module>(module, "module", __func__);
+    if (!m) return CUDA_ERROR_INVALID_HANDLE;
+    drainAll(currentContext());
+    for (auto &f : m->functions) delete f.second;
+    delete m;
+    return CUDA_SUCCESS;
+}
+
+API CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
+    ENTER();
+    Module *m = check<Module>(module, "module", __func__);
+    if (!m) return CUDA_ERROR_INVALID_HANDLE;
+    auto entry = m->entries.find(name);
+    if (entry == m->entries.end()) return CUDA_ERROR_NOT_FOUND;
+    for (const Kernel *k = kernels; k; k = k->next) {
+        if (name != std::string(k->name)) continue;
+        if (k->params != entry->second) {
+            violation("%s has %d parameters in the PTX and %d in the source: run go generate", name, entry->second, k->params);
+            return CUDA_ERROR_INVALID_PTX;
+        }
+        Function *&f = m->functions[name];
+        if (!f) f = new Function(currentContext(), k);
+        *function = reinterpret_cast<CUfunction>(static_cast<Handle *>(f));
+        return CUDA_SUCCESS;
+    }
+    violation("%s is in the PTX but not in the source: run go generate", name);
+    return CUDA_ERROR_NOT_FOUND;
+}
+
+API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                            unsigned bz, unsigned sharedBytes, CUstream stream, void **params, void **extra) {
+    ENTER();
+    Function *f = check<Function>(function, "function", __func__);
+    if (!f) return CUDA_ERROR_INVALID_HANDLE;
+    if (gx == 0 || gy == 0 || gz == 0 || bx == 0 || by != 1 || bz != 1 || bx > 1024 || bx % 32 != 0 || gy > 65535 ||
+        gz > 65535 || sharedBytes != 0 || extra) {
+        violation("cuLaunchKernel: %s with grid %u×%u×%u, block %u×%u×%u", f->kernel->name, gx, gy, gz, bx, by, bz);
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    std::vector<uint64_t> args(f->kernel->params);
+    for (size_t i = 0; i < args.size(); i++) memcpy(&args[i], params[i], 8);
+    const Kernel *kernel = f->kernel;
+    counters.launches++;
+    return submit(stream, {[=] { runKernel(*kernel, args.data(), {gx, gy, gz}, {bx, by, bz}, knobs.shuffle); }, true},
+                  __func__);
+}

@@ -1,0 +1,123 @@
+// What the files of the stand-in driver share.
+#pragma once
+#include <cuda.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host.h"
+
+#define API extern "C" __attribute__((visibility("default")))
+
+namespace sim {
+
+// Knobs are set from the environment variable CUDASIM, a list such as
+// "lazy,protect,shuffle,fail_alloc=3", or by cudasim_set.
+struct Knobs {
+    long lazy = 0;    // work runs only when something waits for it
+    long protect = 0; // the host cannot touch memory that it has no right to
+    long shuffle = 0; // threads and blocks run in random order
+    long devices = 2;
+    long fail_alloc = 0;  // the n-th allocation from now on fails
+    long lost_after = 0;  // after n more calls the device is lost
+};
+
+// Counters count since the start, or since cudasim_reset.
+struct Counters {
+    long host_to_device_bytes, device_to_host_bytes, device_to_device_bytes, copies, memsets;
+    long launches;        // by cuLaunchKernel, captured ones not counted
+    long graph_launches;  // by cuGraphLaunch
+    long kernels;         // kernels run, in graphs too
+    long graphs;          // graphs instantiated
+    long products;        // by the stand-in cublasLt
+    long synchronizations, allocations, frees, calls;
+    long bytes;      // allocated now
+    long violations; // of CUDA's rules
+};
+
+extern Knobs knobs;
+extern Counters counters;
+extern std::recursive_mutex lock;
+extern bool lost;
+
+// violation reports a broken rule.
+void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// Handles are objects of a context that must be alive and used in it.
+struct Context;
+struct Handle {
+    const char *kind;
+    Context *context;
+    Handle(const char *kind, Context *context);
+    virtual ~Handle();
+};
+struct Context : Handle {
+    int device;
+    int retained = 0;
+    explicit Context(int device);
+};
+extern std::set<Handle *> handles;
+
+// check returns the object behind a handle if it is alive, of that kind and of
+// the current context, and reports a violation otherwise.
+template <class T, class H> T *check(H handle, const char *kind, const char *call) {
+    extern Handle *checkHandle(void *, const char *, const char *);
+    return static_cast<T *>(checkHandle((void *)handle, kind, call));
+}
+Context *currentContext();
+
+// Work is a piece of work for a stream.
+struct Work {
+    std::function<void()> run;
+    bool kernel = false;
+};
+struct Graph : Handle {
+    std::vector<Work> work;
+    explicit Graph(const char *kind, Context *c) : Handle(kind, c) {}
+};
+struct Stream : Handle {
+    bool blocking;
+    std::deque<Work> queue;
+    Graph *capture = nullptr;
+    bool broken = false;  // capture was invalidated
+    Stream(Context *c, bool blocking) : Handle("stream", c), blocking(blocking) {}
+};
+struct Event : Handle {
+    long recorded = 0, reached = 0;
+    Stream *stream = nullptr;
+    double at = 0;
+    explicit Event(Context *c) : Handle("event", c) {}
+};
+
+CUresult submit(CUstream stream, Work work, const char *call);
+void drain(Stream *s);
+void drainAll(Context *c);
+// onNullStream waits for the streams that the default stream waits for.
+void onNullStream(Context *c);
+bool pending();
+// anyCapture reports, and breaks, captures that a call is not allowed in.
+bool breaksCapture(const char *call);
+
+// Memory.
+enum class Memory { pageable, device, managed, pinned };
+Memory memoryAt(const void *p, size_t bytes, const char *call);
+void protectForHost();
+void openForDevice();
+
+// entry begins every call: it counts it and returns an error if the device is
+// lost or the thread has no context.
+CUresult entry(const char *call, bool needsContext);
+
+}  // namespace sim
+
+#define ENTER_WITH(needsContext)                              \
+    std::lock_guard<std::recursive_mutex> guard(sim::lock); \
+    if (CUresult failed = sim::entry(__func__, needsContext)) return failed
+#define ENTER() ENTER_WITH(true)
+#define ENTER_WITHOUT_CONTEXT() ENTER_WITH(false)

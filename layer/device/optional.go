@@ -1,0 +1,43 @@
+package device
+
+// What only some devices can do. Ask with a type assertion.
+
+// Stepper is a device that can run training steps without the host waiting for
+// each of them, as CUDA cards can.
+//
+// Within Step, calls are collected instead of run, and Step hands them over
+// together. A step that calls the same kernels on the same memory as one before
+// is replayed from a recording; what may differ is the index of GatherRows and
+// the learning rates and step counts of the optimisers. Memory of the device
+// holds its results only after Sync; it must not be read or written by the host
+// before. Operands in other memory, and SumOfSquares, make the step wait and keep
+// it from being recorded.
+//
+// Steps do not nest, and while one is collected all calls on the device must
+// come from the goroutine that runs body.
+type Stepper interface {
+	Device
+	// Step runs body. If body fails, its error is returned and what was
+	// collected is dropped.
+	Step(body func() error) error
+	// Losses waits for the steps so far and appends to dst the losses that they
+	// computed since Losses was last called, in the order of the calls. Within a
+	// step SoftmaxCrossEntropy, MSE and BinaryCrossEntropy return NaN instead.
+	Losses(dst []float64) ([]float64, error)
+}
+
+// PrecisionSetter is a device that can trade precision for speed in large
+// float32 matrix products.
+type PrecisionSetter interface {
+	// SetMatmulPrecision takes PyTorch's names: "highest" (float32 throughout,
+	// the default) or "high" (factors rounded to TF32, 10 bits of mantissa).
+	SetMatmulPrecision(name string) error
+}
+
+// Inspector is a device that can tell more about itself than its description.
+type Inspector interface {
+	Details() ([]Detail, error)
+}
+
+// Detail is one line about a device, such as "memory", "76.1 of 79.2 GiB free".
+type Detail struct{ Name, Value string }
