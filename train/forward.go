@@ -55,7 +55,6 @@ func runOn[T device.Float](d device.Device, g *graph, y, x []float64) error {
 	for i, v := range x {
 		in[i] = T(v)
 	}
-	clear(in[len(x):])
 	if err := g.run(); err != nil {
 		return err
 	}

@@ -103,6 +103,9 @@ func (s *Spec) complete() error {
 			return fmt.Errorf("hidden layer %d has width %d, want at least 1", i+1, width)
 		}
 	}
+	if n := s.parameters(); n > maxParameters {
+		return fmt.Errorf("widths %v make %.3g parameters, want at most %d", s.widths(), n, maxParameters)
+	}
 	if s.Dtype.Type == nil {
 		s.Dtype = tensor.Float32
 	}
@@ -137,6 +140,20 @@ func (s *Spec) complete() error {
 // widths returns the columns of the input and of each layer's output.
 func (s *Spec) widths() []int {
 	return append(append([]int{s.Inputs}, s.Hidden...), s.Outputs)
+}
+
+// maxParameters bounds a model to what memory can hold: 4 GiB of float32, and
+// as much again for the gradients and for each moment of the optimiser.
+const maxParameters = 1 << 30
+
+// parameters returns the number of weights and biases as a float64, which
+// widths of any size cannot overflow.
+func (s *Spec) parameters() float64 {
+	n, widths := 0.0, s.widths()
+	for i, out := range widths[1:] {
+		n += (float64(widths[i]) + 1) * float64(out)
+	}
+	return n
 }
 
 // Spec returns what the model was built from, with defaults filled in.
@@ -227,8 +244,9 @@ func (m *Model) finite() (bool, error) {
 	return true, nil
 }
 
-// sumOfSquares is finite where all elements are: squares of float32 cannot
-// overflow the float64 that they are summed in.
+// sumOfSquares is finite where all elements are. The sum is one of float64,
+// which squares of float32 cannot overflow; weights in float64 do from 1e154 on,
+// where nothing is left to be trained either.
 func (m *Model) sumOfSquares(w *tensor.Dense) (float64, error) {
 	if m.spec.Dtype == tensor.Float32 {
 		return m.spec.Device.Float32().SumOfSquares(w.Float32s())

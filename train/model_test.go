@@ -67,6 +67,8 @@ func TestNewModelRefusesWhatCannotBeBuilt(t *testing.T) {
 		{func(s *train.Spec) { s.Outputs = 1 }, []string{"1 classes", "at least 2"}},
 		{func(s *train.Spec) { s.Task, s.Outputs = datasets.Regression, 0 }, []string{"0 outputs", "at least 1"}},
 		{func(s *train.Spec) { s.Hidden = []int{4, -1} }, []string{"hidden layer 2", "-1", "at least 1"}},
+		{func(s *train.Spec) { s.Hidden = []int{1 << 40} }, []string{"parameters", "1099511627776", "at most 1073741824"}},
+		{func(s *train.Spec) { s.Hidden = []int{math.MaxInt, math.MaxInt} }, []string{"parameters", "at most"}},
 		{func(s *train.Spec) { s.Dtype = tensor.Int }, []string{"dtype", "int", "float32", "float64"}},
 		{func(s *train.Spec) { s.Impl = "magic" }, []string{"impl", "magic", "fused", "builtin"}},
 		{func(s *train.Spec) { s.Machine = "lisp" }, []string{"machine", "lisp", "ours", "tape"}},

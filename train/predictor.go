@@ -122,9 +122,6 @@ func (p *Predictor) Evaluate(d *datasets.Dataset) (*Evaluation, error) {
 }
 
 func (p *Predictor) evaluate(d *datasets.Dataset) (*Evaluation, error) {
-	if err := d.Check(); err != nil {
-		return nil, err
-	}
 	part, err := p.prepare(d)
 	if err != nil {
 		return nil, err
@@ -160,6 +157,9 @@ type part struct {
 }
 
 func (p *Predictor) prepare(d *datasets.Dataset) (*part, error) {
+	if err := d.Check(); err != nil {
+		return nil, err
+	}
 	if err := p.fits(d); err != nil {
 		return nil, err
 	}

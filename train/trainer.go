@@ -222,6 +222,9 @@ func (t *Trainer) EpochDone() bool { return t.sampler.Batch() == t.sampler.Batch
 // they are the best so far. Weights or a validation loss that are not finite
 // are an error that wraps [ErrNotFinite].
 func (t *Trainer) FinishEpoch() error {
+	if !t.EpochDone() {
+		return fmt.Errorf("finish epoch: %d of its %d steps are done", t.sampler.Batch(), t.sampler.Batches())
+	}
 	p := &t.progress
 	r := EpochRecord{
 		Epoch: len(t.history.Epochs) + 1, Step: p.Step, LR: p.LR, TrainLoss: t.lossSum / float64(t.lossRows),

@@ -288,6 +288,27 @@ func TestStepReportsALossThatIsNotFinite(t *testing.T) {
 	wantError(t, "step", err, "step 1", "NaN")
 }
 
+func TestFinishEpochWantsAWholeEpoch(t *testing.T) {
+	tr := newTrainer(t, smallConfig(t, "moons"))
+	losses(t, tr, 2)
+	wantError(t, "two of three steps", tr.FinishEpoch(), "2 of its 3 steps")
+	losses(t, tr, 1)
+	must(t, tr.FinishEpoch())
+	wantError(t, "no step", tr.FinishEpoch(), "0 of its 3 steps")
+}
+
+// Who does not finish epochs trains all the same.
+func TestStepBeginsTheNextEpochByItself(t *testing.T) {
+	c := smallConfig(t, "moons")
+	a, b := newTrainer(t, c), newTrainer(t, c)
+	want := losses(t, a, 3)
+	must(t, a.FinishEpoch())
+	want = append(want, losses(t, a, 3)...)
+	if got := losses(t, b, 6); !slices.Equal(got, want) {
+		t.Errorf("losses are %v, want %v", got, want)
+	}
+}
+
 func TestNewTrainerRefusesPartsThatCannotTrain(t *testing.T) {
 	c := smallConfig(t, "moons")
 	_, err := train.NewTrainer(c, datasets.Parts{})
