@@ -65,23 +65,29 @@ func (c *benchCommand) Run(t *terminal) error {
 	}
 	ctx, done := untilInterrupted(context.Background(), t.stderr, "stopping after this sample")
 	defer done()
-	live := liveLine{w: t.stderr}
-	shapes, seen := countShapes(cases), 0
-	report, err := bench.Run(ctx, cases, c.options(dev), func(shape string) {
-		seen++
-		live.show("%d of %d: %s", seen, shapes, shape)
-	})
-	live.clear()
-	if errors.Is(err, context.Canceled) {
-		return &interruptedError{fmt.Errorf("interrupted after %d of %d shapes; a benchmark keeps nothing", max(seen-1, 0), shapes)}
-	}
-	if err != nil {
+	report, err := measure(ctx, t, cases, c.options(dev))
+	switch {
+	case err != nil:
 		return err
-	}
-	if c.JSON {
+	case c.JSON:
 		return t.printJSON(report)
 	}
 	return bench.WriteTable(t.stdout, report)
+}
+
+// measure times the cases and shows which is at work.
+func measure(ctx context.Context, t *terminal, cases []bench.Case, o bench.Options) (*bench.Report, error) {
+	live := liveLine{w: t.stderr}
+	defer live.clear()
+	shapes, begun := countShapes(cases), 0
+	report, err := bench.Run(ctx, cases, o, func(shape string) {
+		begun++
+		live.show("%d of %d: %s", begun, shapes, shape)
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil, &interruptedError{fmt.Errorf("interrupted after %d of %d shapes; a benchmark keeps nothing", max(begun-1, 0), shapes)}
+	}
+	return report, err
 }
 
 func (c *benchCommand) check() error {

@@ -27,6 +27,7 @@ type commands struct {
 	Eval      evalCommand      `cmd:"" help:"Measure a trained model on a dataset."`
 	Predict   predictCommand   `cmd:"" help:"Predict the rows of a CSV file with a trained model."`
 	Datasets  datasetsCommand  `cmd:"" help:"List, describe and plot the datasets."`
+	Bench     benchCommand     `cmd:"" help:"Time the fused op beside the built-in ops."`
 	Gradcheck gradcheckCommand `cmd:"" help:"Compare analytic gradients with finite differences."`
 	Doctor    doctorCommand    `cmd:"" help:"Tell what was found: processor, threads, CUDA, versions."`
 }
@@ -123,5 +124,8 @@ func helpVars() kong.Vars {
 		"optimizers":         strings.Join(train.OptimizerNames(), ", "),
 		"schedules":          strings.Join(train.ScheduleNames(), ", "),
 		"monitors":           strings.Join(train.Monitors(), ", "),
+		"bench_ops":          strings.Join(benchOps, ", "),
+		"bench_samples":      fmt.Sprint(benchSamples),
+		"bench_sample":       benchSample.String(),
 	}
 }

@@ -99,7 +99,7 @@ func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts)
 	case c.Force:
 		options = append(options, train.Overwrite())
 	}
-	ctx, done := untilInterrupted(context.Background(), t.stderr)
+	ctx, done := untilInterrupted(context.Background(), t.stderr, "finishing this step and saving")
 	defer done()
 	run, err := train.Fit(ctx, config, options...)
 	switch {

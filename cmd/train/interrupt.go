@@ -13,9 +13,10 @@ import (
 type interruptedError struct{ error }
 
 // untilInterrupted returns a context that ends with the first Ctrl-C or
-// termination signal. From then on the signals do what they do by default, so
-// that a second one stops the program at once. done releases the signals.
-func untilInterrupted(parent context.Context, stderr io.Writer) (ctx context.Context, done func()) {
+// termination signal, when it says what happens now. From then on the signals
+// do what they do by default, so that a second one stops the program at once.
+// done releases the signals.
+func untilInterrupted(parent context.Context, stderr io.Writer, what string) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -23,7 +24,7 @@ func untilInterrupted(parent context.Context, stderr io.Writer) (ctx context.Con
 		select {
 		case <-signals:
 			signal.Stop(signals)
-			fmt.Fprintln(stderr, "\nfinishing this step and saving; interrupt again to stop at once")
+			fmt.Fprintf(stderr, "\n%s; interrupt again to stop at once\n", what)
 			cancel()
 		case <-ctx.Done():
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/term"
@@ -20,12 +21,13 @@ type liveLine struct {
 func (l *liveLine) redrawDue() bool { return time.Since(l.drawn) >= redraw }
 
 func (l *liveLine) show(format string, args ...any) {
-	if !isTerminal(l.w) {
+	f, ok := l.w.(*os.File)
+	if !ok || !isTerminal(f) {
 		return
 	}
 	l.drawn = time.Now()
 	text := []rune(fmt.Sprintf(format, args...))
-	if columns, _, err := term.GetSize(fileDescriptor(l.w)); err == nil && columns > 0 && len(text) >= columns {
+	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && len(text) >= columns {
 		text = text[:columns-1] // a line that wraps cannot be taken back
 	}
 	fmt.Fprintf(l.w, "\r\x1b[K%s", string(text))
