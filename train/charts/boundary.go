@@ -35,14 +35,16 @@ const (
 )
 
 // WriteSVG implements [Chart].
-func (b Boundary) WriteSVG(w io.Writer) error {
+func (b Boundary) WriteSVG(w io.Writer) error { return writeSVG(w, b) }
+
+func (b Boundary) figure() (figure, error) {
 	for what, points := range map[string]Points{"training rows": b.Train, "test rows": b.Test} {
 		if err := points.check(what, len(b.Classes)); err != nil {
-			return err
+			return figure{}, err
 		}
 	}
 	if len(b.Predicted) != len(b.Test.Class) {
-		return fmt.Errorf("%d predictions for %d test rows, want one for each", len(b.Predicted), len(b.Test.Class))
+		return figure{}, fmt.Errorf("%d predictions for %d test rows, want one for each", len(b.Predicted), len(b.Test.Class))
 	}
 	p := axes(b.XLabel, b.YLabel)
 	p.X.Padding, p.Y.Padding = 0, 0
@@ -52,7 +54,7 @@ func (b Boundary) WriteSVG(w io.Writer) error {
 	x, y := widened(xs), widened(ys)
 	regions, err := b.regions(x, y)
 	if err != nil {
-		return err
+		return figure{}, err
 	}
 	p.Add(plotter.NewImage(regions, x[0], y[0], x[1], y[1]))
 	for class, name := range b.Classes {
@@ -72,7 +74,7 @@ func (b Boundary) WriteSVG(w io.Writer) error {
 		p.Add(marks{points: wrong.ofClass(class), class: class, radius: 2.8, outline: 0.8, crossed: true})
 	}
 	f.legend = append(f.legend, entry{"test row", outlined{}}, entry{"test row, wrong", outlined{crossed: true}})
-	return f.write(w)
+	return f, nil
 }
 
 // widened returns the range of the values with room around it.

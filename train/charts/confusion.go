@@ -23,14 +23,16 @@ type Confusion struct {
 const maxNumbered = 20
 
 // WriteSVG implements [Chart].
-func (m Confusion) WriteSVG(w io.Writer) error {
+func (m Confusion) WriteSVG(w io.Writer) error { return writeSVG(w, m) }
+
+func (m Confusion) figure() (figure, error) {
 	n := len(m.Classes)
 	if n == 0 || len(m.Counts) != n {
-		return fmt.Errorf("confusion matrix has %d rows for %d classes, want one for each", len(m.Counts), n)
+		return figure{}, fmt.Errorf("confusion matrix has %d rows for %d classes, want one for each", len(m.Counts), n)
 	}
 	for i, row := range m.Counts {
 		if len(row) != n {
-			return fmt.Errorf("row %d of the confusion matrix has %d counts for %d classes, want one for each", i, len(row), n)
+			return figure{}, fmt.Errorf("row %d of the confusion matrix has %d counts for %d classes, want one for each", i, len(row), n)
 		}
 	}
 	cell := vg.Length(min(48, max(300/float64(n), 12)))
@@ -46,7 +48,7 @@ func (m Confusion) WriteSVG(w io.Writer) error {
 		f.height -= subtitleSize + 5
 	}
 	f.body = func(c draw.Canvas) { m.draw(c, cell, names) }
-	return f.write(w)
+	return f, nil
 }
 
 // ticks are the class names as they fit beside the cells.

@@ -10,14 +10,39 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Chart is a picture that can be written as SVG.
+// Chart is a picture: one of the types of this package.
 type Chart interface {
 	// WriteSVG writes a complete document. Data that cannot be drawn, such as
 	// slices of different lengths, are an error.
 	WriteSVG(w io.Writer) error
+
+	figure() (figure, error)
+}
+
+// WritePNG draws the chart as a bitmap of the given resolution in dots per
+// inch, for viewers that show no SVG. The usual chart is 480 × 360 points of
+// 1/72 inch. Data that cannot be drawn are an error.
+func WritePNG(w io.Writer, c Chart, dpi int) error {
+	if dpi < 1 {
+		return fmt.Errorf("resolution is %d dots per inch, want at least 1", dpi)
+	}
+	f, err := c.figure()
+	if err != nil {
+		return err
+	}
+	var png vgimg.PngCanvas
+	if err := f.draw(func(width, height vg.Length) vg.CanvasSizer {
+		png.Canvas = vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
+		return png
+	}); err != nil {
+		return err
+	}
+	_, err = png.WriteTo(w)
+	return err
 }
 
 // Save writes the chart to a file. It is drawn in memory first: a chart that
@@ -48,7 +73,28 @@ type entry struct {
 	sample plot.Thumbnailer
 }
 
-func (f figure) write(w io.Writer) (err error) {
+func writeSVG(w io.Writer, c Chart) error {
+	f, err := c.figure()
+	if err != nil {
+		return err
+	}
+	var svg *vgsvg.Canvas
+	if err := f.draw(func(width, height vg.Length) vg.CanvasSizer {
+		svg = vgsvg.NewWith(vgsvg.UseWH(width, height))
+		return svg
+	}); err != nil {
+		return err
+	}
+	var document bytes.Buffer
+	if _, err := svg.WriteTo(&document); err != nil {
+		return err
+	}
+	_, err = w.Write(f.finish(document.Bytes()))
+	return err
+}
+
+// draw draws the figure on a canvas that open returns for its size.
+func (f figure) draw(open func(width, height vg.Length) vg.CanvasSizer) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("%s: %v", f.title, cause)
@@ -60,8 +106,7 @@ func (f figure) write(w io.Writer) (err error) {
 	if f.height == 0 {
 		f.height = figureHeight
 	}
-	svg := vgsvg.NewWith(vgsvg.UseWH(f.width, f.height))
-	c := draw.New(svg)
+	c := draw.New(open(f.width, f.height))
 	c.SetColor(white)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
@@ -72,13 +117,7 @@ func (f figure) write(w io.Writer) (err error) {
 	}
 	c.Max.Y = drawLegend(c, f.legend) - 6
 	f.body(c)
-
-	var document bytes.Buffer
-	if _, err := svg.WriteTo(&document); err != nil {
-		return err
-	}
-	_, err = w.Write(f.finish(document.Bytes()))
-	return err
+	return nil
 }
 
 // drawText writes one line at the top of c and returns the height below it.

@@ -26,10 +26,12 @@ type Histogram struct {
 }
 
 // WriteSVG implements [Chart].
-func (h Histogram) WriteSVG(w io.Writer) error {
+func (h Histogram) WriteSVG(w io.Writer) error { return writeSVG(w, h) }
+
+func (h Histogram) figure() (figure, error) {
 	edges, shares, err := LogBins(h.Sets)
 	if err != nil {
-		return err
+		return figure{}, err
 	}
 	p := axes(h.XLabel+", log scale", "share of all (%)")
 	p.X.Tick.Marker = decades{}
@@ -44,7 +46,7 @@ func (h Histogram) WriteSVG(w io.Writer) error {
 		p.Add(s)
 		f.legend = append(f.legend, entry{set.Name, s})
 	}
-	return f.write(w)
+	return f, nil
 }
 
 // LogBins parts the range of all sets' values into bins whose edges grow by

@@ -32,7 +32,9 @@ type Lines struct {
 var dashes = [...][]vg.Length{nil, {5, 2}, {1.5, 2}, {7, 2, 1.5, 2}}
 
 // WriteSVG implements [Chart].
-func (l Lines) WriteSVG(w io.Writer) error {
+func (l Lines) WriteSVG(w io.Writer) error { return writeSVG(w, l) }
+
+func (l Lines) figure() (figure, error) {
 	p := axes(l.XLabel, l.YLabel)
 	logarithmic := l.LogY && l.anyAboveZero()
 	if logarithmic {
@@ -42,7 +44,7 @@ func (l Lines) WriteSVG(w io.Writer) error {
 	f := figure{title: l.Title, subtitle: l.Subtitle, body: p.Draw}
 	for i, s := range l.Series {
 		if len(s.X) != len(s.Y) {
-			return fmt.Errorf("%s: %d x and %d y, want the same number of both", s.Name, len(s.X), len(s.Y))
+			return figure{}, fmt.Errorf("%s: %d x and %d y, want the same number of both", s.Name, len(s.X), len(s.Y))
 		}
 		y := s.Y
 		if logarithmic {
@@ -63,7 +65,7 @@ func (l Lines) WriteSVG(w io.Writer) error {
 	}
 	openRange(&p.X)
 	openRange(&p.Y)
-	return f.write(w)
+	return f, nil
 }
 
 func (l Lines) anyAboveZero() bool {

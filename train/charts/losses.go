@@ -24,7 +24,9 @@ type Losses struct {
 }
 
 // WriteSVG implements [Chart].
-func (l Losses) WriteSVG(w io.Writer) error {
+func (l Losses) WriteSVG(w io.Writer) error { return writeSVG(w, l) }
+
+func (l Losses) figure() (figure, error) {
 	_, epochs := span(l.Epochs)
 	p := axes("epoch", l.Loss)
 	p.X.Tick.Marker = round{about: 8, whole: true}
@@ -72,7 +74,7 @@ func (l Losses) WriteSVG(w io.Writer) error {
 		p.Add(best)
 		f.legend = append(f.legend, entry{"best epoch, whose weights are kept", best})
 	}
-	return f.write(w)
+	return f, nil
 }
 
 func span(values []float64) (lo, hi float64) {

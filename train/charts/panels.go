@@ -24,15 +24,17 @@ type Panel struct {
 }
 
 // WriteSVG implements [Chart].
-func (s Panels) WriteSVG(w io.Writer) error {
+func (s Panels) WriteSVG(w io.Writer) error { return writeSVG(w, s) }
+
+func (s Panels) figure() (figure, error) {
 	if len(s.Panels) == 0 {
-		return fmt.Errorf("no panels to draw")
+		return figure{}, fmt.Errorf("no panels to draw")
 	}
 	f := figure{title: s.Title, subtitle: s.Subtitle}
 	var plots []*plot.Plot
 	for _, panel := range s.Panels {
 		if err := panel.Points.check(panel.XLabel+", "+panel.YLabel, len(s.Classes)); err != nil {
-			return err
+			return figure{}, err
 		}
 		p := axes(panel.XLabel, panel.YLabel)
 		p.X.Tick.Marker, p.Y.Tick.Marker = round{about: 5}, round{about: 5}
@@ -58,5 +60,5 @@ func (s Panels) WriteSVG(w io.Writer) error {
 				Min: vg.Point{X: x, Y: y - h + gap}, Max: vg.Point{X: x + w - gap, Y: y}}})
 		}
 	}
-	return f.write(w)
+	return f, nil
 }

@@ -31,14 +31,16 @@ type Picture struct {
 }
 
 // WriteSVG implements [Chart].
-func (s Pictures) WriteSVG(w io.Writer) error {
+func (s Pictures) WriteSVG(w io.Writer) error { return writeSVG(w, s) }
+
+func (s Pictures) figure() (figure, error) {
 	if len(s.Pictures) == 0 || s.Width < 1 || s.Height < 1 {
-		return fmt.Errorf("%d pictures of %d×%d pixels, want at least one of each", len(s.Pictures), s.Width, s.Height)
+		return figure{}, fmt.Errorf("%d pictures of %d×%d pixels, want at least one of each", len(s.Pictures), s.Width, s.Height)
 	}
 	predicted := false
 	for i, p := range s.Pictures {
 		if len(p.Pixels) != s.Width*s.Height {
-			return fmt.Errorf("picture %d has %d pixels, want %d×%d", i, len(p.Pixels), s.Width, s.Height)
+			return figure{}, fmt.Errorf("picture %d has %d pixels, want %d×%d", i, len(p.Pixels), s.Width, s.Height)
 		}
 		predicted = predicted || p.Predicted != ""
 	}
@@ -74,7 +76,7 @@ func (s Pictures) WriteSVG(w io.Writer) error {
 		style := textStyle(tickSize, faint, false)
 		c.FillText(style, c.Min, axis)
 	}
-	return f.write(w)
+	return f, nil
 }
 
 var rightColor, wrongColor = ink, vermillion

@@ -39,10 +39,12 @@ type Curve struct {
 }
 
 // WriteSVG implements [Chart].
-func (c Curve) WriteSVG(w io.Writer) error {
+func (c Curve) WriteSVG(w io.Writer) error { return writeSVG(w, c) }
+
+func (c Curve) figure() (figure, error) {
 	for what, rows := range map[string]Pairs{"training rows": c.Train, "test rows": c.Test} {
 		if err := rows.check(what); err != nil {
-			return err
+			return figure{}, err
 		}
 	}
 	p := axes(c.XLabel, c.YLabel)
@@ -57,7 +59,7 @@ func (c Curve) WriteSVG(w io.Writer) error {
 	}
 	y, err := c.Predict(x)
 	if err != nil {
-		return fmt.Errorf("predict the fitted curve: %w", err)
+		return figure{}, fmt.Errorf("predict the fitted curve: %w", err)
 	}
 	fitted := &plotter.Line{XYs: finite(x, y), LineStyle: line(ink, 1.8)}
 	p.Add(train, test)
@@ -65,7 +67,7 @@ func (c Curve) WriteSVG(w io.Writer) error {
 		p.Add(fitted)
 	}
 	f.legend = []entry{{"training row", train}, {"test row", test}, {"prediction", fitted}}
-	return f.write(w)
+	return f, nil
 }
 
 // The classes whose colours and shapes stand for training and test rows.
@@ -83,10 +85,12 @@ type Targets struct {
 }
 
 // WriteSVG implements [Chart].
-func (t Targets) WriteSVG(w io.Writer) error {
+func (t Targets) WriteSVG(w io.Writer) error { return writeSVG(w, t) }
+
+func (t Targets) figure() (figure, error) {
 	for what, rows := range map[string]Pairs{"training rows": t.Train, "test rows": t.Test} {
 		if err := rows.check(what); err != nil {
-			return err
+			return figure{}, err
 		}
 	}
 	p := axes("target: "+t.Target, "prediction: "+t.Target)
@@ -95,7 +99,7 @@ func (t Targets) WriteSVG(w io.Writer) error {
 	p.Add(diagonal, train, test)
 	f := figure{title: t.Title, subtitle: t.Subtitle, body: p.Draw, legend: []entry{
 		{"training row", train}, {"test row", test}, {"prediction = target", diagonal}}}
-	return f.write(w)
+	return f, nil
 }
 
 var diagonal = identity{line(ink, 0.9, 4, 3)}

@@ -55,9 +55,11 @@ type Scatter struct {
 }
 
 // WriteSVG implements [Chart].
-func (s Scatter) WriteSVG(w io.Writer) error {
+func (s Scatter) WriteSVG(w io.Writer) error { return writeSVG(w, s) }
+
+func (s Scatter) figure() (figure, error) {
 	if err := s.Points.check("scatter", len(s.Classes)); err != nil {
-		return err
+		return figure{}, err
 	}
 	p := axes(s.XLabel, s.YLabel)
 	f := figure{title: s.Title, subtitle: s.Subtitle, body: p.Draw}
@@ -66,5 +68,5 @@ func (s Scatter) WriteSVG(w io.Writer) error {
 		p.Add(m)
 		f.legend = append(f.legend, entry{name, m})
 	}
-	return f.write(w)
+	return f, nil
 }
