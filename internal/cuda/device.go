@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"sync"
 	"unsafe"
@@ -48,7 +49,8 @@ func Count() (int, error) {
 	if err := driver.Open(); err != nil {
 		return 0, err
 	}
-	return cu.NumDevices()
+	n, err := cu.NumDevices()
+	return n, explained(err)
 }
 
 // Open opens card number, counted from 0.
@@ -64,7 +66,7 @@ func Open(number int) (*Device, error) {
 	d.call.d = d
 	if err := d.open(); err != nil {
 		d.Close()
-		return nil, err
+		return nil, explained(err)
 	}
 	return d, nil
 }
@@ -196,7 +198,7 @@ func (d *Device) Close() error {
 	var first error
 	keep := func(what string, err error) {
 		if err != nil && first == nil {
-			first = fmt.Errorf("%s: %w", what, err)
+			first = fmt.Errorf("%s: %w", what, explained(err))
 		}
 	}
 	if d.stream != (cu.Stream{}) {
@@ -236,15 +238,15 @@ func (d *Device) Info() (Info, error) {
 	defer leave()
 	name, err := d.dev.Name()
 	if err != nil {
-		return Info{}, err
+		return Info{}, explained(err)
 	}
 	major, minor, err := d.capability()
 	if err != nil {
-		return Info{}, err
+		return Info{}, explained(err)
 	}
 	free, total, err := cu.MemInfo()
 	if err != nil {
-		return Info{}, err
+		return Info{}, explained(err)
 	}
 	v := cu.Version()
 	return Info{
@@ -261,6 +263,13 @@ func (d *Device) SetTF32(on bool) {
 	d.tf32 = on
 }
 
-func isOutOfMemory(err error) bool {
-	return errors.Is(err, cu.OutOfMemory) || errors.Is(err, driver.OutOfMemory)
+func isOutOfMemory(err error) bool { return errors.Is(err, driver.OutOfMemory) }
+
+// explained turns an error of cu's, which is a number with a name, into one
+// with the driver's own words.
+func explained(err error) error {
+	if code := reflect.ValueOf(err); code.Kind() == reflect.Int {
+		return driver.Error(code.Int())
+	}
+	return err
 }

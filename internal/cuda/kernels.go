@@ -93,7 +93,7 @@ func (l *library) function(k kernel, t typed) (cu.Function, error) {
 			return cu.Function{}, err
 		}
 		if m, err = cu.LoadData(string(text)); err != nil {
-			return cu.Function{}, fmt.Errorf("load kernels %s: %w", k.module, err)
+			return cu.Function{}, fmt.Errorf("load kernels %s: %w", k.module, explained(err))
 		}
 		if l.modules == nil {
 			l.modules = map[string]cu.Module{}
@@ -103,7 +103,7 @@ func (l *library) function(k kernel, t typed) (cu.Function, error) {
 	name := k.name + [...]string{"_f32", "_f64", ""}[t]
 	f, err := m.Function(name)
 	if err != nil {
-		return cu.Function{}, fmt.Errorf("kernel %s: %w", name, err)
+		return cu.Function{}, fmt.Errorf("kernel %s: %w", name, explained(err))
 	}
 	l.functions[t][k.id] = f
 	return f, nil

@@ -99,13 +99,13 @@ func (p *pool) grow(bytes int, dev cu.Device) error {
 	// A program that uses more managed memory than the card has free is slowed
 	// down beyond use, and with it others on the card.
 	if free, _, err := cu.MemInfo(); err != nil {
-		return err
+		return explained(err)
 	} else if int64(size) > free {
 		return driver.OutOfMemory
 	}
 	ptr, err := cu.MemAllocManaged(int64(size), cu.AttachGlobal)
 	if err != nil {
-		return err
+		return explained(err)
 	}
 	// Advice only; not every card takes it.
 	_ = ptr.MemAdvise(int64(size), cu.SetPreferredLocation, dev)

@@ -132,7 +132,7 @@ func (s *steps) resize(d *Device) error {
 	}
 	memory, err := cu.MemAlloc(int64(granule + 8*words))
 	if err != nil {
-		return errors.Join(err, unpin(ring))
+		return errors.Join(explained(err), unpin(ring))
 	}
 	*s = steps{ring: ring, words: words, count: uint64(memory), block: uint64(memory) + granule, finished: s.finished}
 	var zero driver.Work

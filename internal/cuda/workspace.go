@@ -31,7 +31,7 @@ const reductionBlocks = 1024
 func (s *workspace) start(q driver.Queue) error {
 	sums, err := cu.MemAlloc(granule + 8*reductionBlocks)
 	if err != nil {
-		return fmt.Errorf("allocate workspace: %w", err)
+		return fmt.Errorf("allocate workspace: %w", explained(err))
 	}
 	s.arrived, s.parts = uint64(sums), uint64(sums)+granule
 	zero := driver.Work{Kind: driver.Clear}
@@ -45,7 +45,7 @@ func (s *workspace) start(q driver.Queue) error {
 func (s *workspace) grow(bytes int) error {
 	p, err := cu.MemAlloc(int64(bytes))
 	if err != nil {
-		return fmt.Errorf("allocate workspace of %d bytes: %w", bytes, err)
+		return fmt.Errorf("allocate workspace of %d bytes: %w", bytes, explained(err))
 	}
 	s.blocks = append(s.blocks, chunk{uintptr(p), bytes})
 	s.used = 0

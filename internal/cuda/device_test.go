@@ -1,0 +1,276 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/affine-go/affine/internal/cudasim"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && cudasim.Present() {
+		for _, left := range []string{"handles", "bytes", "contexts", "violations"} {
+			if n := cudasim.Get(left); n != 0 {
+				fmt.Printf("%d %s are left over\n", n, left)
+				code = 1
+			}
+		}
+		if n := cudasim.LtObjects(); n != 0 {
+			fmt.Printf("%d objects of cublasLt are left over\n", n)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// open opens card 0, and closes it when the test ends.
+func open(t testing.TB) *Device {
+	t.Helper()
+	d, err := Open(0)
+	if err != nil {
+		t.Skipf("there is no card: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return d
+}
+
+// standIn skips tests that only the stand-in driver can be made to run.
+func standIn(t testing.TB) {
+	t.Helper()
+	if _, err := Count(); err != nil || !cudasim.Present() {
+		t.Skip("the driver is not the stand-in")
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func alloc[T Float](t testing.TB, d *Device, values ...T) []T {
+	t.Helper()
+	data, err := Alloc[T](d, len(values))
+	must(t, err)
+	copy(data, values)
+	return data
+}
+
+func TestOpeningAndClosingLeavesNothing(t *testing.T) {
+	standIn(t)
+	for range 1000 {
+		d, err := Open(0)
+		must(t, err)
+		must(t, Scale(d, alloc[float32](t, d, 1, 2), 3))
+		must(t, d.Close())
+	}
+	for _, left := range []string{"handles", "bytes", "contexts", "violations"} {
+		if n := cudasim.Get(left); n != 0 {
+			t.Errorf("%d %s are left over", n, left)
+		}
+	}
+}
+
+func TestClosedDeviceAnswersWithErrors(t *testing.T) {
+	d, err := Open(0)
+	if err != nil {
+		t.Skip(err)
+	}
+	must(t, d.Close())
+	x := []float32{1}
+	_, allocError := Alloc[float32](d, 1)
+	_, infoError := d.Info()
+	_, lossError := MSE(d, x, x)
+	for what, err := range map[string]error{
+		"close": d.Close(), "sync": d.Sync(), "alloc": allocError, "info": infoError, "loss": lossError,
+		"scale": Scale(d, x, 2), "step": d.Step(func() error { return nil }),
+	} {
+		if !errors.Is(err, errClosed) {
+			t.Errorf("%s: error %v, want %v", what, err, errClosed)
+		}
+	}
+	Free(d, x)
+}
+
+func TestOpenSaysWhichCardsThereAre(t *testing.T) {
+	n, err := Count()
+	if err != nil {
+		t.Skip(err)
+	}
+	if _, err := Open(n); err == nil || !strings.Contains(err.Error(), fmt.Sprint(n)) {
+		t.Errorf("error %v, want one that says that there are %d cards", err, n)
+	}
+}
+
+func TestWithoutCardOpenSaysWhy(t *testing.T) {
+	if _, err := Count(); err == nil {
+		t.Skip("there is a card")
+	}
+	_, err := Open(0)
+	if err == nil || !strings.Contains(err.Error(), "driver") {
+		t.Errorf("error %v, want one that speaks of the driver", err)
+	}
+}
+
+func TestEveryAllocationMayFail(t *testing.T) {
+	standIn(t)
+	failed := 0
+	for n := 1; ; n++ {
+		if n > 100 {
+			t.Fatal("the work never ends without an allocation that fails")
+		}
+		cudasim.Set("fail_alloc", n)
+		err := func() error {
+			d, err := Open(0)
+			if err != nil {
+				return err
+			}
+			defer func() { must(t, d.Close()) }()
+			x, err := Alloc[float32](d, 10)
+			if err != nil {
+				return err
+			}
+			if err := d.Step(func() error { return Scale(d, x, 2) }); err != nil {
+				return err
+			}
+			big := make([]float32, firstWorkspace)
+			return Scale(d, big, 2)
+		}()
+		left := cudasim.Get("fail_alloc")
+		cudasim.Set("fail_alloc", 0)
+		if left > 0 {
+			must(t, err)
+			break
+		}
+		// A failed allocation of managed memory is tried again after collection.
+		if err != nil {
+			failed++
+			if !isOutOfMemory(err) {
+				t.Errorf("allocation %d: error %v, want out of memory", n, err)
+			}
+		}
+	}
+	if failed < 3 {
+		t.Errorf("only %d allocations failed", failed)
+	}
+}
+
+func TestLostDeviceAnswersWithErrorsAndCloses(t *testing.T) {
+	standIn(t)
+	for calls := 1; calls < 120; calls += 7 {
+		d, err := Open(0)
+		must(t, err)
+		x := alloc[float64](t, d, 1, 2, 3)
+		cudasim.Set("lost_after", calls)
+		for range 50 {
+			if err = Scale(d, x, 1); err != nil {
+				break
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), "unspecified launch failure") {
+			t.Errorf("error %v, want the driver's", err)
+		}
+		if err := d.Sync(); err == nil {
+			t.Error("sync of a lost device went well")
+		}
+		cudasim.Set("lost", 0)
+		// The card is back, so that Close can give everything back for the next round.
+		must(t, d.Close())
+	}
+}
+
+func TestResultsArriveFromSeveralGoroutines(t *testing.T) {
+	d := open(t)
+	errs := make(chan error)
+	for g := range 4 {
+		go func() {
+			var err error
+			for i := range 20 {
+				x := []float64{float64(g), float64(i)}
+				var sum float64
+				if sum, err = SumOfSquares(d, x); err == nil && sum != float64(g*g+i*i) {
+					err = fmt.Errorf("sum of squares of %v is %v", x, sum)
+				}
+				if err != nil {
+					break
+				}
+			}
+			errs <- err
+		}()
+	}
+	for range 4 {
+		must(t, <-errs)
+	}
+}
+
+func TestFreedMemoryIsHandedOutAgainZeroed(t *testing.T) {
+	d := open(t)
+	for _, n := range []int{1, 100, 3000, 1 << 20} {
+		a, err := Alloc[float32](d, n)
+		must(t, err)
+		for i := range a {
+			a[i] = 7
+		}
+		address := addressOf(a)
+		Free(d, a)
+		b, err := Alloc[float32](d, n)
+		must(t, err)
+		if addressOf(b) != address {
+			t.Errorf("%d elements: new memory, want that which was freed", n)
+		}
+		for i, v := range b {
+			if v != 0 {
+				t.Fatalf("%d elements: element %d is %v, want 0", n, i, v)
+			}
+		}
+	}
+}
+
+func TestSizeClassesWasteAtMostAnEighth(t *testing.T) {
+	for n := 1; n < 1<<22; n += 1 + n/7 {
+		c := sizeClass(n)
+		if c < n || c%granule != 0 || float64(c) > math.Max(float64(n+granule), 1.13*float64(n)) || sizeClass(c) != c {
+			t.Errorf("the class of %d is %d", n, c)
+		}
+	}
+}
+
+func TestProductsInTF32LoseMantissaOnlyWhereAsked(t *testing.T) {
+	d := open(t)
+	if !d.lt.Available() {
+		t.Skip("there is no cublasLt")
+	}
+	const n = 128
+	x := make([]float32, n*n)
+	for i := range x {
+		x[i] = 1 + 0x1p-20*float32(i%16)
+	}
+	y := make([]float32, n*n)
+	m := func(data []float32) Matrix[float32] { return Matrix[float32]{data, n, n, n} }
+	product := func() float32 {
+		must(t, Linear(d, m(y), Matrix[float32]{}, m(x), m(x), nil, Activation{}))
+		return y[n+1]
+	}
+	highest := product()
+	d.SetTF32(true)
+	high := product()
+	d.SetTF32(false)
+	if again := product(); again != highest {
+		t.Errorf("got %v after switching back, want %v", again, highest)
+	}
+	if high == highest || math.Abs(float64(high-highest)) > 1e-3*n {
+		t.Errorf("TF32 gave %v, float32 %v", high, highest)
+	}
+}

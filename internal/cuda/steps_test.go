@@ -1,0 +1,256 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/affine-go/affine/internal/cudasim"
+)
+
+// regression is a linear model with all that its training keeps on the device.
+type regression struct {
+	d                      *Device
+	dataX, dataT           Matrix[float64]
+	x, target, y, dy, w, g Matrix[float64]
+	m, v                   []float64
+	step                   int
+}
+
+func newRegression(t testing.TB, d *Device, rows, batch int) *regression {
+	rng := rand.New(rand.NewPCG(1, 2))
+	matrix := func(rows, cols int) Matrix[float64] {
+		data, err := Alloc[float64](d, rows*cols)
+		must(t, err)
+		for i := range data {
+			data[i] = rng.NormFloat64()
+		}
+		return Matrix[float64]{data, rows, cols, cols}
+	}
+	const in, out = 5, 2
+	r := &regression{
+		d: d, dataX: matrix(rows, in), dataT: matrix(rows, out), x: matrix(batch, in), target: matrix(batch, out),
+		y: matrix(batch, out), dy: matrix(batch, out), w: matrix(in, out), g: matrix(in, out),
+	}
+	r.m, r.v = alloc(t, d, make([]float64, in*out)...), alloc(t, d, make([]float64, in*out)...)
+	return r
+}
+
+// train takes one step of Adam on the rows of index.
+func (r *regression) train(index []int, lr float64) (loss float64, err error) {
+	r.step++
+	none := Matrix[float64]{}
+	for _, do := range []func() error{
+		func() error { return GatherRows(r.d, r.x, r.dataX, index) },
+		func() error { return GatherRows(r.d, r.target, r.dataT, index) },
+		func() error { return Linear(r.d, r.y, none, r.x, r.w, nil, Activation{}) },
+		func() (err error) { loss, err = MSE(r.d, r.y.Data, r.target.Data); return err },
+		func() error { return MSEBackward(r.d, r.dy.Data, r.y.Data, r.target.Data, 1) },
+		func() error { return LinearBackward(r.d, none, r.g, nil, r.x, r.w, r.dy, none, Activation{}) },
+		func() error {
+			return Adam(r.d, r.w.Data, r.g.Data, r.m, r.v,
+				AdamStep{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: r.step, ZeroGrad: true})
+		},
+	} {
+		if err := do(); err != nil {
+			return 0, err
+		}
+	}
+	return loss, nil
+}
+
+// batchOf returns the rows of step i, and the learning rate changes too.
+func batchOf(i, batch, rows int) ([]int, float64) {
+	index := make([]int, batch)
+	for j := range index {
+		index[j] = (7*i + 3*j) % rows
+	}
+	return index, 0.1 / float64(1+i/10)
+}
+
+func TestStepsGiveTheNumbersOfSingleCalls(t *testing.T) {
+	d := open(t)
+	const rows, batch, n = 40, 8, 3 * stepSlots / 2
+	single, stepped := newRegression(t, d, rows, batch), newRegression(t, d, rows, batch)
+	var want, got []float64
+	for i := range n {
+		loss, err := single.train(batchOf(i, batch, rows))
+		must(t, err)
+		want = append(want, loss)
+	}
+	for i := range n {
+		must(t, d.Step(func() error {
+			loss, err := stepped.train(batchOf(i, batch, rows))
+			if !math.IsNaN(loss) {
+				t.Errorf("step %d: loss %v before the step has run", i, loss)
+			}
+			return err
+		}))
+		if i%100 == 99 {
+			var err error
+			got, err = d.Losses(got)
+			must(t, err)
+		}
+	}
+	got, err := d.Losses(got)
+	must(t, err)
+	if len(got) != n {
+		t.Fatalf("%d losses, want %d", len(got), n)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("loss of step %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+	for i, w := range single.w.Data {
+		if stepped.w.Data[i] != w {
+			t.Fatalf("weight %d is %v, want %v", i, stepped.w.Data[i], w)
+		}
+	}
+}
+
+func TestAStepInSteadyStateIsOneLaunchAndCopiesNothing(t *testing.T) {
+	standIn(t)
+	d := open(t)
+	const rows, batch = 40, 8
+	r := newRegression(t, d, rows, batch)
+	step := func(i int) {
+		must(t, d.Step(func() error { _, err := r.train(batchOf(i, batch, rows)); return err }))
+	}
+	for i := range 3 {
+		step(i)
+	}
+	losses := make([]float64, 0, 200)
+	_, err := d.Losses(losses)
+	must(t, err)
+	names := []string{"host_to_device_bytes", "device_to_host_bytes", "device_to_device_bytes", "memsets",
+		"allocations", "launches", "graphs", "graph_launches", "synchronizations"}
+	before := map[string]int{}
+	for _, name := range names {
+		before[name] = cudasim.Get(name)
+	}
+	const n = 100
+	for i := range n {
+		step(3 + i)
+	}
+	losses, err = d.Losses(losses)
+	must(t, err)
+	if len(losses) != n {
+		t.Errorf("%d losses, want %d", len(losses), n)
+	}
+	want := map[string]int{"graph_launches": n, "synchronizations": 1}
+	for _, name := range names {
+		if got := cudasim.Get(name) - before[name]; got != want[name] {
+			t.Errorf("%s: %d in %d steps, want %d", name, got, n, want[name])
+		}
+	}
+	index, lr := batchOf(0, batch, rows)
+	body := func() error { _, err := r.train(index, lr); return err }
+	if allocs := testing.AllocsPerRun(20, func() { must(t, d.Step(body)) }); allocs > 20 {
+		t.Errorf("%v allocations of Go memory a step", allocs)
+	}
+}
+
+func TestStepsOfSeveralShapesAreAllReplayed(t *testing.T) {
+	standIn(t)
+	d := open(t)
+	const rows = 40
+	models := []*regression{newRegression(t, d, rows, 8), newRegression(t, d, rows, 3)}
+	before := cudasim.Get("graph_launches")
+	for i := range 12 {
+		r := models[i%2]
+		must(t, d.Step(func() error { _, err := r.train(batchOf(i, r.x.Rows, rows)); return err }))
+	}
+	if got := cudasim.Get("graph_launches") - before; got != 10 {
+		t.Errorf("%d graph launches, want 10: all steps but the first of each shape", got)
+	}
+	must(t, d.Sync())
+}
+
+func TestAStepMayReadTheDeviceInItsMidst(t *testing.T) {
+	d := open(t)
+	x, y := alloc[float64](t, d, 1, 2, 3), []float64{0, 0, 0} // y in host memory
+	var sums []float64
+	for range 4 {
+		must(t, d.Step(func() error {
+			if err := Scale(d, x, 2); err != nil {
+				return err
+			}
+			sum, err := SumOfSquares(d, x)
+			sums = append(sums, sum)
+			if err != nil {
+				return err
+			}
+			if err := Scale(d, x, 0.5); err != nil {
+				return err
+			}
+			if err := Activate(d, y, x, Activation{}); err != nil {
+				return err
+			}
+			return Scale(d, x, 2)
+		}))
+		if want := []float64{x[0] / 2, x[1] / 2, x[2] / 2}; !wait(t, d) || y[0] != want[0] || y[2] != want[2] {
+			// x is read after the step has ended.
+			must(t, d.Sync())
+			if y[0] != x[0]/2 {
+				t.Errorf("y is %v, x %v", y, x)
+			}
+		}
+	}
+	for i, sum := range sums {
+		if want := 14 * math.Pow(4, float64(i+1)); sum != want {
+			t.Errorf("step %d: sum of squares %v, want %v", i, sum, want)
+		}
+	}
+}
+
+func wait(t testing.TB, d *Device) bool {
+	must(t, d.Sync())
+	return true
+}
+
+func TestAFailedStepIsDropped(t *testing.T) {
+	d := open(t)
+	x := alloc[float64](t, d, 1)
+	broken := errors.New("broken")
+	for range 3 {
+		err := d.Step(func() error {
+			must(t, Scale(d, x, 2))
+			return broken
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("error %v, want the body's", err)
+		}
+	}
+	must(t, d.Step(func() error { return Scale(d, x, 3) }))
+	must(t, d.Sync())
+	if x[0] != 3 {
+		t.Errorf("x is %v, want 3", x[0])
+	}
+	if err := d.Step(func() error { return d.Step(func() error { return nil }) }); err == nil {
+		t.Error("a step within a step went well")
+	}
+}
+
+func TestBatchesLargerThanTheRoomForThemAreGathered(t *testing.T) {
+	d := open(t)
+	const rows = 3 * firstWords
+	src, dst := alloc(t, d, make([]float64, rows)...), alloc(t, d, make([]float64, rows)...)
+	index := make([]int, rows)
+	for i := range src {
+		src[i], index[i] = float64(i), rows-1-i
+	}
+	for step := range 4 {
+		must(t, d.Step(func() error {
+			return GatherRows(d, Matrix[float64]{dst, rows, 1, 1}, Matrix[float64]{src, rows, 1, 1}, index)
+		}))
+		must(t, d.Sync())
+		if dst[0] != rows-1 || dst[rows-1] != 0 || dst[1000] != rows-1001 {
+			t.Fatalf("step %d: rows are not in the order of the index", step)
+		}
+		must(t, Scale(d, dst, 0))
+	}
+}

@@ -1,0 +1,14 @@
+// The kernels of package cuda, compiled for the host.
+#include "host.h"
+
+namespace {
+#include "../../cuda/kernels/elementwise.cu"
+#undef FOR_EACH_TYPE
+#include "../../cuda/kernels/linear_large.cu"
+#include "../../cuda/kernels/linear_medium.cu"
+#include "../../cuda/kernels/linear_small.cu"
+#undef FOR_EACH_TYPE
+#include "../../cuda/kernels/loss.cu"
+#undef FOR_EACH_TYPE
+#include "../../cuda/kernels/optimizer.cu"
+}  // namespace
