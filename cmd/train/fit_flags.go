@@ -185,6 +185,9 @@ func (c *fitCommand) apply(config *train.Config) error {
 	set(&config.Batch, c.Batch)
 	set(&config.Patience, c.Patience)
 	set(&config.MinDelta, c.MinDelta)
+	if config.Fractions.Validation == 0 && c.Monitor == nil {
+		config.Monitor = train.MonitorTrainLoss // there is nothing else to go by
+	}
 	if err := config.Validate(); err != nil {
 		return &usageError{err}
 	}
