@@ -17,6 +17,10 @@ func SoftmaxCrossEntropy[T Float](logits, targets Matrix[T]) T {
 
 // crossEntropy returns −Σ Σ_j t_j·log softmax(z)_j over rows lo to hi.
 func crossEntropy[T Float](logits, targets Matrix[T], lo, hi int) float64 {
+	if k := vectorsOf[T](current()); k != nil && k.crossEntropyNarrow != nil && narrow(logits, targets) && lo < hi {
+		return k.crossEntropyNarrow(&logits.Data[lo*logits.Stride], logits.Stride,
+			&targets.Data[lo*targets.Stride], targets.Stride, hi-lo, logits.Cols)
+	}
 	if loss, ok := crossEntropyBlock(current(), logits, targets, lo, hi); ok {
 		return loss
 	}
@@ -39,11 +43,33 @@ func crossEntropyBackward[T Float](d, z, t Matrix[T], c float64, lo, hi int) {
 		return
 	}
 	if k := vectorsOf[T](current()); k != nil {
-		k.crossEntropyBackward(&d.Data[lo*d.Stride], d.Stride, &z.Data[lo*z.Stride], z.Stride,
+		f := k.crossEntropyBackward
+		if k.crossEntropyBackwardNarrow != nil && narrow(d, z, t) {
+			f = k.crossEntropyBackwardNarrow
+		}
+		f(&d.Data[lo*d.Stride], d.Stride, &z.Data[lo*z.Stride], z.Stride,
 			&t.Data[lo*t.Stride], t.Stride, hi-lo, z.Cols, c)
 		return
 	}
 	crossEntropyBackwardGeneric(d, z, t, c, lo, hi)
+}
+
+// narrowCols is the number of classes up to which it is faster to compute with
+// eight rows at a time, a column after the other, than with one row after the
+// other. On a 2.6 GHz Xeon with AVX-512, loss and gradient of 32 rows took, in
+// ns: of 2 classes 340 against 930, of 10 1180 against 1440, of 16 2080
+// against 1510.
+const narrowCols = 10
+
+// narrow reports whether the matrices are for the kernels that do so; these
+// count the elements of eight rows in 32 bits.
+func narrow[T Float](matrices ...Matrix[T]) bool {
+	for _, m := range matrices {
+		if m.Cols > narrowCols || m.Stride >= 1<<28 {
+			return false
+		}
+	}
+	return matrices[0].Cols > 0
 }
 
 // Softmax computes each row's softmax. y may be z.

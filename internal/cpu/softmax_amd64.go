@@ -42,6 +42,29 @@ func crossEntropyBackwardRowsAVX512Float32(d *float32, dStride int, z *float32, 
 //go:noescape
 func softmaxRowsAVX512Float32(y *float32, yStride int, z *float32, zStride int, rows int, cols int)
 
+// crossEntropyNarrowAVX512Float32 computes
+//
+//	for i := range rows {
+//		hi := max(z[i]...)
+//		total += Σ t[i][j] * (log(Σ exp(z[i][k]-hi)) - (z[i][j] - hi)), over t[i][j] != 0
+//	}
+//
+//go:noescape
+func crossEntropyNarrowAVX512Float32(z *float32, zStride int, t *float32, tStride int, rows int, cols int) float64
+
+// crossEntropyBackwardNarrowAVX512Float32 computes
+//
+//	for i := range rows {
+//		hi := max(z[i]...)
+//		sum, weight := Σ exp(z[i][j] - hi), Σ t[i][j]
+//		for j := range cols {
+//			d[i][j] = scale * (exp(z[i][j]-hi)*weight/sum - t[i][j])
+//		}
+//	}
+//
+//go:noescape
+func crossEntropyBackwardNarrowAVX512Float32(d *float32, dStride int, z *float32, zStride int, t *float32, tStride int, rows int, cols int, scale float64)
+
 // crossEntropyRowsAVX512Float64 computes
 //
 //	for i := range rows {
@@ -88,6 +111,29 @@ func softmaxRowsAVX512Float64(y *float64, yStride int, z *float64, zStride int, 
 //
 //go:noescape
 func crossEntropyTotalAVX512Float64(sum *float64, weight *float64, dot *float64, n int) float64
+
+// crossEntropyNarrowAVX512Float64 computes
+//
+//	for i := range rows {
+//		hi := max(z[i]...)
+//		total += Σ t[i][j] * (log(Σ exp(z[i][k]-hi)) - (z[i][j] - hi)), over t[i][j] != 0
+//	}
+//
+//go:noescape
+func crossEntropyNarrowAVX512Float64(z *float64, zStride int, t *float64, tStride int, rows int, cols int) float64
+
+// crossEntropyBackwardNarrowAVX512Float64 computes
+//
+//	for i := range rows {
+//		hi := max(z[i]...)
+//		sum, weight := Σ exp(z[i][j] - hi), Σ t[i][j]
+//		for j := range cols {
+//			d[i][j] = scale * (exp(z[i][j]-hi)*weight/sum - t[i][j])
+//		}
+//	}
+//
+//go:noescape
+func crossEntropyBackwardNarrowAVX512Float64(d *float64, dStride int, z *float64, zStride int, t *float64, tStride int, rows int, cols int, scale float64)
 
 // crossEntropyRowsAVX2Float32 computes
 //

@@ -1206,6 +1206,297 @@ end34:
 	VZEROUPPER
 	RET
 
+// func crossEntropyNarrowAVX512Float32(z *float32, zStride int, t *float32, tStride int, rows int, cols int) float64
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·crossEntropyNarrowAVX512Float32(SB), NOSPLIT, $0-56
+	MOVQ         z+0(FP), AX
+	MOVQ         zStride+8(FP), DX
+	VPBROADCASTD DX, Y0
+	VPMULLD      numbers<>+0(SB), Y0, Y0
+	IMUL3Q       $+32, DX, DX
+	MOVQ         t+16(FP), BX
+	MOVQ         tStride+24(FP), SI
+	VPBROADCASTD SI, Y1
+	VPMULLD      numbers<>+0(SB), Y1, Y1
+	IMUL3Q       $+32, SI, SI
+	VPXORQ       Z2, Z2, Z2
+	MOVQ         rows+32(FP), DI
+
+group41:
+	TESTQ        DI, DI
+	JLE          end42
+	MOVQ         $+8, CX
+	CMPQ         DI, CX
+	CMOVQLT      DI, CX
+	MOVQ         $+1, R8
+	SHLQ         CL, R8
+	DECQ         R8
+	KMOVW        R8, K1
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD constantsWidenedAVX512Float32<>+0(SB), Z4
+	MOVQ         cols+40(FP), R8
+	XORQ         CX, CX
+
+column43:
+	LEAQ       (AX)(CX*1), R9
+	KMOVW      K1, K2
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Y6, Y6, Y6
+	VGATHERDPS (R9)(Y0*4), K2, Y6
+	VCVTPS2PD  Y6, Z5
+	VMAXPD     Z5, Z4, Z4
+	ADDQ       $0x04, CX
+	DECQ       R8
+	JNZ        column43
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	MOVQ       cols+40(FP), R8
+	XORQ       CX, CX
+
+column44:
+	LEAQ              (AX)(CX*1), R9
+	KMOVW             K1, K2
+	VPXORQ            Z9, Z9, Z9
+	VPXORQ            Y10, Y10, Y10
+	VGATHERDPS        (R9)(Y0*4), K2, Y10
+	VCVTPS2PD         Y10, Z9
+	VSUBPD            Z4, Z9, Z11
+	VMOVUPD.Z         Z11, K1, Z11
+	LEAQ              (BX)(CX*1), R9
+	KMOVW             K1, K2
+	VPXORQ            Z12, Z12, Z12
+	VPXORQ            Y13, Y13, Y13
+	VGATHERDPS        (R9)(Y1*4), K2, Y13
+	VCVTPS2PD         Y13, Z12
+	VADDPD            Z12, Z8, Z8
+	VCMPPD.BCST       $0x04, constantsWidenedAVX512Float32<>+8(SB), Z12, K2
+	VMOVUPD.Z         Z11, K2, Z14
+	VFMADD231PD       Z14, Z12, Z3
+	VCMPPD.BCST       $0x16, constantsWidenedAVX512Float32<>+16(SB), Z11, K2
+	VMOVUPD.Z         Z11, K2, Z11
+	VMOVUPD           Z11, Z11
+	VBROADCASTSD      constantsWidenedAVX512Float32<>+24(SB), Z14
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+32(SB), Z11, Z14
+	VSUBPD.BCST       constantsWidenedAVX512Float32<>+32(SB), Z14, Z14
+	VFNMADD231PD.BCST constantsWidenedAVX512Float32<>+40(SB), Z14, Z11
+	VFNMADD231PD.BCST constantsWidenedAVX512Float32<>+48(SB), Z14, Z11
+	VBROADCASTSD      constantsWidenedAVX512Float32<>+56(SB), Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+64(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+72(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+80(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+88(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+96(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+104(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+112(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+120(SB), Z11, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+128(SB), Z11, Z15
+	VMULPD            Z11, Z11, Z16
+	VFMADD213PD       Z11, Z16, Z15
+	VADDPD.BCST       constantsWidenedAVX512Float32<>+136(SB), Z15, Z11
+	VSCALEFPD         Z14, Z11, Z11
+	VMOVUPD.Z         Z11, K2, Z11
+	VADDPD            Z11, Z7, Z7
+	ADDQ              $0x04, CX
+	DECQ              R8
+	JNZ               column44
+	VGETEXPPD         Z7, Z4
+	VGETMANTPD        $0x00, Z7, Z11
+	VSUBPD.BCST       constantsWidenedAVX512Float32<>+136(SB), Z11, Z11
+	VADDPD.BCST       constantsWidenedAVX512Float32<>+144(SB), Z11, Z14
+	VDIVPD            Z14, Z11, Z11
+	VMULPD            Z11, Z11, Z14
+	VBROADCASTSD      constantsWidenedAVX512Float32<>+152(SB), Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+160(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+168(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+176(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+184(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+192(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+200(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+208(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+216(SB), Z14, Z15
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+224(SB), Z14, Z15
+	VMULPD            Z14, Z15, Z14
+	VMULPD            Z11, Z14, Z14
+	VFMADD231PD.BCST  constantsWidenedAVX512Float32<>+144(SB), Z11, Z14
+	VFMADD231PD.BCST  constantsWidenedAVX512Float32<>+40(SB), Z4, Z14
+	VSUBPD            Z7, Z7, Z4
+	VADDPD            Z4, Z14, Z4
+	VMULPD            Z8, Z4, Z4
+	VSUBPD            Z3, Z4, Z4
+	VMOVUPD.Z         Z4, K1, Z4
+	VADDPD            Z4, Z2, Z2
+	ADDQ              DX, AX
+	ADDQ              SI, BX
+	SUBQ              $0x08, DI
+	JMP               group41
+
+end42:
+	VSHUFF64X2 $0x4e, Z2, Z2, Z0
+	VADDPD     Z0, Z2, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z1
+	VADDPD     Z1, Z0, Z0
+	VPERMILPD  $0x55, Z0, Z1
+	VADDPD     Z1, Z0, Z0
+	VMOVSD     X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func crossEntropyBackwardNarrowAVX512Float32(d *float32, dStride int, z *float32, zStride int, t *float32, tStride int, rows int, cols int, scale float64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·crossEntropyBackwardNarrowAVX512Float32(SB), NOSPLIT, $0-72
+	MOVQ         d+0(FP), AX
+	MOVQ         dStride+8(FP), DX
+	VPBROADCASTD DX, Y0
+	VPMULLD      numbers<>+0(SB), Y0, Y0
+	IMUL3Q       $+32, DX, DX
+	MOVQ         z+16(FP), BX
+	MOVQ         zStride+24(FP), SI
+	VPBROADCASTD SI, Y1
+	VPMULLD      numbers<>+0(SB), Y1, Y1
+	IMUL3Q       $+32, SI, SI
+	MOVQ         t+32(FP), DI
+	MOVQ         tStride+40(FP), R8
+	VPBROADCASTD R8, Y2
+	VPMULLD      numbers<>+0(SB), Y2, Y2
+	IMUL3Q       $+32, R8, R8
+	VBROADCASTSD scale+64(FP), Z3
+	MOVQ         rows+48(FP), R9
+
+group45:
+	TESTQ        R9, R9
+	JLE          end46
+	MOVQ         $+8, CX
+	CMPQ         R9, CX
+	CMOVQLT      R9, CX
+	MOVQ         $+1, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	KMOVW        R10, K1
+	VBROADCASTSD constantsWidenedAVX512Float32<>+0(SB), Z4
+	MOVQ         cols+56(FP), R10
+	XORQ         CX, CX
+
+column47:
+	LEAQ       (BX)(CX*1), R11
+	KMOVW      K1, K2
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Y6, Y6, Y6
+	VGATHERDPS (R11)(Y1*4), K2, Y6
+	VCVTPS2PD  Y6, Z5
+	VMAXPD     Z5, Z4, Z4
+	ADDQ       $0x04, CX
+	DECQ       R10
+	JNZ        column47
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	MOVQ       cols+56(FP), R10
+	XORQ       CX, CX
+
+column48:
+	LEAQ              (BX)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z9, Z9, Z9
+	VPXORQ            Y10, Y10, Y10
+	VGATHERDPS        (R11)(Y1*4), K2, Y10
+	VCVTPS2PD         Y10, Z9
+	VSUBPD            Z4, Z9, Z11
+	VMOVUPD.Z         Z11, K1, Z11
+	LEAQ              (DI)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z12, Z12, Z12
+	VPXORQ            Y13, Y13, Y13
+	VGATHERDPS        (R11)(Y2*4), K2, Y13
+	VCVTPS2PD         Y13, Z12
+	VADDPD            Z12, Z8, Z8
+	VCMPPD.BCST       $0x16, constantsWidenedAVX512Float32<>+16(SB), Z11, K2
+	VMOVUPD.Z         Z11, K2, Z11
+	VMOVUPD           Z11, Z11
+	VBROADCASTSD      constantsWidenedAVX512Float32<>+24(SB), Z18
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+32(SB), Z11, Z18
+	VSUBPD.BCST       constantsWidenedAVX512Float32<>+32(SB), Z18, Z18
+	VFNMADD231PD.BCST constantsWidenedAVX512Float32<>+40(SB), Z18, Z11
+	VFNMADD231PD.BCST constantsWidenedAVX512Float32<>+48(SB), Z18, Z11
+	VBROADCASTSD      constantsWidenedAVX512Float32<>+56(SB), Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+64(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+72(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+80(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+88(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+96(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+104(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+112(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+120(SB), Z11, Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+128(SB), Z11, Z19
+	VMULPD            Z11, Z11, Z20
+	VFMADD213PD       Z11, Z20, Z19
+	VADDPD.BCST       constantsWidenedAVX512Float32<>+136(SB), Z19, Z11
+	VSCALEFPD         Z18, Z11, Z11
+	VMOVUPD.Z         Z11, K2, Z11
+	VADDPD            Z11, Z7, Z7
+	ADDQ              $0x04, CX
+	DECQ              R10
+	JNZ               column48
+	VDIVPD            Z7, Z8, Z11
+	MOVQ              cols+56(FP), R10
+	XORQ              CX, CX
+
+column49:
+	LEAQ              (BX)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z14, Z14, Z14
+	VPXORQ            Y15, Y15, Y15
+	VGATHERDPS        (R11)(Y1*4), K2, Y15
+	VCVTPS2PD         Y15, Z14
+	VSUBPD            Z4, Z14, Z18
+	VMOVUPD.Z         Z18, K1, Z18
+	VCMPPD.BCST       $0x16, constantsWidenedAVX512Float32<>+16(SB), Z18, K2
+	VMOVUPD.Z         Z18, K2, Z18
+	VMOVUPD           Z18, Z18
+	VBROADCASTSD      constantsWidenedAVX512Float32<>+24(SB), Z19
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+32(SB), Z18, Z19
+	VSUBPD.BCST       constantsWidenedAVX512Float32<>+32(SB), Z19, Z19
+	VFNMADD231PD.BCST constantsWidenedAVX512Float32<>+40(SB), Z19, Z18
+	VFNMADD231PD.BCST constantsWidenedAVX512Float32<>+48(SB), Z19, Z18
+	VBROADCASTSD      constantsWidenedAVX512Float32<>+56(SB), Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+64(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+72(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+80(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+88(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+96(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+104(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+112(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+120(SB), Z18, Z20
+	VFMADD213PD.BCST  constantsWidenedAVX512Float32<>+128(SB), Z18, Z20
+	VMULPD            Z18, Z18, Z21
+	VFMADD213PD       Z18, Z21, Z20
+	VADDPD.BCST       constantsWidenedAVX512Float32<>+136(SB), Z20, Z18
+	VSCALEFPD         Z19, Z18, Z18
+	VMOVUPD.Z         Z18, K2, Z18
+	VMULPD            Z11, Z18, Z18
+	LEAQ              (DI)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z16, Z16, Z16
+	VPXORQ            Y17, Y17, Y17
+	VGATHERDPS        (R11)(Y2*4), K2, Y17
+	VCVTPS2PD         Y17, Z16
+	VSUBPD            Z16, Z18, Z18
+	VMULPD            Z3, Z18, Z18
+	LEAQ              (AX)(CX*1), R11
+	KMOVW             K1, K2
+	VCVTPD2PS         Z18, Y18
+	VSCATTERDPS       Y18, K2, (R11)(Y0*4)
+	ADDQ              $0x04, CX
+	DECQ              R10
+	JNZ               column49
+	ADDQ              DX, AX
+	ADDQ              SI, BX
+	ADDQ              R8, DI
+	SUBQ              $0x08, R9
+	JMP               group45
+
+end46:
+	VZEROUPPER
+	RET
+
 DATA constantsWidenedAVX512Float32<>+0(SB)/8, $0xfff0000000000000
 DATA constantsWidenedAVX512Float32<>+8(SB)/8, $0x0000000000000000
 DATA constantsWidenedAVX512Float32<>+16(SB)/8, $0xc086226666666666
@@ -1224,7 +1515,18 @@ DATA constantsWidenedAVX512Float32<>+112(SB)/8, $0x3fa55555555520f4
 DATA constantsWidenedAVX512Float32<>+120(SB)/8, $0x3fc555555555555c
 DATA constantsWidenedAVX512Float32<>+128(SB)/8, $0x3fe0000000000005
 DATA constantsWidenedAVX512Float32<>+136(SB)/8, $0x3ff0000000000000
-GLOBL constantsWidenedAVX512Float32<>(SB), RODATA|NOPTR, $144
+DATA constantsWidenedAVX512Float32<>+144(SB)/8, $0x4000000000000000
+DATA constantsWidenedAVX512Float32<>+152(SB)/8, $0x3fc5c8a79e8df1d5
+DATA constantsWidenedAVX512Float32<>+160(SB)/8, $0x3fb559c2c362fb27
+DATA constantsWidenedAVX512Float32<>+168(SB)/8, $0x3fbefdd8ac7e2c10
+DATA constantsWidenedAVX512Float32<>+176(SB)/8, $0x3fc1067682bff486
+DATA constantsWidenedAVX512Float32<>+184(SB)/8, $0x3fc3b1de32b0f585
+DATA constantsWidenedAVX512Float32<>+192(SB)/8, $0x3fc745cb39b309db
+DATA constantsWidenedAVX512Float32<>+200(SB)/8, $0x3fcc71c741f8cfc9
+DATA constantsWidenedAVX512Float32<>+208(SB)/8, $0x3fd2492492085788
+DATA constantsWidenedAVX512Float32<>+216(SB)/8, $0x3fd99999999a083f
+DATA constantsWidenedAVX512Float32<>+224(SB)/8, $0x3fe5555555555535
+GLOBL constantsWidenedAVX512Float32<>(SB), RODATA|NOPTR, $232
 
 // func crossEntropyRowsAVX512Float64(sum *float64, weight *float64, dot *float64, z *float64, zStride int, t *float64, tStride int, rows int, cols int)
 // Requires: AVX, AVX512F
@@ -1244,16 +1546,16 @@ TEXT ·crossEntropyRowsAVX512Float64(SB), NOSPLIT, $8-72
 	MOVQ   rows+56(FP), R13
 	MOVQ   cols+64(FP), R14
 	CMPQ   R14, $0x08
-	JGT    longer41
+	JGT    longer50
 	LEAQ   (R14), CX
 	MOVQ   $+1, R14
 	SHLQ   CL, R14
 	DECQ   R14
 	KMOVW  R14, K1
 
-row42:
+row51:
 	TESTQ             R13, R13
-	JZ                end43
+	JZ                end52
 	VPXORQ            Z0, Z0, Z0
 	VPXORQ            Z1, Z1, Z1
 	VBROADCASTSD      constantsAVX512Float64<>+0(SB), Z2
@@ -1327,24 +1629,24 @@ row42:
 	ADDQ              DX, AX
 	ADDQ              R12, R11
 	DECQ              R13
-	JMP               row42
+	JMP               row51
 
-end43:
+end52:
 	VZEROUPPER
 	RET
 
-longer41:
+longer50:
 	CMPQ  R14, $0x10
-	JGT   longer44
+	JGT   longer53
 	LEAQ  -8(R14), CX
 	MOVQ  $+1, R14
 	SHLQ  CL, R14
 	DECQ  R14
 	KMOVW R14, K1
 
-row45:
+row54:
 	TESTQ             R13, R13
-	JZ                end46
+	JZ                end55
 	VPXORQ            Z0, Z0, Z0
 	VPXORQ            Z1, Z1, Z1
 	VBROADCASTSD      constantsAVX512Float64<>+0(SB), Z2
@@ -1450,16 +1752,16 @@ row45:
 	ADDQ              DX, AX
 	ADDQ              R12, R11
 	DECQ              R13
-	JMP               row45
+	JMP               row54
 
-end46:
+end55:
 	VZEROUPPER
 	RET
 
-longer44:
-row47:
+longer53:
+row56:
 	TESTQ        R13, R13
-	JZ           end48
+	JZ           end57
 	VPXORQ       Z0, Z0, Z0
 	VPXORQ       Z1, Z1, Z1
 	VBROADCASTSD constantsAVX512Float64<>+0(SB), Z2
@@ -1467,18 +1769,18 @@ row47:
 	MOVQ         R14, CX
 	XORQ         R15, R15
 
-loop49:
+loop58:
 	CMPQ    CX, $0x08
-	JLT     loop49_end
+	JLT     loop58_end
 	VMOVUPD (R11)(R15*8), Z4
 	VMAXPD  Z4, Z3, Z3
 	ADDQ    $0x08, R15
 	SUBQ    $0x08, CX
-	JMP     loop49
+	JMP     loop58
 
-loop49_end:
+loop58_end:
 	TESTQ   CX, CX
-	JZ      end50
+	JZ      end59
 	MOVQ    $+1, BP
 	SHLQ    CL, BP
 	DECQ    BP
@@ -1487,7 +1789,7 @@ loop49_end:
 	VMOVUPD (R11)(R15*8), K1, Z4
 	VMAXPD  Z4, Z3, Z3
 
-end50:
+end59:
 	VSHUFF64X2 $0x4e, Z3, Z3, Z4
 	VMAXPD     Z4, Z3, Z3
 	VSHUFF64X2 $0xb1, Z3, Z3, Z4
@@ -1498,9 +1800,9 @@ end50:
 	MOVQ       R14, CX
 	XORQ       R15, R15
 
-loop51:
+loop60:
 	CMPQ              CX, $0x08
-	JLT               loop51_end
+	JLT               loop60_end
 	VMOVUPD           (R11)(R15*8), Z4
 	VSUBPD            Z3, Z4, Z4
 	VMOVUPD           (AX)(R15*8), Z6
@@ -1534,11 +1836,11 @@ loop51:
 	VADDPD            Z4, Z5, Z5
 	ADDQ              $0x08, R15
 	SUBQ              $0x08, CX
-	JMP               loop51
+	JMP               loop60
 
-loop51_end:
+loop60_end:
 	TESTQ             CX, CX
-	JZ                end52
+	JZ                end61
 	MOVQ              $+1, BP
 	SHLQ              CL, BP
 	DECQ              BP
@@ -1578,7 +1880,7 @@ loop51_end:
 	VMOVUPD.Z         Z2, K1, Z2
 	VADDPD            Z2, Z5, Z5
 
-end52:
+end61:
 	VSHUFF64X2 $0x4e, Z5, Z5, Z2
 	VADDPD     Z2, Z5, Z2
 	VSHUFF64X2 $0xb1, Z2, Z2, Z3
@@ -1606,9 +1908,9 @@ end52:
 	ADDQ       DX, AX
 	ADDQ       R12, R11
 	DECQ       R13
-	JMP        row47
+	JMP        row56
 
-end48:
+end57:
 	VZEROUPPER
 	RET
 
@@ -1628,16 +1930,16 @@ TEXT ·crossEntropyBackwardRowsAVX512Float64(SB), NOSPLIT, $0-72
 	MOVQ         rows+48(FP), R9
 	MOVQ         cols+56(FP), R10
 	CMPQ         R10, $0x08
-	JGT          longer53
+	JGT          longer62
 	LEAQ         (R10), CX
 	MOVQ         $+1, R10
 	SHLQ         CL, R10
 	DECQ         R10
 	KMOVW        R10, K1
 
-row54:
+row63:
 	TESTQ             R9, R9
-	JZ                end55
+	JZ                end64
 	VPXORQ            Z1, Z1, Z1
 	VBROADCASTSD      constantsAVX512Float64<>+0(SB), Z2
 	VMOVUPD           Z2, Z3
@@ -1702,24 +2004,24 @@ row54:
 	ADDQ              SI, BX
 	ADDQ              R8, DI
 	DECQ              R9
-	JMP               row54
+	JMP               row63
 
-end55:
+end64:
 	VZEROUPPER
 	RET
 
-longer53:
+longer62:
 	CMPQ  R10, $0x10
-	JGT   longer56
+	JGT   longer65
 	LEAQ  -8(R10), CX
 	MOVQ  $+1, R10
 	SHLQ  CL, R10
 	DECQ  R10
 	KMOVW R10, K1
 
-row57:
+row66:
 	TESTQ             R9, R9
-	JZ                end58
+	JZ                end67
 	VPXORQ            Z1, Z1, Z1
 	VBROADCASTSD      constantsAVX512Float64<>+0(SB), Z2
 	VMOVUPD           Z2, Z3
@@ -1818,34 +2120,34 @@ row57:
 	ADDQ              SI, BX
 	ADDQ              R8, DI
 	DECQ              R9
-	JMP               row57
+	JMP               row66
 
-end58:
+end67:
 	VZEROUPPER
 	RET
 
-longer56:
-row59:
+longer65:
+row68:
 	TESTQ        R9, R9
-	JZ           end60
+	JZ           end69
 	VPXORQ       Z1, Z1, Z1
 	VBROADCASTSD constantsAVX512Float64<>+0(SB), Z2
 	VMOVUPD      Z2, Z3
 	MOVQ         R10, CX
 	XORQ         R11, R11
 
-loop61:
+loop70:
 	CMPQ    CX, $0x08
-	JLT     loop61_end
+	JLT     loop70_end
 	VMOVUPD (DI)(R11*8), Z4
 	VMAXPD  Z4, Z3, Z3
 	ADDQ    $0x08, R11
 	SUBQ    $0x08, CX
-	JMP     loop61
+	JMP     loop70
 
-loop61_end:
+loop70_end:
 	TESTQ   CX, CX
-	JZ      end62
+	JZ      end71
 	MOVQ    $+1, R12
 	SHLQ    CL, R12
 	DECQ    R12
@@ -1854,7 +2156,7 @@ loop61_end:
 	VMOVUPD (DI)(R11*8), K1, Z4
 	VMAXPD  Z4, Z3, Z3
 
-end62:
+end71:
 	VSHUFF64X2 $0x4e, Z3, Z3, Z4
 	VMAXPD     Z4, Z3, Z3
 	VSHUFF64X2 $0xb1, Z3, Z3, Z4
@@ -1865,9 +2167,9 @@ end62:
 	MOVQ       R10, CX
 	XORQ       R11, R11
 
-loop63:
+loop72:
 	CMPQ              CX, $0x08
-	JLT               loop63_end
+	JLT               loop72_end
 	VMOVUPD           (DI)(R11*8), Z4
 	VSUBPD            Z3, Z4, Z4
 	VMOVUPD           (BX)(R11*8), Z6
@@ -1898,11 +2200,11 @@ loop63:
 	VADDPD            Z4, Z5, Z5
 	ADDQ              $0x08, R11
 	SUBQ              $0x08, CX
-	JMP               loop63
+	JMP               loop72
 
-loop63_end:
+loop72_end:
 	TESTQ             CX, CX
-	JZ                end64
+	JZ                end73
 	MOVQ              $+1, R12
 	SHLQ              CL, R12
 	DECQ              R12
@@ -1939,7 +2241,7 @@ loop63_end:
 	VMOVUPD.Z         Z2, K1, Z2
 	VADDPD            Z2, Z5, Z5
 
-end64:
+end73:
 	VSHUFF64X2 $0x4e, Z5, Z5, Z2
 	VADDPD     Z2, Z5, Z2
 	VSHUFF64X2 $0xb1, Z2, Z2, Z4
@@ -1956,9 +2258,9 @@ end64:
 	MOVQ       R10, CX
 	XORQ       R11, R11
 
-loop65:
+loop74:
 	CMPQ              CX, $0x08
-	JLT               loop65_end
+	JLT               loop74_end
 	VMOVUPD           (DI)(R11*8), Z4
 	VSUBPD            Z3, Z4, Z4
 	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+16(SB), Z4, K1
@@ -1991,11 +2293,11 @@ loop65:
 	VMOVUPD           Z4, (AX)(R11*8)
 	ADDQ              $0x08, R11
 	SUBQ              $0x08, CX
-	JMP               loop65
+	JMP               loop74
 
-loop65_end:
+loop74_end:
 	TESTQ             CX, CX
-	JZ                end66
+	JZ                end75
 	MOVQ              $+1, R12
 	SHLQ              CL, R12
 	DECQ              R12
@@ -2032,14 +2334,14 @@ loop65_end:
 	VMULPD            Z0, Z2, Z2
 	VMOVUPD           Z2, K1, (AX)(R11*8)
 
-end66:
+end75:
 	ADDQ DX, AX
 	ADDQ SI, BX
 	ADDQ R8, DI
 	DECQ R9
-	JMP  row59
+	JMP  row68
 
-end60:
+end69:
 	VZEROUPPER
 	RET
 
@@ -2055,16 +2357,16 @@ TEXT ·softmaxRowsAVX512Float64(SB), NOSPLIT, $0-48
 	MOVQ   rows+32(FP), DI
 	MOVQ   cols+40(FP), R8
 	CMPQ   R8, $0x08
-	JGT    longer67
+	JGT    longer76
 	LEAQ   (R8), CX
 	MOVQ   $+1, R8
 	SHLQ   CL, R8
 	DECQ   R8
 	KMOVW  R8, K1
 
-row68:
+row77:
 	TESTQ             DI, DI
-	JZ                end69
+	JZ                end78
 	VBROADCASTSD      constantsAVX512Float64<>+0(SB), Z0
 	VMOVUPD           Z0, Z1
 	VMOVUPD           Z0, Z0
@@ -2115,24 +2417,24 @@ row68:
 	ADDQ              DX, AX
 	ADDQ              SI, BX
 	DECQ              DI
-	JMP               row68
+	JMP               row77
 
-end69:
+end78:
 	VZEROUPPER
 	RET
 
-longer67:
+longer76:
 	CMPQ  R8, $0x10
-	JGT   longer70
+	JGT   longer79
 	LEAQ  -8(R8), CX
 	MOVQ  $+1, R8
 	SHLQ  CL, R8
 	DECQ  R8
 	KMOVW R8, K1
 
-row71:
+row80:
 	TESTQ             DI, DI
-	JZ                end72
+	JZ                end81
 	VBROADCASTSD      constantsAVX512Float64<>+0(SB), Z0
 	VMOVUPD           Z0, Z1
 	VMOVUPD           (BX), Z2
@@ -2212,33 +2514,33 @@ row71:
 	ADDQ              DX, AX
 	ADDQ              SI, BX
 	DECQ              DI
-	JMP               row71
+	JMP               row80
 
-end72:
+end81:
 	VZEROUPPER
 	RET
 
-longer70:
-row73:
+longer79:
+row82:
 	TESTQ        DI, DI
-	JZ           end74
+	JZ           end83
 	VBROADCASTSD constantsAVX512Float64<>+0(SB), Z0
 	VMOVUPD      Z0, Z1
 	MOVQ         R8, CX
 	XORQ         R9, R9
 
-loop75:
+loop84:
 	CMPQ    CX, $0x08
-	JLT     loop75_end
+	JLT     loop84_end
 	VMOVUPD (BX)(R9*8), Z2
 	VMAXPD  Z2, Z1, Z1
 	ADDQ    $0x08, R9
 	SUBQ    $0x08, CX
-	JMP     loop75
+	JMP     loop84
 
-loop75_end:
+loop84_end:
 	TESTQ   CX, CX
-	JZ      end76
+	JZ      end85
 	MOVQ    $+1, R10
 	SHLQ    CL, R10
 	DECQ    R10
@@ -2247,7 +2549,7 @@ loop75_end:
 	VMOVUPD (BX)(R9*8), K1, Z2
 	VMAXPD  Z2, Z1, Z1
 
-end76:
+end85:
 	VSHUFF64X2 $0x4e, Z1, Z1, Z2
 	VMAXPD     Z2, Z1, Z1
 	VSHUFF64X2 $0xb1, Z1, Z1, Z2
@@ -2258,9 +2560,9 @@ end76:
 	MOVQ       R8, CX
 	XORQ       R9, R9
 
-loop77:
+loop86:
 	CMPQ              CX, $0x08
-	JLT               loop77_end
+	JLT               loop86_end
 	VMOVUPD           (BX)(R9*8), Z2
 	VSUBPD            Z1, Z2, Z2
 	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+16(SB), Z2, K1
@@ -2289,11 +2591,11 @@ loop77:
 	VADDPD            Z2, Z3, Z3
 	ADDQ              $0x08, R9
 	SUBQ              $0x08, CX
-	JMP               loop77
+	JMP               loop86
 
-loop77_end:
+loop86_end:
 	TESTQ             CX, CX
-	JZ                end78
+	JZ                end87
 	MOVQ              $+1, R10
 	SHLQ              CL, R10
 	DECQ              R10
@@ -2328,7 +2630,7 @@ loop77_end:
 	VMOVUPD.Z         Z0, K1, Z0
 	VADDPD            Z0, Z3, Z3
 
-end78:
+end87:
 	VSHUFF64X2 $0x4e, Z3, Z3, Z0
 	VADDPD     Z0, Z3, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z2
@@ -2338,9 +2640,9 @@ end78:
 	MOVQ       R8, CX
 	XORQ       R9, R9
 
-loop79:
+loop88:
 	CMPQ              CX, $0x08
-	JLT               loop79_end
+	JLT               loop88_end
 	VMOVUPD           (BX)(R9*8), Z2
 	VSUBPD            Z1, Z2, Z2
 	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+16(SB), Z2, K1
@@ -2370,11 +2672,11 @@ loop79:
 	VMOVUPD           Z2, (AX)(R9*8)
 	ADDQ              $0x08, R9
 	SUBQ              $0x08, CX
-	JMP               loop79
+	JMP               loop88
 
-loop79_end:
+loop88_end:
 	TESTQ             CX, CX
-	JZ                end80
+	JZ                end89
 	MOVQ              $+1, R10
 	SHLQ              CL, R10
 	DECQ              R10
@@ -2408,13 +2710,13 @@ loop79_end:
 	VDIVPD            Z0, Z1, Z0
 	VMOVUPD           Z0, K1, (AX)(R9*8)
 
-end80:
+end89:
 	ADDQ DX, AX
 	ADDQ SI, BX
 	DECQ DI
-	JMP  row73
+	JMP  row82
 
-end74:
+end83:
 	VZEROUPPER
 	RET
 
@@ -2428,9 +2730,9 @@ TEXT ·crossEntropyTotalAVX512Float64(SB), NOSPLIT, $0-40
 	VPXORQ Z0, Z0, Z0
 	XORQ   SI, SI
 
-loop81:
+loop90:
 	CMPQ             CX, $0x08
-	JLT              loop81_end
+	JLT              loop90_end
 	VMOVUPD          (AX)(SI*8), Z1
 	VGETEXPPD        Z1, Z2
 	VGETMANTPD       $0x00, Z1, Z3
@@ -2461,11 +2763,11 @@ loop81:
 	VADDPD           Z1, Z0, Z0
 	ADDQ             $0x08, SI
 	SUBQ             $0x08, CX
-	JMP              loop81
+	JMP              loop90
 
-loop81_end:
+loop90_end:
 	TESTQ            CX, CX
-	JZ               end82
+	JZ               end91
 	MOVQ             $+1, DI
 	SHLQ             CL, DI
 	DECQ             DI
@@ -2500,7 +2802,7 @@ loop81_end:
 	VMOVUPD.Z        Z1, K1, Z1
 	VADDPD           Z1, Z0, Z0
 
-end82:
+end91:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z1
 	VADDPD     Z1, Z0, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z1
@@ -2508,6 +2810,280 @@ end82:
 	VPERMILPD  $0x55, Z0, Z1
 	VADDPD     Z1, Z0, Z0
 	VMOVSD     X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func crossEntropyNarrowAVX512Float64(z *float64, zStride int, t *float64, tStride int, rows int, cols int) float64
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·crossEntropyNarrowAVX512Float64(SB), NOSPLIT, $0-56
+	MOVQ         z+0(FP), AX
+	MOVQ         zStride+8(FP), DX
+	VPBROADCASTD DX, Y0
+	VPMULLD      numbers<>+0(SB), Y0, Y0
+	IMUL3Q       $+64, DX, DX
+	MOVQ         t+16(FP), BX
+	MOVQ         tStride+24(FP), SI
+	VPBROADCASTD SI, Y1
+	VPMULLD      numbers<>+0(SB), Y1, Y1
+	IMUL3Q       $+64, SI, SI
+	VPXORQ       Z2, Z2, Z2
+	MOVQ         rows+32(FP), DI
+
+group92:
+	TESTQ        DI, DI
+	JLE          end93
+	MOVQ         $+8, CX
+	CMPQ         DI, CX
+	CMOVQLT      DI, CX
+	MOVQ         $+1, R8
+	SHLQ         CL, R8
+	DECQ         R8
+	KMOVW        R8, K1
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD constantsAVX512Float64<>+0(SB), Z4
+	MOVQ         cols+40(FP), R8
+	XORQ         CX, CX
+
+column94:
+	LEAQ       (AX)(CX*1), R9
+	KMOVW      K1, K2
+	VPXORQ     Z5, Z5, Z5
+	VGATHERDPD (R9)(Y0*8), K2, Z5
+	VMAXPD     Z5, Z4, Z4
+	ADDQ       $0x08, CX
+	DECQ       R8
+	JNZ        column94
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	MOVQ       cols+40(FP), R8
+	XORQ       CX, CX
+
+column95:
+	LEAQ              (AX)(CX*1), R9
+	KMOVW             K1, K2
+	VPXORQ            Z8, Z8, Z8
+	VGATHERDPD        (R9)(Y0*8), K2, Z8
+	VSUBPD            Z4, Z8, Z9
+	VMOVUPD.Z         Z9, K1, Z9
+	LEAQ              (BX)(CX*1), R9
+	KMOVW             K1, K2
+	VPXORQ            Z10, Z10, Z10
+	VGATHERDPD        (R9)(Y1*8), K2, Z10
+	VADDPD            Z10, Z7, Z7
+	VCMPPD.BCST       $0x04, constantsAVX512Float64<>+8(SB), Z10, K2
+	VMOVUPD.Z         Z9, K2, Z11
+	VFMADD231PD       Z11, Z10, Z3
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+16(SB), Z9, K2
+	VMOVUPD.Z         Z9, K2, Z9
+	VMOVUPD           Z9, Z9
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z11
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z9, Z11
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z11, Z11
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z11, Z9
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z11, Z9
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z9, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z9, Z12
+	VMULPD            Z9, Z9, Z13
+	VFMADD213PD       Z9, Z13, Z12
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z12, Z9
+	VSCALEFPD         Z11, Z9, Z9
+	VMOVUPD.Z         Z9, K2, Z9
+	VADDPD            Z9, Z6, Z6
+	ADDQ              $0x08, CX
+	DECQ              R8
+	JNZ               column95
+	VGETEXPPD         Z6, Z4
+	VGETMANTPD        $0x00, Z6, Z9
+	VSUBPD.BCST       constantsAVX512Float64<>+136(SB), Z9, Z9
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z9, Z11
+	VDIVPD            Z11, Z9, Z9
+	VMULPD            Z9, Z9, Z11
+	VBROADCASTSD      constantsAVX512Float64<>+152(SB), Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+160(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+168(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+176(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+184(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+192(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z11, Z12
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z11, Z12
+	VMULPD            Z11, Z12, Z11
+	VMULPD            Z9, Z11, Z11
+	VFMADD231PD.BCST  constantsAVX512Float64<>+144(SB), Z9, Z11
+	VFMADD231PD.BCST  constantsAVX512Float64<>+40(SB), Z4, Z11
+	VSUBPD            Z6, Z6, Z4
+	VADDPD            Z4, Z11, Z4
+	VMULPD            Z7, Z4, Z4
+	VSUBPD            Z3, Z4, Z4
+	VMOVUPD.Z         Z4, K1, Z4
+	VADDPD            Z4, Z2, Z2
+	ADDQ              DX, AX
+	ADDQ              SI, BX
+	SUBQ              $0x08, DI
+	JMP               group92
+
+end93:
+	VSHUFF64X2 $0x4e, Z2, Z2, Z0
+	VADDPD     Z0, Z2, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z1
+	VADDPD     Z1, Z0, Z0
+	VPERMILPD  $0x55, Z0, Z1
+	VADDPD     Z1, Z0, Z0
+	VMOVSD     X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func crossEntropyBackwardNarrowAVX512Float64(d *float64, dStride int, z *float64, zStride int, t *float64, tStride int, rows int, cols int, scale float64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·crossEntropyBackwardNarrowAVX512Float64(SB), NOSPLIT, $0-72
+	MOVQ         d+0(FP), AX
+	MOVQ         dStride+8(FP), DX
+	VPBROADCASTD DX, Y0
+	VPMULLD      numbers<>+0(SB), Y0, Y0
+	IMUL3Q       $+64, DX, DX
+	MOVQ         z+16(FP), BX
+	MOVQ         zStride+24(FP), SI
+	VPBROADCASTD SI, Y1
+	VPMULLD      numbers<>+0(SB), Y1, Y1
+	IMUL3Q       $+64, SI, SI
+	MOVQ         t+32(FP), DI
+	MOVQ         tStride+40(FP), R8
+	VPBROADCASTD R8, Y2
+	VPMULLD      numbers<>+0(SB), Y2, Y2
+	IMUL3Q       $+64, R8, R8
+	VBROADCASTSD scale+64(FP), Z3
+	MOVQ         rows+48(FP), R9
+
+group96:
+	TESTQ        R9, R9
+	JLE          end97
+	MOVQ         $+8, CX
+	CMPQ         R9, CX
+	CMOVQLT      R9, CX
+	MOVQ         $+1, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	KMOVW        R10, K1
+	VBROADCASTSD constantsAVX512Float64<>+0(SB), Z4
+	MOVQ         cols+56(FP), R10
+	XORQ         CX, CX
+
+column98:
+	LEAQ       (BX)(CX*1), R11
+	KMOVW      K1, K2
+	VPXORQ     Z5, Z5, Z5
+	VGATHERDPD (R11)(Y1*8), K2, Z5
+	VMAXPD     Z5, Z4, Z4
+	ADDQ       $0x08, CX
+	DECQ       R10
+	JNZ        column98
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	MOVQ       cols+56(FP), R10
+	XORQ       CX, CX
+
+column99:
+	LEAQ              (BX)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z8, Z8, Z8
+	VGATHERDPD        (R11)(Y1*8), K2, Z8
+	VSUBPD            Z4, Z8, Z9
+	VMOVUPD.Z         Z9, K1, Z9
+	LEAQ              (DI)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z10, Z10, Z10
+	VGATHERDPD        (R11)(Y2*8), K2, Z10
+	VADDPD            Z10, Z7, Z7
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+16(SB), Z9, K2
+	VMOVUPD.Z         Z9, K2, Z9
+	VMOVUPD           Z9, Z9
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z13
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z9, Z13
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z13, Z13
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z13, Z9
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z13, Z9
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z9, Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z9, Z14
+	VMULPD            Z9, Z9, Z15
+	VFMADD213PD       Z9, Z15, Z14
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z14, Z9
+	VSCALEFPD         Z13, Z9, Z9
+	VMOVUPD.Z         Z9, K2, Z9
+	VADDPD            Z9, Z6, Z6
+	ADDQ              $0x08, CX
+	DECQ              R10
+	JNZ               column99
+	VDIVPD            Z6, Z7, Z9
+	MOVQ              cols+56(FP), R10
+	XORQ              CX, CX
+
+column100:
+	LEAQ              (BX)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z11, Z11, Z11
+	VGATHERDPD        (R11)(Y1*8), K2, Z11
+	VSUBPD            Z4, Z11, Z13
+	VMOVUPD.Z         Z13, K1, Z13
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+16(SB), Z13, K2
+	VMOVUPD.Z         Z13, K2, Z13
+	VMOVUPD           Z13, Z13
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z14
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z13, Z14
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z14, Z14
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z14, Z13
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z14, Z13
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z13, Z15
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z13, Z15
+	VMULPD            Z13, Z13, Z16
+	VFMADD213PD       Z13, Z16, Z15
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z15, Z13
+	VSCALEFPD         Z14, Z13, Z13
+	VMOVUPD.Z         Z13, K2, Z13
+	VMULPD            Z9, Z13, Z13
+	LEAQ              (DI)(CX*1), R11
+	KMOVW             K1, K2
+	VPXORQ            Z12, Z12, Z12
+	VGATHERDPD        (R11)(Y2*8), K2, Z12
+	VSUBPD            Z12, Z13, Z13
+	VMULPD            Z3, Z13, Z13
+	LEAQ              (AX)(CX*1), R11
+	KMOVW             K1, K2
+	VSCATTERDPD       Z13, K2, (R11)(Y0*8)
+	ADDQ              $0x08, CX
+	DECQ              R10
+	JNZ               column100
+	ADDQ              DX, AX
+	ADDQ              SI, BX
+	ADDQ              R8, DI
+	SUBQ              $0x08, R9
+	JMP               group96
+
+end97:
 	VZEROUPPER
 	RET
 
@@ -2560,16 +3136,16 @@ TEXT ·crossEntropyRowsAVX2Float32(SB), NOSPLIT, $8-72
 	MOVQ    rows+56(FP), R12
 	MOVQ    cols+64(FP), R13
 	CMPQ    R13, $0x04
-	JGT     longer83
+	JGT     longer101
 	LEAQ    (R13), R13
 	LEAQ    lanes<>+32(SB), R14
 	NEGQ    R13
 	VMOVDQU (R14)(R13*8), Y0
 	VMOVDQU (R14)(R13*4), X1
 
-row84:
+row102:
 	TESTQ        R12, R12
-	JZ           end85
+	JZ           end103
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VMOVUPD      constantsWidenedAVX2Float32<>+0(SB), Y4
@@ -2647,24 +3223,24 @@ row84:
 	ADDQ         CX, AX
 	ADDQ         R11, R10
 	DECQ         R12
-	JMP          row84
+	JMP          row102
 
-end85:
+end103:
 	VZEROUPPER
 	RET
 
-longer83:
+longer101:
 	CMPQ    R13, $0x08
-	JGT     longer86
+	JGT     longer104
 	LEAQ    -4(R13), R13
 	LEAQ    lanes<>+32(SB), R14
 	NEGQ    R13
 	VMOVDQU (R14)(R13*8), Y0
 	VMOVDQU (R14)(R13*4), X1
 
-row87:
+row105:
 	TESTQ        R12, R12
-	JZ           end88
+	JZ           end106
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VMOVUPD      constantsWidenedAVX2Float32<>+0(SB), Y4
@@ -2784,16 +3360,16 @@ row87:
 	ADDQ         CX, AX
 	ADDQ         R11, R10
 	DECQ         R12
-	JMP          row87
+	JMP          row105
 
-end88:
+end106:
 	VZEROUPPER
 	RET
 
-longer86:
-row89:
+longer104:
+row107:
 	TESTQ   R12, R12
-	JZ      end90
+	JZ      end108
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
 	VMOVUPD constantsWidenedAVX2Float32<>+0(SB), Y2
@@ -2801,18 +3377,18 @@ row89:
 	MOVQ    R13, R14
 	XORQ    R15, R15
 
-loop91:
+loop109:
 	CMPQ      R14, $0x04
-	JLT       loop91_end
+	JLT       loop109_end
 	VCVTPS2PD (R10)(R15*4), Y4
 	VMAXPD    Y4, Y3, Y3
 	ADDQ      $0x04, R15
 	SUBQ      $0x04, R14
-	JMP       loop91
+	JMP       loop109
 
-loop91_end:
+loop109_end:
 	TESTQ      R14, R14
-	JZ         end92
+	JZ         end110
 	LEAQ       lanes<>+32(SB), BP
 	NEGQ       R14
 	VMOVDQU    (BP)(R14*8), Y4
@@ -2822,7 +3398,7 @@ loop91_end:
 	VBLENDVPD  Y4, Y5, Y2, Y4
 	VMAXPD     Y4, Y3, Y3
 
-end92:
+end110:
 	VPERM2F128 $0x01, Y3, Y3, Y4
 	VMAXPD     Y4, Y3, Y3
 	VPERMILPD  $0x05, Y3, Y4
@@ -2831,9 +3407,9 @@ end92:
 	MOVQ       R13, R14
 	XORQ       R15, R15
 
-loop93:
+loop111:
 	CMPQ         R14, $0x04
-	JLT          loop93_end
+	JLT          loop111_end
 	VCVTPS2PD    (R10)(R15*4), Y5
 	VSUBPD       Y3, Y5, Y5
 	VCVTPS2PD    (AX)(R15*4), Y6
@@ -2877,11 +3453,11 @@ loop93:
 	VADDPD       Y5, Y4, Y4
 	ADDQ         $0x04, R15
 	SUBQ         $0x04, R14
-	JMP          loop93
+	JMP          loop111
 
-loop93_end:
+loop111_end:
 	TESTQ        R14, R14
-	JZ           end94
+	JZ           end112
 	LEAQ         lanes<>+32(SB), BP
 	NEGQ         R14
 	VMOVDQU      (BP)(R14*8), Y5
@@ -2933,7 +3509,7 @@ loop93_end:
 	VANDPD       Y5, Y2, Y2
 	VADDPD       Y2, Y4, Y4
 
-end94:
+end112:
 	VPERM2F128 $0x01, Y4, Y4, Y2
 	VADDPD     Y2, Y4, Y2
 	VPERMILPD  $0x05, Y2, Y3
@@ -2955,9 +3531,9 @@ end94:
 	ADDQ       CX, AX
 	ADDQ       R11, R10
 	DECQ       R12
-	JMP        row89
+	JMP        row107
 
-end90:
+end108:
 	VZEROUPPER
 	RET
 
@@ -2977,16 +3553,16 @@ TEXT ·crossEntropyBackwardRowsAVX2Float32(SB), NOSPLIT, $0-72
 	MOVQ         rows+48(FP), R8
 	MOVQ         cols+56(FP), R9
 	CMPQ         R9, $0x04
-	JGT          longer95
+	JGT          longer113
 	LEAQ         (R9), R9
 	LEAQ         lanes<>+32(SB), R10
 	NEGQ         R9
 	VMOVDQU      (R10)(R9*8), Y1
 	VMOVDQU      (R10)(R9*4), X2
 
-row96:
+row114:
 	TESTQ        R8, R8
-	JZ           end97
+	JZ           end115
 	VXORPD       Y3, Y3, Y3
 	VMOVUPD      constantsWidenedAVX2Float32<>+0(SB), Y4
 	VMOVUPD      Y4, Y5
@@ -3059,24 +3635,24 @@ row96:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JMP          row96
+	JMP          row114
 
-end97:
+end115:
 	VZEROUPPER
 	RET
 
-longer95:
+longer113:
 	CMPQ    R9, $0x08
-	JGT     longer98
+	JGT     longer116
 	LEAQ    -4(R9), R9
 	LEAQ    lanes<>+32(SB), R10
 	NEGQ    R9
 	VMOVDQU (R10)(R9*8), Y1
 	VMOVDQU (R10)(R9*4), X2
 
-row99:
+row117:
 	TESTQ        R8, R8
-	JZ           end100
+	JZ           end118
 	VXORPD       Y3, Y3, Y3
 	VMOVUPD      constantsWidenedAVX2Float32<>+0(SB), Y4
 	VMOVUPD      Y4, Y5
@@ -3194,34 +3770,34 @@ row99:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JMP          row99
+	JMP          row117
 
-end100:
+end118:
 	VZEROUPPER
 	RET
 
-longer98:
-row101:
+longer116:
+row119:
 	TESTQ   R8, R8
-	JZ      end102
+	JZ      end120
 	VXORPD  Y1, Y1, Y1
 	VMOVUPD constantsWidenedAVX2Float32<>+0(SB), Y2
 	VMOVUPD Y2, Y3
 	MOVQ    R9, R10
 	XORQ    R11, R11
 
-loop103:
+loop121:
 	CMPQ      R10, $0x04
-	JLT       loop103_end
+	JLT       loop121_end
 	VCVTPS2PD (SI)(R11*4), Y4
 	VMAXPD    Y4, Y3, Y3
 	ADDQ      $0x04, R11
 	SUBQ      $0x04, R10
-	JMP       loop103
+	JMP       loop121
 
-loop103_end:
+loop121_end:
 	TESTQ      R10, R10
-	JZ         end104
+	JZ         end122
 	LEAQ       lanes<>+32(SB), R12
 	NEGQ       R10
 	VMOVDQU    (R12)(R10*8), Y4
@@ -3231,7 +3807,7 @@ loop103_end:
 	VBLENDVPD  Y4, Y5, Y2, Y4
 	VMAXPD     Y4, Y3, Y3
 
-end104:
+end122:
 	VPERM2F128 $0x01, Y3, Y3, Y4
 	VMAXPD     Y4, Y3, Y3
 	VPERMILPD  $0x05, Y3, Y4
@@ -3240,9 +3816,9 @@ end104:
 	MOVQ       R9, R10
 	XORQ       R11, R11
 
-loop105:
+loop123:
 	CMPQ         R10, $0x04
-	JLT          loop105_end
+	JLT          loop123_end
 	VCVTPS2PD    (SI)(R11*4), Y5
 	VSUBPD       Y3, Y5, Y5
 	VCVTPS2PD    (DX)(R11*4), Y6
@@ -3283,11 +3859,11 @@ loop105:
 	VADDPD       Y5, Y4, Y4
 	ADDQ         $0x04, R11
 	SUBQ         $0x04, R10
-	JMP          loop105
+	JMP          loop123
 
-loop105_end:
+loop123_end:
 	TESTQ        R10, R10
-	JZ           end106
+	JZ           end124
 	LEAQ         lanes<>+32(SB), R12
 	NEGQ         R10
 	VMOVDQU      (R12)(R10*8), Y5
@@ -3336,7 +3912,7 @@ loop105_end:
 	VANDPD       Y5, Y2, Y2
 	VADDPD       Y2, Y4, Y4
 
-end106:
+end124:
 	VPERM2F128 $0x01, Y4, Y4, Y2
 	VADDPD     Y2, Y4, Y2
 	VPERMILPD  $0x05, Y2, Y4
@@ -3349,9 +3925,9 @@ end106:
 	MOVQ       R9, R10
 	XORQ       R11, R11
 
-loop107:
+loop125:
 	CMPQ         R10, $0x04
-	JLT          loop107_end
+	JLT          loop125_end
 	VCVTPS2PD    (SI)(R11*4), Y2
 	VSUBPD       Y3, Y2, Y2
 	VCMPPD       $0x16, constantsWidenedAVX2Float32<>+64(SB), Y2, Y4
@@ -3395,11 +3971,11 @@ loop107:
 	VMOVUPS      X2, (AX)(R11*4)
 	ADDQ         $0x04, R11
 	SUBQ         $0x04, R10
-	JMP          loop107
+	JMP          loop125
 
-loop107_end:
+loop125_end:
 	TESTQ        R10, R10
-	JZ           end108
+	JZ           end126
 	LEAQ         lanes<>+32(SB), R12
 	NEGQ         R10
 	VMOVDQU      (R12)(R10*8), Y2
@@ -3449,14 +4025,14 @@ loop107_end:
 	VCVTPD2PSY   Y1, X1
 	VMASKMOVPS   X1, X4, (AX)(R11*4)
 
-end108:
+end126:
 	ADDQ CX, AX
 	ADDQ BX, DX
 	ADDQ DI, SI
 	DECQ R8
-	JMP  row101
+	JMP  row119
 
-end102:
+end120:
 	VZEROUPPER
 	RET
 
@@ -3472,16 +4048,16 @@ TEXT ·softmaxRowsAVX2Float32(SB), NOSPLIT, $0-48
 	MOVQ    rows+32(FP), SI
 	MOVQ    cols+40(FP), DI
 	CMPQ    DI, $0x04
-	JGT     longer109
+	JGT     longer127
 	LEAQ    (DI), DI
 	LEAQ    lanes<>+32(SB), R8
 	NEGQ    DI
 	VMOVDQU (R8)(DI*8), Y0
 	VMOVDQU (R8)(DI*4), X1
 
-row110:
+row128:
 	TESTQ        SI, SI
-	JZ           end111
+	JZ           end129
 	VMOVUPD      constantsWidenedAVX2Float32<>+0(SB), Y2
 	VMOVUPD      Y2, Y3
 	VMASKMOVPS   (DX), X1, X4
@@ -3540,24 +4116,24 @@ row110:
 	ADDQ         CX, AX
 	ADDQ         BX, DX
 	DECQ         SI
-	JMP          row110
+	JMP          row128
 
-end111:
+end129:
 	VZEROUPPER
 	RET
 
-longer109:
+longer127:
 	CMPQ    DI, $0x08
-	JGT     longer112
+	JGT     longer130
 	LEAQ    -4(DI), DI
 	LEAQ    lanes<>+32(SB), R8
 	NEGQ    DI
 	VMOVDQU (R8)(DI*8), Y0
 	VMOVDQU (R8)(DI*4), X1
 
-row113:
+row131:
 	TESTQ        SI, SI
-	JZ           end114
+	JZ           end132
 	VMOVUPD      constantsWidenedAVX2Float32<>+0(SB), Y2
 	VMOVUPD      Y2, Y3
 	VCVTPS2PD    (DX), Y4
@@ -3656,33 +4232,33 @@ row113:
 	ADDQ         CX, AX
 	ADDQ         BX, DX
 	DECQ         SI
-	JMP          row113
+	JMP          row131
 
-end114:
+end132:
 	VZEROUPPER
 	RET
 
-longer112:
-row115:
+longer130:
+row133:
 	TESTQ   SI, SI
-	JZ      end116
+	JZ      end134
 	VMOVUPD constantsWidenedAVX2Float32<>+0(SB), Y0
 	VMOVUPD Y0, Y1
 	MOVQ    DI, R8
 	XORQ    R9, R9
 
-loop117:
+loop135:
 	CMPQ      R8, $0x04
-	JLT       loop117_end
+	JLT       loop135_end
 	VCVTPS2PD (DX)(R9*4), Y2
 	VMAXPD    Y2, Y1, Y1
 	ADDQ      $0x04, R9
 	SUBQ      $0x04, R8
-	JMP       loop117
+	JMP       loop135
 
-loop117_end:
+loop135_end:
 	TESTQ      R8, R8
-	JZ         end118
+	JZ         end136
 	LEAQ       lanes<>+32(SB), R10
 	NEGQ       R8
 	VMOVDQU    (R10)(R8*8), Y2
@@ -3692,7 +4268,7 @@ loop117_end:
 	VBLENDVPD  Y2, Y3, Y0, Y2
 	VMAXPD     Y2, Y1, Y1
 
-end118:
+end136:
 	VPERM2F128 $0x01, Y1, Y1, Y2
 	VMAXPD     Y2, Y1, Y1
 	VPERMILPD  $0x05, Y1, Y2
@@ -3701,9 +4277,9 @@ end118:
 	MOVQ       DI, R8
 	XORQ       R9, R9
 
-loop119:
+loop137:
 	CMPQ         R8, $0x04
-	JLT          loop119_end
+	JLT          loop137_end
 	VCVTPS2PD    (DX)(R9*4), Y3
 	VSUBPD       Y1, Y3, Y3
 	VCMPPD       $0x16, constantsWidenedAVX2Float32<>+64(SB), Y3, Y4
@@ -3742,11 +4318,11 @@ loop119:
 	VADDPD       Y3, Y2, Y2
 	ADDQ         $0x04, R9
 	SUBQ         $0x04, R8
-	JMP          loop119
+	JMP          loop137
 
-loop119_end:
+loop137_end:
 	TESTQ        R8, R8
-	JZ           end120
+	JZ           end138
 	LEAQ         lanes<>+32(SB), R10
 	NEGQ         R8
 	VMOVDQU      (R10)(R8*8), Y3
@@ -3792,7 +4368,7 @@ loop119_end:
 	VANDPD       Y3, Y0, Y0
 	VADDPD       Y0, Y2, Y2
 
-end120:
+end138:
 	VPERM2F128 $0x01, Y2, Y2, Y0
 	VADDPD     Y0, Y2, Y0
 	VPERMILPD  $0x05, Y0, Y2
@@ -3800,9 +4376,9 @@ end120:
 	MOVQ       DI, R8
 	XORQ       R9, R9
 
-loop121:
+loop139:
 	CMPQ         R8, $0x04
-	JLT          loop121_end
+	JLT          loop139_end
 	VCVTPS2PD    (DX)(R9*4), Y2
 	VSUBPD       Y1, Y2, Y2
 	VCMPPD       $0x16, constantsWidenedAVX2Float32<>+64(SB), Y2, Y3
@@ -3843,11 +4419,11 @@ loop121:
 	VMOVUPS      X2, (AX)(R9*4)
 	ADDQ         $0x04, R9
 	SUBQ         $0x04, R8
-	JMP          loop121
+	JMP          loop139
 
-loop121_end:
+loop139_end:
 	TESTQ        R8, R8
-	JZ           end122
+	JZ           end140
 	LEAQ         lanes<>+32(SB), R10
 	NEGQ         R8
 	VMOVDQU      (R10)(R8*8), Y2
@@ -3893,13 +4469,13 @@ loop121_end:
 	VCVTPD2PSY   Y0, X0
 	VMASKMOVPS   X0, X3, (AX)(R9*4)
 
-end122:
+end140:
 	ADDQ CX, AX
 	ADDQ BX, DX
 	DECQ SI
-	JMP  row115
+	JMP  row133
 
-end116:
+end134:
 	VZEROUPPER
 	RET
 
@@ -3999,15 +4575,15 @@ TEXT ·crossEntropyRowsAVX2Float64(SB), NOSPLIT, $8-72
 	MOVQ    rows+56(FP), R12
 	MOVQ    cols+64(FP), R13
 	CMPQ    R13, $0x04
-	JGT     longer123
+	JGT     longer141
 	LEAQ    (R13), R13
 	LEAQ    lanes<>+32(SB), R14
 	NEGQ    R13
 	VMOVDQU (R14)(R13*8), Y0
 
-row124:
+row142:
 	TESTQ        R12, R12
-	JZ           end125
+	JZ           end143
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VMOVUPD      constantsAVX2Float64<>+0(SB), Y3
@@ -4083,23 +4659,23 @@ row124:
 	ADDQ         CX, AX
 	ADDQ         R11, R10
 	DECQ         R12
-	JMP          row124
+	JMP          row142
 
-end125:
+end143:
 	VZEROUPPER
 	RET
 
-longer123:
+longer141:
 	CMPQ    R13, $0x08
-	JGT     longer126
+	JGT     longer144
 	LEAQ    -4(R13), R13
 	LEAQ    lanes<>+32(SB), R14
 	NEGQ    R13
 	VMOVDQU (R14)(R13*8), Y0
 
-row127:
+row145:
 	TESTQ        R12, R12
-	JZ           end128
+	JZ           end146
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VMOVUPD      constantsAVX2Float64<>+0(SB), Y3
@@ -4217,16 +4793,16 @@ row127:
 	ADDQ         CX, AX
 	ADDQ         R11, R10
 	DECQ         R12
-	JMP          row127
+	JMP          row145
 
-end128:
+end146:
 	VZEROUPPER
 	RET
 
-longer126:
-row129:
+longer144:
+row147:
 	TESTQ   R12, R12
-	JZ      end130
+	JZ      end148
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
 	VMOVUPD constantsAVX2Float64<>+0(SB), Y2
@@ -4234,18 +4810,18 @@ row129:
 	MOVQ    R13, R14
 	XORQ    R15, R15
 
-loop131:
+loop149:
 	CMPQ    R14, $0x04
-	JLT     loop131_end
+	JLT     loop149_end
 	VMOVUPD (R10)(R15*8), Y4
 	VMAXPD  Y4, Y3, Y3
 	ADDQ    $0x04, R15
 	SUBQ    $0x04, R14
-	JMP     loop131
+	JMP     loop149
 
-loop131_end:
+loop149_end:
 	TESTQ      R14, R14
-	JZ         end132
+	JZ         end150
 	LEAQ       lanes<>+32(SB), BP
 	NEGQ       R14
 	VMOVDQU    (BP)(R14*8), Y4
@@ -4253,7 +4829,7 @@ loop131_end:
 	VBLENDVPD  Y4, Y5, Y2, Y4
 	VMAXPD     Y4, Y3, Y3
 
-end132:
+end150:
 	VPERM2F128 $0x01, Y3, Y3, Y4
 	VMAXPD     Y4, Y3, Y3
 	VPERMILPD  $0x05, Y3, Y4
@@ -4262,9 +4838,9 @@ end132:
 	MOVQ       R13, R14
 	XORQ       R15, R15
 
-loop133:
+loop151:
 	CMPQ         R14, $0x04
-	JLT          loop133_end
+	JLT          loop151_end
 	VMOVUPD      (R10)(R15*8), Y5
 	VSUBPD       Y3, Y5, Y5
 	VMOVUPD      (AX)(R15*8), Y6
@@ -4308,11 +4884,11 @@ loop133:
 	VADDPD       Y5, Y4, Y4
 	ADDQ         $0x04, R15
 	SUBQ         $0x04, R14
-	JMP          loop133
+	JMP          loop151
 
-loop133_end:
+loop151_end:
 	TESTQ        R14, R14
-	JZ           end134
+	JZ           end152
 	LEAQ         lanes<>+32(SB), BP
 	NEGQ         R14
 	VMOVDQU      (BP)(R14*8), Y5
@@ -4361,7 +4937,7 @@ loop133_end:
 	VANDPD       Y5, Y2, Y2
 	VADDPD       Y2, Y4, Y4
 
-end134:
+end152:
 	VPERM2F128 $0x01, Y4, Y4, Y2
 	VADDPD     Y2, Y4, Y2
 	VPERMILPD  $0x05, Y2, Y3
@@ -4383,9 +4959,9 @@ end134:
 	ADDQ       CX, AX
 	ADDQ       R11, R10
 	DECQ       R12
-	JMP        row129
+	JMP        row147
 
-end130:
+end148:
 	VZEROUPPER
 	RET
 
@@ -4405,15 +4981,15 @@ TEXT ·crossEntropyBackwardRowsAVX2Float64(SB), NOSPLIT, $0-72
 	MOVQ         rows+48(FP), R8
 	MOVQ         cols+56(FP), R9
 	CMPQ         R9, $0x04
-	JGT          longer135
+	JGT          longer153
 	LEAQ         (R9), R9
 	LEAQ         lanes<>+32(SB), R10
 	NEGQ         R9
 	VMOVDQU      (R10)(R9*8), Y1
 
-row136:
+row154:
 	TESTQ        R8, R8
-	JZ           end137
+	JZ           end155
 	VXORPD       Y2, Y2, Y2
 	VMOVUPD      constantsAVX2Float64<>+0(SB), Y3
 	VMOVUPD      Y3, Y4
@@ -4482,23 +5058,23 @@ row136:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JMP          row136
+	JMP          row154
 
-end137:
+end155:
 	VZEROUPPER
 	RET
 
-longer135:
+longer153:
 	CMPQ    R9, $0x08
-	JGT     longer138
+	JGT     longer156
 	LEAQ    -4(R9), R9
 	LEAQ    lanes<>+32(SB), R10
 	NEGQ    R9
 	VMOVDQU (R10)(R9*8), Y1
 
-row139:
+row157:
 	TESTQ        R8, R8
-	JZ           end140
+	JZ           end158
 	VXORPD       Y2, Y2, Y2
 	VMOVUPD      constantsAVX2Float64<>+0(SB), Y3
 	VMOVUPD      Y3, Y4
@@ -4611,34 +5187,34 @@ row139:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JMP          row139
+	JMP          row157
 
-end140:
+end158:
 	VZEROUPPER
 	RET
 
-longer138:
-row141:
+longer156:
+row159:
 	TESTQ   R8, R8
-	JZ      end142
+	JZ      end160
 	VXORPD  Y1, Y1, Y1
 	VMOVUPD constantsAVX2Float64<>+0(SB), Y2
 	VMOVUPD Y2, Y3
 	MOVQ    R9, R10
 	XORQ    R11, R11
 
-loop143:
+loop161:
 	CMPQ    R10, $0x04
-	JLT     loop143_end
+	JLT     loop161_end
 	VMOVUPD (SI)(R11*8), Y4
 	VMAXPD  Y4, Y3, Y3
 	ADDQ    $0x04, R11
 	SUBQ    $0x04, R10
-	JMP     loop143
+	JMP     loop161
 
-loop143_end:
+loop161_end:
 	TESTQ      R10, R10
-	JZ         end144
+	JZ         end162
 	LEAQ       lanes<>+32(SB), R12
 	NEGQ       R10
 	VMOVDQU    (R12)(R10*8), Y4
@@ -4646,7 +5222,7 @@ loop143_end:
 	VBLENDVPD  Y4, Y5, Y2, Y4
 	VMAXPD     Y4, Y3, Y3
 
-end144:
+end162:
 	VPERM2F128 $0x01, Y3, Y3, Y4
 	VMAXPD     Y4, Y3, Y3
 	VPERMILPD  $0x05, Y3, Y4
@@ -4655,9 +5231,9 @@ end144:
 	MOVQ       R9, R10
 	XORQ       R11, R11
 
-loop145:
+loop163:
 	CMPQ         R10, $0x04
-	JLT          loop145_end
+	JLT          loop163_end
 	VMOVUPD      (SI)(R11*8), Y5
 	VSUBPD       Y3, Y5, Y5
 	VMOVUPD      (DX)(R11*8), Y6
@@ -4698,11 +5274,11 @@ loop145:
 	VADDPD       Y5, Y4, Y4
 	ADDQ         $0x04, R11
 	SUBQ         $0x04, R10
-	JMP          loop145
+	JMP          loop163
 
-loop145_end:
+loop163_end:
 	TESTQ        R10, R10
-	JZ           end146
+	JZ           end164
 	LEAQ         lanes<>+32(SB), R12
 	NEGQ         R10
 	VMOVDQU      (R12)(R10*8), Y5
@@ -4748,7 +5324,7 @@ loop145_end:
 	VANDPD       Y5, Y2, Y2
 	VADDPD       Y2, Y4, Y4
 
-end146:
+end164:
 	VPERM2F128 $0x01, Y4, Y4, Y2
 	VADDPD     Y2, Y4, Y2
 	VPERMILPD  $0x05, Y2, Y4
@@ -4761,9 +5337,9 @@ end146:
 	MOVQ       R9, R10
 	XORQ       R11, R11
 
-loop147:
+loop165:
 	CMPQ         R10, $0x04
-	JLT          loop147_end
+	JLT          loop165_end
 	VMOVUPD      (SI)(R11*8), Y2
 	VSUBPD       Y3, Y2, Y2
 	VCMPPD       $0x16, constantsAVX2Float64<>+64(SB), Y2, Y4
@@ -4806,11 +5382,11 @@ loop147:
 	VMOVUPD      Y2, (AX)(R11*8)
 	ADDQ         $0x04, R11
 	SUBQ         $0x04, R10
-	JMP          loop147
+	JMP          loop165
 
-loop147_end:
+loop165_end:
 	TESTQ        R10, R10
-	JZ           end148
+	JZ           end166
 	LEAQ         lanes<>+32(SB), R12
 	NEGQ         R10
 	VMOVDQU      (R12)(R10*8), Y2
@@ -4856,14 +5432,14 @@ loop147_end:
 	VMULPD       Y0, Y1, Y1
 	VMASKMOVPD   Y1, Y2, (AX)(R11*8)
 
-end148:
+end166:
 	ADDQ CX, AX
 	ADDQ BX, DX
 	ADDQ DI, SI
 	DECQ R8
-	JMP  row141
+	JMP  row159
 
-end142:
+end160:
 	VZEROUPPER
 	RET
 
@@ -4879,15 +5455,15 @@ TEXT ·softmaxRowsAVX2Float64(SB), NOSPLIT, $0-48
 	MOVQ    rows+32(FP), SI
 	MOVQ    cols+40(FP), DI
 	CMPQ    DI, $0x04
-	JGT     longer149
+	JGT     longer167
 	LEAQ    (DI), DI
 	LEAQ    lanes<>+32(SB), R8
 	NEGQ    DI
 	VMOVDQU (R8)(DI*8), Y0
 
-row150:
+row168:
 	TESTQ        SI, SI
-	JZ           end151
+	JZ           end169
 	VMOVUPD      constantsAVX2Float64<>+0(SB), Y1
 	VMOVUPD      Y1, Y2
 	VMASKMOVPD   (DX), Y0, Y3
@@ -4944,23 +5520,23 @@ row150:
 	ADDQ         CX, AX
 	ADDQ         BX, DX
 	DECQ         SI
-	JMP          row150
+	JMP          row168
 
-end151:
+end169:
 	VZEROUPPER
 	RET
 
-longer149:
+longer167:
 	CMPQ    DI, $0x08
-	JGT     longer152
+	JGT     longer170
 	LEAQ    -4(DI), DI
 	LEAQ    lanes<>+32(SB), R8
 	NEGQ    DI
 	VMOVDQU (R8)(DI*8), Y0
 
-row153:
+row171:
 	TESTQ        SI, SI
-	JZ           end154
+	JZ           end172
 	VMOVUPD      constantsAVX2Float64<>+0(SB), Y1
 	VMOVUPD      Y1, Y2
 	VMOVUPD      (DX), Y3
@@ -5056,33 +5632,33 @@ row153:
 	ADDQ         CX, AX
 	ADDQ         BX, DX
 	DECQ         SI
-	JMP          row153
+	JMP          row171
 
-end154:
+end172:
 	VZEROUPPER
 	RET
 
-longer152:
-row155:
+longer170:
+row173:
 	TESTQ   SI, SI
-	JZ      end156
+	JZ      end174
 	VMOVUPD constantsAVX2Float64<>+0(SB), Y0
 	VMOVUPD Y0, Y1
 	MOVQ    DI, R8
 	XORQ    R9, R9
 
-loop157:
+loop175:
 	CMPQ    R8, $0x04
-	JLT     loop157_end
+	JLT     loop175_end
 	VMOVUPD (DX)(R9*8), Y2
 	VMAXPD  Y2, Y1, Y1
 	ADDQ    $0x04, R9
 	SUBQ    $0x04, R8
-	JMP     loop157
+	JMP     loop175
 
-loop157_end:
+loop175_end:
 	TESTQ      R8, R8
-	JZ         end158
+	JZ         end176
 	LEAQ       lanes<>+32(SB), R10
 	NEGQ       R8
 	VMOVDQU    (R10)(R8*8), Y2
@@ -5090,7 +5666,7 @@ loop157_end:
 	VBLENDVPD  Y2, Y3, Y0, Y2
 	VMAXPD     Y2, Y1, Y1
 
-end158:
+end176:
 	VPERM2F128 $0x01, Y1, Y1, Y2
 	VMAXPD     Y2, Y1, Y1
 	VPERMILPD  $0x05, Y1, Y2
@@ -5099,9 +5675,9 @@ end158:
 	MOVQ       DI, R8
 	XORQ       R9, R9
 
-loop159:
+loop177:
 	CMPQ         R8, $0x04
-	JLT          loop159_end
+	JLT          loop177_end
 	VMOVUPD      (DX)(R9*8), Y3
 	VSUBPD       Y1, Y3, Y3
 	VCMPPD       $0x16, constantsAVX2Float64<>+64(SB), Y3, Y4
@@ -5140,11 +5716,11 @@ loop159:
 	VADDPD       Y3, Y2, Y2
 	ADDQ         $0x04, R9
 	SUBQ         $0x04, R8
-	JMP          loop159
+	JMP          loop177
 
-loop159_end:
+loop177_end:
 	TESTQ        R8, R8
-	JZ           end160
+	JZ           end178
 	LEAQ         lanes<>+32(SB), R10
 	NEGQ         R8
 	VMOVDQU      (R10)(R8*8), Y3
@@ -5188,7 +5764,7 @@ loop159_end:
 	VANDPD       Y3, Y0, Y0
 	VADDPD       Y0, Y2, Y2
 
-end160:
+end178:
 	VPERM2F128 $0x01, Y2, Y2, Y0
 	VADDPD     Y0, Y2, Y0
 	VPERMILPD  $0x05, Y0, Y2
@@ -5196,9 +5772,9 @@ end160:
 	MOVQ       DI, R8
 	XORQ       R9, R9
 
-loop161:
+loop179:
 	CMPQ         R8, $0x04
-	JLT          loop161_end
+	JLT          loop179_end
 	VMOVUPD      (DX)(R9*8), Y2
 	VSUBPD       Y1, Y2, Y2
 	VCMPPD       $0x16, constantsAVX2Float64<>+64(SB), Y2, Y3
@@ -5238,11 +5814,11 @@ loop161:
 	VMOVUPD      Y2, (AX)(R9*8)
 	ADDQ         $0x04, R9
 	SUBQ         $0x04, R8
-	JMP          loop161
+	JMP          loop179
 
-loop161_end:
+loop179_end:
 	TESTQ        R8, R8
-	JZ           end162
+	JZ           end180
 	LEAQ         lanes<>+32(SB), R10
 	NEGQ         R8
 	VMOVDQU      (R10)(R8*8), Y2
@@ -5285,13 +5861,13 @@ loop161_end:
 	VDIVPD       Y0, Y1, Y0
 	VMASKMOVPD   Y0, Y2, (AX)(R9*8)
 
-end162:
+end180:
 	ADDQ CX, AX
 	ADDQ BX, DX
 	DECQ SI
-	JMP  row155
+	JMP  row173
 
-end156:
+end174:
 	VZEROUPPER
 	RET
 
@@ -5305,9 +5881,9 @@ TEXT ·crossEntropyTotalAVX2Float64(SB), NOSPLIT, $0-40
 	VXORPD Y0, Y0, Y0
 	XORQ   SI, SI
 
-loop163:
+loop181:
 	CMPQ        BX, $0x04
-	JLT         loop163_end
+	JLT         loop181_end
 	VMOVUPD     (AX)(SI*8), Y1
 	VPSRLQ      $0x34, Y1, Y2
 	VPOR        constantsAVX2Float64<>+608(SB), Y2, Y2
@@ -5341,11 +5917,11 @@ loop163:
 	VADDPD      Y1, Y0, Y0
 	ADDQ        $0x04, SI
 	SUBQ        $0x04, BX
-	JMP         loop163
+	JMP         loop181
 
-loop163_end:
+loop181_end:
 	TESTQ       BX, BX
-	JZ          end164
+	JZ          end182
 	LEAQ        lanes<>+32(SB), DI
 	NEGQ        BX
 	VMOVDQU     (DI)(BX*8), Y1
@@ -5382,7 +5958,7 @@ loop163_end:
 	VANDPD      Y1, Y2, Y1
 	VADDPD      Y1, Y0, Y0
 
-end164:
+end182:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VADDPD     Y1, Y0, Y0
 	VPERMILPD  $0x05, Y0, Y1
@@ -5534,3 +6110,13 @@ DATA lanes<>+40(SB)/8, $0x0000000000000000
 DATA lanes<>+48(SB)/8, $0x0000000000000000
 DATA lanes<>+56(SB)/8, $0x0000000000000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
+
+DATA numbers<>+0(SB)/4, $0x00000000
+DATA numbers<>+4(SB)/4, $0x00000001
+DATA numbers<>+8(SB)/4, $0x00000002
+DATA numbers<>+12(SB)/4, $0x00000003
+DATA numbers<>+16(SB)/4, $0x00000004
+DATA numbers<>+20(SB)/4, $0x00000005
+DATA numbers<>+24(SB)/4, $0x00000006
+DATA numbers<>+28(SB)/4, $0x00000007
+GLOBL numbers<>(SB), RODATA|NOPTR, $32

@@ -13,7 +13,11 @@ type vectorKernels[T Float] struct {
 	logisticLossBackward func(d, z, t *T, n int, scale float64)
 
 	crossEntropyBackward func(d *T, dStride int, z *T, zStride int, t *T, tStride int, rows, cols int, scale float64)
-	softmax              func(y *T, yStride int, z *T, zStride int, rows, cols int)
+	// The same for rows of a few classes; nil where there is none.
+	crossEntropyNarrow         func(z *T, zStride int, t *T, tStride int, rows, cols int) float64
+	crossEntropyBackwardNarrow func(d *T, dStride int, z *T, zStride int, t *T, tStride int, rows, cols int, scale float64)
+
+	softmax func(y *T, yStride int, z *T, zStride int, rows, cols int)
 }
 
 // vectorsOf returns the kernels of v for element type T, or nil in the generic

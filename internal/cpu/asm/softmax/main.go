@@ -21,9 +21,13 @@ func main() {
 		if !t.Widened {
 			total(t)
 		}
+		if t.AVX512 {
+			narrowRows(t)
+		}
 		t.Constants()
 	}
 	vec.MaskTable(c)
+	vec.LaneTable(c)
 	vec.Generate(c)
 }
 
@@ -183,14 +187,18 @@ func statistics(t *vec.Type) {
 	})
 }
 
+var gradientLoop = []string{
+	"hi := max(z[i]...)",
+	"sum, weight := Σ exp(z[i][j] - hi), Σ t[i][j]",
+	"for j := range cols {",
+	"\td[i][j] = scale * (exp(z[i][j]-hi)*weight/sum - t[i][j])",
+	"}",
+}
+
 func gradient(t *vec.Type) {
 	t.BeginRows("crossEntropyBackwardRows", fmt.Sprintf(
 		"func(d *%[1]s, dStride int, z *%[1]s, zStride int, t *%[1]s, tStride int, rows, cols int, scale float64)", t.Elem()),
-		"hi := max(z[i]...)",
-		"sum, weight := Σ exp(z[i][j] - hi), Σ t[i][j]",
-		"for j := range cols {",
-		"\td[i][j] = scale * (exp(z[i][j]-hi)*weight/sum - t[i][j])",
-		"}")
+		gradientLoop...)
 	out, targets := newMatrix(t, "d", "dStride"), newMatrix(t, "t", "tStride")
 	scale := t.Scalar("scale")
 	begin(t, newMatrix(t, "z", "zStride"), out, targets).each(func(r row) {

@@ -144,6 +144,56 @@ func (t *Type) StoreMask(r Reg, addr operand.Mem, m Mask) {
 	}
 }
 
+// laneTable holds the numbers of eight lanes.
+const laneTable = "numbers"
+
+// LaneNumbers is a vector of eight int32, the number of each lane.
+func LaneNumbers() operand.Mem {
+	return operand.NewDataAddr(operand.NewStaticSymbol(laneTable), 0)
+}
+
+// LaneTable emits what [LaneNumbers] refers to.
+func LaneTable(c *build.Context) {
+	c.StaticGlobal(laneTable)
+	c.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range 8 {
+		c.AddDatum(4*i, operand.U32(i))
+	}
+}
+
+// Gather returns the elements at addr, whose index is a vector of eight int32,
+// and 0 in the lanes outside the mask, which are not read. AVX-512 and float64
+// only.
+func (t *Type) Gather(addr operand.Mem, m Mask) Reg {
+	k, r := t.copyMask(m), t.Zero()
+	if !t.Widened {
+		t.VGATHERDPD(addr, k, r)
+		return r
+	}
+	narrow := t.YMM()
+	t.VPXORQ(narrow, narrow, narrow)
+	t.VGATHERDPS(addr, k, narrow)
+	t.VCVTPS2PD(narrow, r)
+	return r
+}
+
+// Scatter writes the lanes in the mask to where [Type.Gather] reads them.
+func (t *Type) Scatter(r Reg, addr operand.Mem, m Mask) {
+	k := t.copyMask(m)
+	if t.Widened {
+		t.VSCATTERDPS(t.narrow(r), k, addr)
+	} else {
+		t.VSCATTERDPD(r, k, addr)
+	}
+}
+
+// copyMask returns a copy, for instructions that use their mask up.
+func (t *Type) copyMask(m Mask) reg.OpmaskVirtual {
+	k := t.K()
+	t.KMOVW(m.k, k)
+	return k
+}
+
 // Total returns the sum of all lanes, in every lane, in a fixed order.
 // float64 only.
 func (t *Type) Total(r Reg) Reg { return t.fold(t.Add, r) }
