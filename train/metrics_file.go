@@ -50,6 +50,8 @@ type Metrics struct {
 	WallSeconds      float64 `json:"wall_s"`         // of training, over all sessions
 	StoppingReason   string  `json:"stopping_reason"`
 	StoppingDetail   string  `json:"stopping_detail"`
+
+	Environment *Environment `json:"environment,omitempty"` // of the last session
 }
 
 // ReadMetrics reads a metrics.json.
@@ -68,11 +70,12 @@ func ReadMetrics(path string) (*Metrics, error) {
 // metrics evaluates the predictor on all parts.
 func (t *Trainer) metrics(parts datasets.Parts) (*Metrics, error) {
 	spec, p := t.model.spec, &t.progress
+	environment := CurrentEnvironment(spec.Device)
 	m := &Metrics{
 		Dataset: t.config.Dataset, Task: spec.Task, Impl: spec.Impl, Machine: spec.Machine, Device: spec.Device.Name(),
 		Dtype: spec.Dtype.String(), Seed: t.config.Seed, Epochs: len(t.history.Epochs), BestEpoch: p.BestEpoch,
 		Steps: p.Step, Parameters: t.model.Parameters(), StepMicroseconds: t.times.median(), WallSeconds: t.clock.seconds(),
-		StoppingReason: p.StoppingReason, StoppingDetail: p.Detail,
+		StoppingReason: p.StoppingReason, StoppingDetail: p.Detail, Environment: &environment,
 	}
 	for _, part := range []struct {
 		rows               *datasets.Dataset
