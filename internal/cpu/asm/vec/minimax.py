@@ -84,8 +84,10 @@ def emit(name, doc, f, weight, a, b, degrees):
     for double, degree in degrees:
         c, error = remez(f, weight, degree, a(double), b(double))
         print("\t// float%d: largest error %.1e." % (64 if double else 32, error))
-        print("\t%s: {%s}," % ("true" if double else "false",
-                               ", ".join(rounded(x, double) for x in c)))
+        print("\t%s: {" % ("true" if double else "false"))
+        for i in range(0, len(c), 4):
+            print("\t\t%s," % ", ".join(rounded(x, double) for x in c[i:i + 4]))
+        print("\t},")
     print("}")
 
 
@@ -106,8 +108,8 @@ type polynomial map[bool][]float64""")
     far = {False: mpf("13.2"), True: mpf("37.7")}
     emit("millsTail",
          ["millsTail is (a + 3)·Φ(−a)/e^(−a²/2) in u = a/(a + 3), from a = 0 to where",
-          "a·Φ(−a) is not a normal number; the error is relative. That such a map of [0, ∞) to",
-          "[0, 1) makes the tail of the normal distribution a polynomial is due to",
+          "a·Φ(−a) is not a normal number; the error is relative. That such a map of",
+          "[0, ∞) to [0, 1) makes the tail of the normal distribution smooth is due to",
           "M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of",
           "(1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞, Mathematics of Computation 36, 1981;",
           "with 3 and from 0 on, Horner's rule loses no digits where GELU is not tiny."],
