@@ -10,9 +10,9 @@ import (
 // and W. Waite, Software Manual for the Elementary Functions, 1980, chapter 6)
 // and e^x = 2ⁿ·(1 + r + r²·expTail(r)).
 //
-// Registers: besides those of its arguments, no function here needs more than
-// six at a time, so each can be applied to a tile of a matrix product while
-// the rest of the tile stays in registers.
+// Registers: no function here or in activation.go needs more than eight at a
+// time, that of its argument included, so each can be applied to a tile of a
+// matrix product while the rest of the tile stays in registers.
 
 // reduction is x = n·ln 2 + r.
 type reduction struct {
