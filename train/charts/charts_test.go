@@ -260,6 +260,39 @@ func TestEpochTicksAreWhole(t *testing.T) {
 	}
 }
 
+// Charts of many classes grow with the names, not with the square of them.
+func TestManyClassesStayReadable(t *testing.T) {
+	const classes = 250
+	c := Confusion{Title: "many"}
+	b := complete["boundary"].chart.(Boundary)
+	b.Classes, b.Predict = nil, func(points [][2]float64) ([][]float64, error) {
+		rows := make([][]float64, len(points))
+		for i := range rows {
+			rows[i] = make([]float64, classes)
+		}
+		return rows, nil
+	}
+	for i := range classes {
+		name := fmt.Sprintf("class number %d", i)
+		c.Classes, b.Classes = append(c.Classes, name), append(b.Classes, name)
+		c.Counts = append(c.Counts, make([]int, classes))
+		c.Counts[i][i] = 3
+	}
+	var matrix, boundary bytes.Buffer
+	if err := errors.Join(c.WriteSVG(&matrix), b.WriteSVG(&boundary)); err != nil {
+		t.Fatal(err)
+	}
+	if matrix.Len() > 100_000 {
+		t.Errorf("the confusion matrix takes %d bytes", matrix.Len())
+	}
+	if text := words(t, matrix.Bytes()); !strings.Contains(text, "class number 0") || strings.Count(text, "class number") > classes/2 {
+		t.Errorf("want some of the names, not all:\n%s", text)
+	}
+	if text := words(t, boundary.Bytes()); !strings.Contains(text, "class number 249") {
+		t.Errorf("the legend lacks the last class:\n%s", text)
+	}
+}
+
 func TestThinningKeepsEveryClass(t *testing.T) {
 	p := twoMoons(20 * maxPoints)
 	total := 0

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	imagedraw "image/draw"
 	"io"
 	"strconv"
 
@@ -35,83 +36,116 @@ func (m Confusion) figure() (figure, error) {
 			return figure{}, fmt.Errorf("row %d of the confusion matrix has %d counts for %d classes, want one for each", i, len(row), n)
 		}
 	}
-	cell := vg.Length(min(48, max(300/float64(n), 12)))
-	names := m.axisNames(cell)
-	side := cell * vg.Length(n)
+	l := m.layout()
 	f := figure{
 		title: m.Title, subtitle: m.Subtitle,
-		width:  max(side+names.room+80, 360),
-		height: side + 122,
+		width:  max(l.side+l.left+24+2*margin, 360),
+		height: l.side + l.below + 90,
 		legend: []entry{{"share of the true class, 0 to 100 %", ramp{}}},
+		body:   func(c draw.Canvas) { m.draw(c, l) },
 	}
-	if f.subtitle == "" {
-		f.height -= subtitleSize + 5
-	}
-	f.body = func(c draw.Canvas) { m.draw(c, cell, names) }
 	return f, nil
 }
 
-// ticks are the class names as they fit beside the cells.
-type ticks struct {
-	names []string
-	room  vg.Length // width of the widest
-	every int       // only each every-th name is written
+// confusionLayout is where things go: the cells in a square, names of the
+// true classes left of it and those of the predicted ones below.
+type confusionLayout struct {
+	cell, side  vg.Length
+	every       int      // only each every-th class is named
+	names       []string // shortened
+	left, below vg.Length
+	upright     bool // the names below do not fit side by side
 }
 
-func (m Confusion) axisNames(cell vg.Length) ticks {
+func (m Confusion) layout() confusionLayout {
+	const nameRoom, nameHeight, axisLabel = 96, 12, 24
 	style := textStyle(tickSize, ink, false)
-	widest := cell - 4 // names also stand below the cells
-	t := ticks{every: 1}
-	if cell < 14 {
-		t.every = int(14/cell) + 1
+	n := len(m.Classes)
+	l := confusionLayout{cell: vg.Length(min(48, max(320/float64(n), 1))), every: 1}
+	l.side = l.cell * vg.Length(n)
+	for l.cell*vg.Length(l.every) < nameHeight {
+		l.every++
 	}
+	var widest vg.Length
 	for _, name := range m.Classes {
-		short := shorten(name, style.Width, max(widest, 28))
-		t.names = append(t.names, short)
-		t.room = max(t.room, style.Width(short))
+		name = shorten(name, style.Width, nameRoom)
+		l.names = append(l.names, name)
+		widest = max(widest, style.Width(name))
 	}
-	return t
+	l.upright = widest > l.cell*vg.Length(l.every)-3
+	l.left, l.below = widest+axisLabel, nameHeight+axisLabel
+	if l.upright {
+		l.below = widest + axisLabel
+	}
+	return l
 }
 
-func (m Confusion) draw(c draw.Canvas, cell vg.Length, names ticks) {
-	label := textStyle(labelSize, ink, false)
-	label.XAlign, label.YAlign = draw.XCenter, draw.YCenter
-	tick := textStyle(tickSize, ink, false)
-	left, top := c.Min.X+names.room+28, c.Max.Y-2
-	side := cell * vg.Length(len(m.Classes))
-
-	for i, row := range m.Counts {
-		total := 0
-		for _, count := range row {
-			total += count
-		}
-		y := top - vg.Length(i)*cell
-		for j, count := range row {
-			share := 0.0
-			if total > 0 {
-				share = float64(count) / float64(total)
-			}
-			box := vg.Rectangle{Min: vg.Point{X: left + vg.Length(j)*cell, Y: y - cell}, Max: vg.Point{X: left + vg.Length(j+1)*cell, Y: y}}
-			c.SetColor(shade(share))
-			c.Fill(box.Path())
-			c.SetLineStyle(line(white, 0.8))
-			c.Stroke(box.Path())
-			if len(m.Classes) <= maxNumbered {
-				m.number(c, count, share, cell, vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: (box.Min.Y + box.Max.Y) / 2})
-			}
-		}
-		if i%names.every == 0 {
-			tick.XAlign, tick.YAlign = draw.XRight, draw.YCenter
-			c.FillText(tick, vg.Point{X: left - 5, Y: y - cell/2}, names.names[i])
-			tick.XAlign, tick.YAlign = draw.XCenter, draw.YTop
-			c.FillText(tick, vg.Point{X: left + (vg.Length(i)+0.5)*cell, Y: top - side - 4}, names.names[i])
-		}
+func (m Confusion) draw(c draw.Canvas, l confusionLayout) {
+	square := vg.Rectangle{Min: vg.Point{X: c.Min.X + l.left, Y: c.Max.Y - l.side}, Max: vg.Point{X: c.Min.X + l.left + l.side, Y: c.Max.Y}}
+	if len(m.Classes) <= maxNumbered {
+		m.drawCells(c, square, l.cell)
+	} else {
+		c.DrawImage(square, m.shades())
 	}
 	c.SetLineStyle(line(faint, 0.5))
-	c.Stroke(vg.Rectangle{Min: vg.Point{X: left, Y: top - side}, Max: vg.Point{X: left + side, Y: top}}.Path())
-	c.FillText(label, vg.Point{X: left + side/2, Y: top - side - 28}, "predicted class")
-	label.Rotation = quarterTurn
-	c.FillText(label, vg.Point{X: c.Min.X + 8, Y: top - side/2}, "true class")
+	c.Stroke(square.Path())
+
+	beside, below := textStyle(tickSize, ink, false), textStyle(tickSize, ink, false)
+	beside.XAlign, beside.YAlign = draw.XRight, draw.YCenter
+	below.XAlign, below.YAlign = draw.XCenter, draw.YTop
+	if l.upright {
+		below.XAlign, below.YAlign, below.Rotation = draw.XRight, draw.YCenter, quarterTurn
+	}
+	for i := 0; i < len(l.names); i += l.every {
+		middle := (vg.Length(i) + 0.5) * l.cell
+		c.FillText(beside, vg.Point{X: square.Min.X - 4, Y: square.Max.Y - middle}, l.names[i])
+		c.FillText(below, vg.Point{X: square.Min.X + middle, Y: square.Min.Y - 4}, l.names[i])
+	}
+	label := textStyle(labelSize, ink, false)
+	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
+	c.FillText(label, vg.Point{X: square.Min.X + l.side/2, Y: square.Min.Y - l.below - 2}, "predicted class")
+	label.YAlign, label.Rotation = draw.YCenter, quarterTurn
+	c.FillText(label, vg.Point{X: c.Min.X + 8, Y: square.Max.Y - l.side/2}, "true class")
+}
+
+// share returns a count's part of its row, 0 in a row without rows.
+func share(row []int, j int) float64 {
+	total := 0
+	for _, count := range row {
+		total += count
+	}
+	return float64(row[j]) / float64(max(total, 1))
+}
+
+// drawCells draws the cells with their counts.
+func (m Confusion) drawCells(c draw.Canvas, square vg.Rectangle, cell vg.Length) {
+	for i, row := range m.Counts {
+		for j, count := range row {
+			at := vg.Point{X: square.Min.X + (vg.Length(j)+0.5)*cell, Y: square.Max.Y - (vg.Length(i)+0.5)*cell}
+			half := vg.Point{X: cell / 2, Y: cell / 2}
+			box := vg.Rectangle{Min: at.Sub(half), Max: at.Add(half)}.Path()
+			c.SetColor(shade(share(row, j)))
+			c.Fill(box)
+			c.SetLineStyle(line(white, 0.8))
+			c.Stroke(box)
+			m.number(c, count, share(row, j), cell, at)
+		}
+	}
+}
+
+// shades paints the cells of many classes as one picture, since a drawing of
+// each would make a file of megabytes.
+func (m Confusion) shades() image.Image {
+	const pixels = 4 // of a cell, so that viewers that smooth pictures keep its edges
+	n := len(m.Classes)
+	img := image.NewNRGBA(image.Rect(0, 0, n*pixels, n*pixels))
+	for i, row := range m.Counts {
+		for j := range row {
+			cell := image.Rect(j*pixels, i*pixels, (j+1)*pixels, (i+1)*pixels)
+			imagedraw.Draw(img, cell, image.NewUniform(shade(share(row, j))), image.Point{}, imagedraw.Src)
+		}
+	}
+	return img
 }
 
 // number writes a count into its cell; a zero is left faint.

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -106,6 +107,10 @@ func (f figure) draw(open func(width, height vg.Length) vg.CanvasSizer) (err err
 	if f.height == 0 {
 		f.height = figureHeight
 	}
+	legend := placeLegend(f.legend, f.width-2*margin)
+	if rows := legend.rows(); rows > legendRows {
+		f.height += vg.Length(rows-legendRows) * legendRow
+	}
 	c := draw.New(open(f.width, f.height))
 	c.SetColor(white)
 	c.Fill(c.Rectangle.Path())
@@ -115,7 +120,8 @@ func (f figure) draw(open func(width, height vg.Length) vg.CanvasSizer) (err err
 	if f.subtitle != "" {
 		c.Max.Y = f.drawText(c, f.subtitle, subtitleSize, false)
 	}
-	c.Max.Y = drawLegend(c, f.legend) - 6
+	legend.draw(c)
+	c.Max.Y -= vg.Length(legend.rows())*legendRow + 8
 	f.body(c)
 	return nil
 }
@@ -133,31 +139,66 @@ func (f figure) drawText(c draw.Canvas, s string, size vg.Length, bold bool) vg.
 	return c.Max.Y - size - 5
 }
 
-// drawLegend writes the entries in as many rows as they need and returns the
-// height below them.
-func drawLegend(c draw.Canvas, legend []entry) vg.Length {
-	if len(legend) == 0 {
-		return c.Max.Y
-	}
-	const thumb, gap, between, row = 18, 4, 14, 15
+// placedEntry is an entry of a legend with its place: the row, counted from
+// the top, and the distance from the left.
+type placedEntry struct {
+	entry
+	row int
+	x   vg.Length
+}
+
+type placedLegend []placedEntry
+
+const (
+	legendRow  = 15 // height of a row
+	legendRows = 2  // the most for which figures have room; for more they grow
+	sampleWide = 18
+	sampleGap  = 4 // between a sample and its label
+)
+
+func legendStyle() text.Style {
 	style := textStyle(tickSize, ink, false)
 	style.YAlign = draw.YCenter
-	x, y := c.Min.X, c.Max.Y-2
+	return style
+}
+
+// placeLegend puts entries side by side, in as many rows as they need.
+func placeLegend(legend []entry, width vg.Length) placedLegend {
+	const between = 14
+	style := legendStyle()
+	var placed placedLegend
+	row, x := 0, vg.Length(0)
 	for _, e := range legend {
-		label := shorten(e.label, style.Width, c.Max.X-c.Min.X-thumb-gap)
-		width := thumb + gap + style.Width(label)
-		if x > c.Min.X && x+width > c.Max.X {
-			x, y = c.Min.X, y-row
+		e.label = shorten(e.label, style.Width, width-sampleWide-sampleGap)
+		wide := sampleWide + sampleGap + style.Width(e.label)
+		if x > 0 && x+wide > width {
+			row, x = row+1, 0
 		}
+		placed = append(placed, placedEntry{e, row, x})
+		x += wide + between
+	}
+	return placed
+}
+
+func (l placedLegend) rows() int {
+	if len(l) == 0 {
+		return 0
+	}
+	return l[len(l)-1].row + 1
+}
+
+// draw draws the legend at the top of c.
+func (l placedLegend) draw(c draw.Canvas) {
+	style := legendStyle()
+	for _, e := range l {
+		x, y := c.Min.X+e.x, c.Max.Y-2-vg.Length(e.row)*legendRow
 		sample := draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
-			Min: vg.Point{X: x, Y: y - row + 3},
-			Max: vg.Point{X: x + thumb, Y: y},
+			Min: vg.Point{X: x, Y: y - legendRow + 3},
+			Max: vg.Point{X: x + sampleWide, Y: y},
 		}}
 		e.sample.Thumbnail(&sample)
-		c.FillText(style, vg.Point{X: x + thumb + gap, Y: sample.Center().Y}, label)
-		x += width + between
+		c.FillText(style, vg.Point{X: x + sampleWide + sampleGap, Y: sample.Center().Y}, e.label)
 	}
-	return y - row
 }
 
 // finish names fonts that every system has, gives the document a title for
