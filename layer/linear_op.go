@@ -72,7 +72,11 @@ func linearForward[T device.Float](op *linearOp, prev gorgonia.Value, in []gorgo
 	var zm device.Matrix[T]
 	if op.pre.wanted.Load() {
 		var z *tensor.Dense
-		if z, zm, err = roomFor[T](op.dev, op.pre.of(y), shape[:len(shape)-1], w.Cols); err != nil {
+		kept := op.pre.of(y)
+		if kept == nil && prev == collected {
+			kept = collected
+		}
+		if z, zm, err = roomFor[T](op.dev, kept, shape[:len(shape)-1], w.Cols); err != nil {
 			return nil, err
 		}
 		op.pre.keep(y, z)
@@ -197,16 +201,16 @@ func linearBackward[T device.Float](op *linearOp, in []gorgonia.Value, y, dy gor
 	var dx, dw device.Matrix[T]
 	var db []T
 	if op.inputGrad {
-		if grads[0], dx, err = roomFor[T](op.dev, nil, in[0].Shape(), -1); err != nil {
+		if grads[0], dx, err = roomFor[T](op.dev, collected, in[0].Shape(), -1); err != nil {
 			return nil, err
 		}
 	}
-	if grads[1], dw, err = roomFor[T](op.dev, nil, in[1].Shape(), -1); err != nil {
+	if grads[1], dw, err = roomFor[T](op.dev, collected, in[1].Shape(), -1); err != nil {
 		return nil, err
 	}
 	if op.hasBias {
 		var dbm device.Matrix[T]
-		if grads[2], dbm, err = roomFor[T](op.dev, nil, tensor.Shape{len(b)}, -1); err != nil {
+		if grads[2], dbm, err = roomFor[T](op.dev, collected, tensor.Shape{len(b)}, -1); err != nil {
 			return nil, err
 		}
 		db = dbm.Data
@@ -282,7 +286,7 @@ func preactivation[T device.Float](op *linearOp, in []gorgonia.Value, y gorgonia
 	if err != nil {
 		return nil, err
 	}
-	z, zm, err := roomFor[T](op.dev, nil, y.Shape(), -1)
+	z, zm, err := roomFor[T](op.dev, collected, y.Shape(), -1)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ type body func(prev gorgonia.Value, inputs []gorgonia.Value) (gorgonia.Value, er
 
 // Do computes the op into a fresh value.
 func (s *signature) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	return s.DoInto(nil, inputs...)
+	return s.DoInto(collected, inputs...)
 }
 
 // DoInto checks number and dtype of the inputs and runs the body for that dtype.
