@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,31 +65,56 @@ func checkExit(ts *testscript.TestScript, err error, want string) {
 	}
 }
 
-// interrupted FILE ARGS... runs train, interrupts it once the file is there,
-// and checks the exit code of an interrupt.
+// interrupted TIMES FILE ARGS... runs train, interrupts it once the file is
+// there, and again when it says that it has noticed, and checks the exit code
+// of an interrupt.
 func interrupted(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: interrupted FILE ARGS...")
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: interrupted TIMES FILE ARGS...")
 	}
-	vars := ts.Value("vars").(func() []string)()
+	times, err := strconv.Atoi(args[0])
+	ts.Check(err)
 	program, err := os.Executable()
 	ts.Check(err)
-	cmd := exec.Command(program, args[1:]...)
+	cmd := exec.Command(program, args[2:]...)
 	cmd.Args[0] = "train" // what testscript.Main looks at
-	cmd.Dir, cmd.Env = ts.MkAbs("."), vars
-	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
+	cmd.Dir, cmd.Env = ts.MkAbs("."), ts.Value("vars").(func() []string)()
+	stderr := new(watched)
+	cmd.Stdout, cmd.Stderr = ts.Stdout(), io.MultiWriter(ts.Stderr(), stderr)
 	ts.Check(cmd.Start())
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			cmd.Process.Kill()
-			ts.Fatalf("%s did not come to be", args[0])
+	waitFor := func(what string, there func() bool) {
+		for deadline := time.Now().Add(20 * time.Second); !there(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				cmd.Process.Kill()
+				ts.Fatalf("%s did not come to be", what)
+			}
 		}
 	}
+	waitFor(args[1], func() bool { _, err := os.Stat(ts.MkAbs(args[1])); return err == nil })
 	ts.Check(cmd.Process.Signal(os.Interrupt))
+	for range times - 1 {
+		waitFor("an answer to the interrupt", func() bool { return stderr.contains("interrupt again") })
+		ts.Check(cmd.Process.Signal(os.Interrupt))
+	}
 	checkExit(ts, cmd.Wait(), strconv.Itoa(exitInterrupted))
+}
+
+// watched keeps what is written to it where another goroutine can look.
+type watched struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *watched) contains(s string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Contains(w.text.String(), s)
 }
 
 // json FILE PATH OP VALUE checks a field of a JSON object; FILE may be stdout.
