@@ -18,6 +18,7 @@ type graph struct {
 	output  *gorgonia.Node
 	params  *Params // nil for inference
 	vm      gorgonia.VM
+	ran     bool // all memory that a run needs has been allocated
 }
 
 // trainingGraph returns the graph whose output is the mean loss of a batch and
@@ -163,5 +164,9 @@ func (m *Model) startMachine(g *graph, outputs ...*gorgonia.Node) (err error) {
 // next run.
 func (g *graph) run() error {
 	g.vm.Reset()
-	return g.vm.RunAll()
+	if err := g.vm.RunAll(); err != nil {
+		return err
+	}
+	g.ran = true
+	return nil
 }

@@ -45,6 +45,7 @@ type Trainer struct {
 	waited    int
 	times     stepTimes
 	clock     clock
+	ahead     ahead
 }
 
 // NewTrainer prepares the training that the settings describe on parts as
@@ -107,6 +108,7 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 	if t.optimizer, err = NewOptimizer(t.config.Optimizer, append(t.config.optimizerOptions(), OnDevice(d))...); err != nil {
 		return err
 	}
+	t.ahead.on(d, &t.config)
 	t.history.Task = spec.Task
 	t.progress = Progress{Config: t.config, Model: t.model, Epoch: 1, EpochSteps: t.sampler.Batches(), History: &t.history}
 	return nil
@@ -155,6 +157,10 @@ func (t *Trainer) outOfPatience() bool { return t.config.Patience > 0 && t.waite
 // Step trains on the next batch and returns its loss before the step. A loss
 // or a norm of the gradients that is not finite is an error that wraps
 // [ErrNotFinite]; the weights are then what they were.
+//
+// A CUDA card takes steps without waiting. Losses are then read every few steps
+// and at the end of an epoch: Step returns the newest that is known, and an
+// error tells of a step some way back.
 func (t *Trainer) Step() (float64, error) {
 	started := time.Now()
 	rows := t.sampler.Next()
@@ -163,32 +169,45 @@ func (t *Trainer) Step() (float64, error) {
 	}
 	p := &t.progress
 	p.Epoch = len(t.history.Epochs) + 1
-	loss, err := t.step(rows)
+	g, err := t.model.trainingGraph(len(rows))
+	if err != nil {
+		return 0, fmt.Errorf("step %d: %w", p.Step+1, err)
+	}
+	if t.ahead.may(g) {
+		if err := t.stepAhead(g, rows); err != nil {
+			return p.Loss, err
+		}
+		return p.Loss, nil
+	}
+	if err := t.readLosses(); err != nil {
+		return p.Loss, err
+	}
+	loss, err := t.step(g, rows)
 	if err != nil {
 		return loss, fmt.Errorf("step %d: %w", p.Step+1, err)
 	}
-	p.Step++
-	p.EpochStep = t.sampler.Batch()
-	p.Rows += len(rows)
-	p.Loss = loss
-	t.lossSum += loss * float64(len(rows))
-	t.lossRows += len(rows)
+	t.took(rows)
+	t.addLoss(loss, len(rows))
 	t.times.add(time.Since(started))
 	return loss, nil
 }
 
-func (t *Trainer) step(rows []int) (float64, error) {
-	g, err := t.model.trainingGraph(len(rows))
-	if err != nil {
-		return 0, err
-	}
-	if err := t.features.gather(g.x, rows); err != nil {
-		return 0, err
-	}
-	if err := t.targets.gather(g.targets, rows); err != nil {
-		return 0, err
-	}
-	if err := g.run(); err != nil {
+// took counts a step.
+func (t *Trainer) took(rows []int) {
+	p := &t.progress
+	p.Step++
+	p.EpochStep = t.sampler.Batch()
+	p.Rows += len(rows)
+}
+
+func (t *Trainer) addLoss(loss float64, rows int) {
+	t.progress.Loss = loss
+	t.lossSum += loss * float64(rows)
+	t.lossRows += rows
+}
+
+func (t *Trainer) step(g *graph, rows []int) (float64, error) {
+	if err := t.differentiate(g, rows); err != nil {
 		return 0, err
 	}
 	loss, err := scalar(g.output.Value())
@@ -198,20 +217,36 @@ func (t *Trainer) step(rows []int) (float64, error) {
 	if !finite(loss) {
 		return loss, fmt.Errorf("loss is %v: %w", loss, ErrNotFinite)
 	}
+	return loss, t.update(g)
+}
+
+// differentiate computes loss and gradients of a batch.
+func (t *Trainer) differentiate(g *graph, rows []int) error {
+	if err := t.features.gather(g.x, rows); err != nil {
+		return err
+	}
+	if err := t.targets.gather(g.targets, rows); err != nil {
+		return err
+	}
+	return g.run()
+}
+
+// update takes the optimiser's step.
+func (t *Trainer) update(g *graph) error {
 	d := t.model.spec.Device
 	if t.config.ClipValue > 0 {
 		if err := ClipByValue(d, g.params.ValueGrads(), t.config.ClipValue); err != nil {
-			return loss, err
+			return err
 		}
 	}
 	if t.config.ClipNorm > 0 {
 		if _, err := ClipByNorm(d, g.params.ValueGrads(), t.config.ClipNorm); err != nil {
-			return loss, err
+			return err
 		}
 	}
 	t.progress.LR = t.schedule.At(t.progress.Step)
 	t.optimizer.SetLearningRate(t.progress.LR)
-	return loss, t.optimizer.Step(g.params.ValueGrads())
+	return t.optimizer.Step(g.params.ValueGrads())
 }
 
 // EpochDone reports whether the last step was the last of its epoch.

@@ -4,6 +4,9 @@ import "fmt"
 
 // capture returns a checkpoint of the moment between two steps.
 func (t *Trainer) capture() (*checkpoint, error) {
+	if err := t.readLosses(); err != nil {
+		return nil, err
+	}
 	header, err := t.predictor.header()
 	if err != nil {
 		return nil, err
@@ -42,6 +45,11 @@ func (t *Trainer) restore(c *checkpoint, h *History) error {
 	}
 	if len(h.Epochs) < s.Epochs {
 		return fmt.Errorf("the history has %d epochs, the checkpoint %d", len(h.Epochs), s.Epochs)
+	}
+	if c.best != nil { // SetWeights says what of them is wrong
+		if err := t.model.SetWeights(c.best); err != nil {
+			return fmt.Errorf("best weights: %w", err)
+		}
 	}
 	if err := t.model.SetWeights(c.weights); err != nil {
 		return err

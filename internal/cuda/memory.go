@@ -240,5 +240,6 @@ func (d *Device) tryAllocate(bytes int, mayCollect bool) (uintptr, error) {
 		addr, _ = d.pool.take(bytes)
 	}
 	c.clear(uint64(addr), bytes)
+	c.host = true // the host may write to it at once
 	return addr, c.end()
 }

@@ -109,7 +109,11 @@ Handle *checkHandle(void *p, const char *kind, const char *call) {
 CUresult entry(const char *call, bool needsContext) {
     counters.calls++;
     if (!initialised) return CUDA_ERROR_NOT_INITIALIZED;
-    if (knobs.lost_after > 0 && --knobs.lost_after == 0) lost = true;
+    if (knobs.lost_after > 0 && --knobs.lost_after == 0) {
+        lost = true;
+        dropAll();
+        protectForHost();
+    }
     if (lost) return CUDA_ERROR_LAUNCH_FAILED;
     if (needsContext && !current) {
         violation("%s: the thread has no current context", call);

@@ -98,6 +98,7 @@ struct Event : Handle {
 CUresult submit(CUstream stream, Work work, const char *call);
 void drain(Stream *s);
 void drainAll(Context *c);
+void dropAll();  // what a lost device has not done, it never will
 // onNullStream waits for the streams that the default stream waits for.
 void onNullStream(Context *c);
 bool pending();

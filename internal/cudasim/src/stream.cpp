@@ -34,6 +34,10 @@ void drain(Stream *s) {
     protectForHost();
 }
 
+void dropAll() {
+    for (Stream *s : streams) s->queue.clear();
+}
+
 void drainAll(Context *c) {
     for (Stream *s : streams)
         if (s->context == c) drain(s);

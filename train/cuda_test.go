@@ -1,0 +1,121 @@
+//go:build gpu
+
+package train_test
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/cudasim"
+	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train"
+)
+
+// onCard returns the default settings for a dataset on the first card.
+func onCard(t *testing.T, dataset string) train.Config {
+	t.Helper()
+	d, err := device.Open("cuda")
+	if err != nil {
+		t.Skip(err)
+	}
+	must(t, d.Close())
+	info, err := datasets.Describe(dataset)
+	must(t, err)
+	c := train.DefaultConfig(dataset, info.Defaults)
+	c.Device = "cuda"
+	return c
+}
+
+func TestCUDATrainsMoonsAsTheProcessorDoes(t *testing.T) {
+	c := onCard(t, "moons")
+	c.Epochs, c.Patience = 50, 0
+	curve := func(device string) []train.EpochRecord {
+		c.Device = device
+		run, err := train.Fit(context.Background(), c)
+		must(t, err)
+		must(t, run.Close())
+		if len(run.History.Epochs) != c.Epochs {
+			t.Fatalf("%s: %d epochs, want %d", device, len(run.History.Epochs), c.Epochs)
+		}
+		return run.History.Epochs
+	}
+	got, want := curve("cuda"), curve("cpu")
+	for i := range want {
+		if d := math.Abs(got[i].TrainLoss - want[i].TrainLoss); !(d <= 1e-4) {
+			t.Errorf("epoch %d: training loss %v, on the processor %v", i+1, got[i].TrainLoss, want[i].TrainLoss)
+		}
+		if d := math.Abs(got[i].ValLoss - want[i].ValLoss); !(d <= 1e-4) {
+			t.Errorf("epoch %d: validation loss %v, on the processor %v", i+1, got[i].ValLoss, want[i].ValLoss)
+		}
+	}
+}
+
+func TestCUDACopiesNoWeightsWhileItTrains(t *testing.T) {
+	c := onCard(t, "blobs")
+	if !cudasim.Present() {
+		t.Skip("the driver is not the stand-in")
+	}
+	c.Rows, c.Batch, c.Epochs, c.Optimizer = 4000, 10, 3, "adamw"
+	parts, err := c.Load()
+	must(t, err)
+	tr, err := train.NewTrainer(c, parts)
+	must(t, err)
+	defer func() { must(t, tr.Model().Spec().Device.Close()) }()
+	for range 65 { // the first alone, the others until the losses are read
+		_, err := tr.Step()
+		must(t, err)
+	}
+	names := []string{"host_to_device_bytes", "device_to_host_bytes", "device_to_device_bytes", "allocations",
+		"launches", "graphs", "graph_launches", "synchronizations"}
+	before := map[string]int{}
+	for _, name := range names {
+		before[name] = cudasim.Get(name)
+	}
+	const n = 128 // two readings
+	for range n {
+		_, err := tr.Step()
+		must(t, err)
+	}
+	want := map[string]int{"graph_launches": n, "synchronizations": 2}
+	for _, name := range names {
+		if got := cudasim.Get(name) - before[name]; got != want[name] {
+			t.Errorf("%s: %d in %d steps, want %d", name, got, n, want[name])
+		}
+	}
+	if loss := tr.Progress().Loss; !(loss > 0 && loss < 10) {
+		t.Errorf("loss is %v", loss)
+	}
+}
+
+func TestCUDALostInMidRunKeepsTheCheckpoint(t *testing.T) {
+	c := onCard(t, "moons")
+	if !cudasim.Present() {
+		t.Skip("the driver is not the stand-in")
+	}
+	c.Epochs, c.Patience = 10, 0
+	dir := t.TempDir()
+	lose := train.Callback{Name: "lose", OnEpoch: func(p *train.Progress) error {
+		if p.Epoch == 4 {
+			cudasim.Set("lost_after", 10)
+		}
+		return nil
+	}}
+	_, err := train.Fit(context.Background(), c, train.InDirectory(dir), train.WithCallbacks(lose))
+	cudasim.Set("lost", 0)
+	cudasim.Set("lost_after", 0)
+	fails(t, err, "unspecified launch failure")
+
+	resumed, err := train.Fit(context.Background(), c, train.InDirectory(dir), train.Resume())
+	must(t, err)
+	must(t, resumed.Close())
+	whole, err := train.Fit(context.Background(), c)
+	must(t, err)
+	must(t, whole.Close())
+	for i, r := range whole.History.Epochs {
+		if got := resumed.History.Epochs[i].TrainLoss; got != r.TrainLoss {
+			t.Errorf("epoch %d: loss %v after resuming, %v without interruption", i+1, got, r.TrainLoss)
+		}
+	}
+}
