@@ -49,6 +49,20 @@ func withHeader(data []byte, change func(header map[string]any)) []byte {
 	return append(append(out, text...), data[8+n:]...)
 }
 
+// withJSON changes an object in JSON.
+func withJSON(text string, change func(m map[string]any)) string {
+	var m map[string]any
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		panic(err)
+	}
+	change(m)
+	out, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return string(out)
+}
+
 func TestSafetensorsAreLaidOutAsDocumented(t *testing.T) {
 	data := savedModel(t, "moons")
 	n := binary.LittleEndian.Uint64(data)
@@ -90,6 +104,24 @@ func TestSavingIsDeterministic(t *testing.T) {
 		if !bytes.Equal(data, first) {
 			t.Fatal("two files of one model differ")
 		}
+	}
+}
+
+// A file that cannot be written anew stays as it was.
+func TestAFailedSaveLeavesTheOldFile(t *testing.T) {
+	p, err := load(t, savedModel(t, "moons"))
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "model")
+	must(t, p.Save(path))
+	before, err := os.ReadFile(path)
+	must(t, err)
+	p.Model.Weights()["linear1.bias"].Float32s()[0]++
+	must(t, os.Mkdir(path+".tmp", 0o755)) // in the way of what is written
+	wantError(t, "save", p.Save(path), path)
+	after, err := os.ReadFile(path)
+	must(t, err)
+	if !bytes.Equal(before, after) {
+		t.Error("the old file is gone")
 	}
 }
 
@@ -137,16 +169,7 @@ func TestLoadModelSaysWhatIsWrong(t *testing.T) {
 	model := func(change func(m map[string]any)) []byte {
 		return withHeader(data, func(h map[string]any) {
 			texts := h["__metadata__"].(map[string]any)
-			var m map[string]any
-			if err := json.Unmarshal([]byte(texts["affine.model"].(string)), &m); err != nil {
-				panic(err)
-			}
-			change(m)
-			text, err := json.Marshal(m)
-			if err != nil {
-				panic(err)
-			}
-			texts["affine.model"] = string(text)
+			texts["affine.model"] = withJSON(texts["affine.model"].(string), change)
 		})
 	}
 	nan := slices.Clone(data)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/affine-go/affine/train"
 )
@@ -127,13 +128,15 @@ func TestResumeAfterACrashGoesOnFromTheLastCheckpoint(t *testing.T) {
 			if p.Step == 8 {
 				return os.ErrProcessDone
 			}
+			time.Sleep(10 * time.Millisecond) // longer than all that follows
 			return nil
 		}}))
 	wantError(t, "crash", err, `callback "crash"`, os.ErrProcessDone.Error())
-	fit(t, c, train.InDirectory(crashed), train.Resume())
+	r := fit(t, c, train.InDirectory(crashed), train.Resume())
 	if !bytes.Equal(content(t, whole, train.ModelFile), content(t, crashed, train.ModelFile)) {
 		t.Errorf("%s differs from that of the run without a crash", train.ModelFile)
 	}
+	checkWallTime(t, r)
 	// A crash before the first checkpoint leaves the settings alone.
 	must(t, os.Remove(filepath.Join(crashed, train.CheckpointFile)))
 	fit(t, c, train.InDirectory(crashed), train.Resume())
@@ -174,7 +177,12 @@ func TestResumeWithMoreEpochsGoesOn(t *testing.T) {
 func TestWallTimeOfAResumedRunCountsAllSessions(t *testing.T) {
 	c := smallConfig(t, "moons")
 	dir := t.TempDir()
-	r := fitInPieces(t, c, dir, 4, 7)
+	checkWallTime(t, fitInPieces(t, c, dir, 4, 7))
+}
+
+// checkWallTime checks that the time of a run goes on from epoch to epoch.
+func checkWallTime(t *testing.T, r *train.Run) {
+	t.Helper()
 	last := 0.0
 	for _, e := range r.History.Epochs {
 		if e.Wall <= last {
@@ -227,6 +235,49 @@ func TestResumeRefusesWhatIsNotTheSameRun(t *testing.T) {
 	other = c
 	other.Epochs = 2
 	wantError(t, "fewer epochs", resume(other, finished), "epochs is 2", "4 are done")
+}
+
+func TestResumeRefusesCheckpointsThatContradictThemselves(t *testing.T) {
+	c := smallConfig(t, "moons")
+	dir := t.TempDir()
+	ctx, interrupt := interruptedAt(4)
+	_, err := train.Fit(ctx, c, train.InDirectory(dir), interrupt)
+	must(t, err)
+	whole := content(t, dir, train.CheckpointFile)
+	for what, change := range map[string]struct {
+		training func(m map[string]any)
+		header   func(h map[string]any)
+		words    []string
+	}{
+		"negative":     {training: func(m map[string]any) { m["step"] = -1 }, words: []string{"counters"}},
+		"best epoch":   {training: func(m map[string]any) { m["best_epoch"] = 2 }, words: []string{"counters"}},
+		"no best":      {training: func(m map[string]any) { m["best_epoch"], m["epochs"] = 0, 0 }, words: []string{"best weights"}},
+		"history":      {training: func(m map[string]any) { m["best_epoch"], m["epochs"] = 2, 2 }, words: []string{"history has 1 epochs", "checkpoint 2"}},
+		"sampler":      {training: func(m map[string]any) { m["sampler"] = "" }, words: []string{"sampler state"}},
+		"optimizer":    {training: func(m map[string]any) { m["optimizer"].(map[string]any)["name"] = "sgd" }, words: []string{"adam", "sgd"}},
+		"unknown":      {training: func(m map[string]any) { m["weather"] = "fine" }, words: []string{"weather"}},
+		"a model":      {header: func(h map[string]any) { delete(h["__metadata__"].(map[string]any), "affine.training") }, words: []string{"not a checkpoint"}},
+		"no moment":    {header: func(h map[string]any) { rename(h, "optimizer.linear1.bias.exp_avg", "optimizer.x") }, words: []string{"linear1.bias.exp_avg"}},
+		"no weight":    {header: func(h map[string]any) { rename(h, "linear1.bias", "x") }, words: []string{"linear1.bias", "missing"}},
+		"no best bias": {header: func(h map[string]any) { rename(h, "best.linear1.bias", "best.x") }, words: []string{"linear1.bias", "missing"}},
+	} {
+		data := withHeader(whole, func(h map[string]any) {
+			if change.header != nil {
+				change.header(h)
+				return
+			}
+			texts := h["__metadata__"].(map[string]any)
+			texts["affine.training"] = withJSON(texts["affine.training"].(string), change.training)
+		})
+		must(t, os.WriteFile(filepath.Join(dir, train.CheckpointFile), data, 0o644))
+		_, err := train.Fit(context.Background(), c, train.InDirectory(dir), train.Resume())
+		wantError(t, what, err, append(change.words, "resume", train.CheckpointFile)...)
+	}
+}
+
+func rename(h map[string]any, from, to string) {
+	h[to] = h[from]
+	delete(h, from)
 }
 
 func TestResumeRefusesBrokenFiles(t *testing.T) {

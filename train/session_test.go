@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
 )
 
@@ -104,10 +105,29 @@ func TestADivergingRunStopsAndKeepsTheLastGoodCheckpoint(t *testing.T) {
 	}
 }
 
+// Where even the first weights give no finite loss, metrics say null.
+func TestLossesThatAreNotFiniteAreNull(t *testing.T) {
+	c := smallConfig(t, "linear")
+	c.Scaling = datasets.NoScaling
+	parts, err := c.Load()
+	must(t, err)
+	for i := range parts.Train.X {
+		parts.Train.X[i] = math.Copysign(1e39, parts.Train.X[i])
+	}
+	dir := t.TempDir()
+	m := fit(t, c, train.WithParts(parts), train.InDirectory(dir)).Metrics
+	if m.StoppingReason != train.ReasonNotFinite || m.Steps != 0 || m.TrainLoss != nil || m.TestLoss == nil {
+		t.Errorf("metrics are %+v", m)
+	}
+	if !bytes.Contains(content(t, dir, train.MetricsFile), []byte(`"train_loss": null`)) {
+		t.Errorf("metrics are %s", content(t, dir, train.MetricsFile))
+	}
+}
+
 // The loss of the step in which the weights break is finite still.
 func TestWeightsThatBreakInTheLastStepAreNotKept(t *testing.T) {
 	for what, opt := range map[string]func(p *train.Progress, cancel func()) bool{
-		"end of an epoch": func(p *train.Progress, _ func()) bool { return p.Step == 6 },
+		"end of an epoch": func(p *train.Progress, _ func()) bool { return p.Epoch == 2 && p.EpochStep == p.EpochSteps },
 		"interruption": func(p *train.Progress, cancel func()) bool {
 			if p.Step == 5 {
 				cancel()
@@ -116,6 +136,7 @@ func TestWeightsThatBreakInTheLastStepAreNotKept(t *testing.T) {
 		},
 	} {
 		c := smallConfig(t, "moons")
+		c.Fractions.Validation, c.Monitor = 0, train.MonitorTrainLoss // a validation loss would tell too
 		dir := t.TempDir()
 		ctx, cancel := context.WithCancel(context.Background())
 		r, err := train.Fit(ctx, c, train.InDirectory(dir), train.WithCallbacks(train.Callback{Name: "break", OnStep: func(p *train.Progress) error {

@@ -176,13 +176,17 @@ func TestEveryOptimizerScheduleAndActivationLowersTheLoss(t *testing.T) {
 }
 
 // The learning rate of every step is the schedule's, with the warm-up in front.
+// With plain gradient descent and gradients clipped to one norm, it shows in
+// the length of the step.
 func TestStepsFollowTheSchedule(t *testing.T) {
+	const norm = 1e-3
 	c := smallConfig(t, "moons")
 	c.Schedule, c.LR, c.Epochs, c.WarmupEpochs = "cosine", 0.5, 4, 1
+	c.Dtype, c.Optimizer, c.ClipNorm = "float64", "sgd", norm
 	tr := newTrainer(t, c)
 	after := train.CosineLR{LR: 0.5, Steps: 9}
 	for step := range 12 {
-		losses(t, tr, 1)
+		length, _ := distance(t, tr)
 		want := after.At(step - 3)
 		if step < 3 {
 			want = 0.5 * (1/3. + (1-1/3.)*float64(step)/3)
@@ -190,7 +194,28 @@ func TestStepsFollowTheSchedule(t *testing.T) {
 		if got := tr.Progress().LR; math.Abs(got-want) > 1e-15 {
 			t.Errorf("step %d has rate %v, want %v", step, got, want)
 		}
+		if math.Abs(length-want*norm) > 1e-3*want*norm {
+			t.Errorf("step %d has length %v, want %v", step, length, want*norm)
+		}
 	}
+}
+
+// distance takes a step and returns the Euclidean norm and the largest element
+// of what it added to the weights.
+func distance(t *testing.T, tr *train.Trainer) (norm, largest float64) {
+	t.Helper()
+	before := map[string][]float64{}
+	for name, w := range tr.Model().Weights() {
+		before[name] = slices.Clone(w.Float64s())
+	}
+	losses(t, tr, 1)
+	for name, w := range tr.Model().Weights() {
+		for i, x := range w.Float64s() {
+			d := math.Abs(x - before[name][i])
+			norm, largest = norm+d*d, max(largest, d)
+		}
+	}
+	return math.Sqrt(norm), largest
 }
 
 // With plain gradient descent a step is the rate times the clipped gradient.
@@ -200,19 +225,8 @@ func TestClippingBoundsTheStep(t *testing.T) {
 		c := smallConfig(t, "moons")
 		c.Dtype, c.Optimizer, c.Schedule, c.LR = "float64", "sgd", "constant", lr
 		change(&c)
-		tr := newTrainer(t, c)
-		before := map[string][]float64{}
-		for name, w := range tr.Model().Weights() {
-			before[name] = slices.Clone(w.Float64s())
-		}
-		losses(t, tr, 1)
-		for name, w := range tr.Model().Weights() {
-			for i, x := range w.Float64s() {
-				d := math.Abs(x-before[name][i]) / lr
-				norm, largest = norm+d*d, max(largest, d)
-			}
-		}
-		return math.Sqrt(norm), largest
+		norm, largest = distance(t, newTrainer(t, c))
+		return norm / lr, largest / lr
 	}
 	if norm, largest := length(func(*train.Config) {}); norm < 10*limit || largest < 10*limit {
 		t.Fatalf("the gradient has norm %v and largest element %v, too small to show clipping", norm, largest)
@@ -263,6 +277,32 @@ func TestTrainingDoesNotDependOnTheNumberOfThreads(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s with %d threads differs from that with one", train.ModelFile, threads)
 		}
+	}
+}
+
+func TestInitialisersAreThoseOfTheSettings(t *testing.T) {
+	c := smallConfig(t, "moons")
+	c.Init, c.BiasInit = "zeros", "he-normal"
+	for name, w := range newTrainer(t, c).Model().Weights() {
+		isWeight, allZero := w.Dims() == 2, !slices.ContainsFunc(numbers(w), func(x float64) bool { return x != 0 })
+		if isWeight != allZero {
+			t.Errorf("%s is %v", name, w)
+		}
+	}
+}
+
+// Nothing has the shape of the input but the input: its gradient is not computed.
+func TestTheGradientOfTheDataIsNotComputed(t *testing.T) {
+	g, err := newTrainer(t, smallConfig(t, "friedman1")).Model().TrainingGraph(13)
+	must(t, err)
+	var names []string
+	for _, n := range g.AllNodes() {
+		if slices.Equal(n.Shape(), []int{13, 10}) {
+			names = append(names, n.Name())
+		}
+	}
+	if len(names) != 1 {
+		t.Errorf("nodes of shape (13, 10) are %q, want the features alone", names)
 	}
 }
 
