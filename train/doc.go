@@ -1,6 +1,14 @@
 // Package train trains Gorgonia models.
 //
-// The parts stand on their own and work with any Gorgonia graph:
+// [Fit] trains a multi-layer perceptron on a dataset, from a [Config] to a
+// directory that holds everything about the run; [LoadRun] brings it back to
+// [Predictor.Predict] and [Predictor.Evaluate]. A run that was interrupted and
+// resumed ends with the same bytes as one that was not, on any number of
+// threads. A [Trainer] is the same training step by step; a [Callback] watches
+// it.
+//
+// The parts that these are made of stand on their own and work with any
+// Gorgonia graph:
 //
 //   - [Machine] is a gorgonia.VM that runs a graph as a plain loop over its ops.
 //     It computes only what the requested outputs need and keeps the memory of
