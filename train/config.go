@@ -8,6 +8,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/layer/device"
 	"gorgonia.org/tensor"
 )
 
@@ -38,6 +39,9 @@ type Config struct {
 	Machine string `json:"machine"` // OurMachine or TapeMachine
 	Device  string `json:"device"`  // as device.Open takes it
 	Dtype   string `json:"dtype"`   // "float32" or "float64"
+	// MatmulPrecision is that of large float32 products on a CUDA card,
+	// "highest" (where it is empty too) or "high", as PyTorch names them.
+	MatmulPrecision string `json:"matmul_precision,omitempty"`
 
 	Optimizer string  `json:"optimizer"` // one of OptimizerNames
 	LR        float64 `json:"lr"`        // the highest learning rate
@@ -82,6 +86,25 @@ const (
 	MonitorValMetric = "val_metric"
 	MonitorTrainLoss = "train_loss"
 )
+
+// MatmulPrecisions returns what Config.MatmulPrecision may name.
+func MatmulPrecisions() []string { return []string{"highest", "high"} }
+
+// openDevice opens the device and sets the precision of its products, if it
+// has a choice.
+func (c *Config) openDevice() (device.Device, error) {
+	d, err := device.Open(c.Device)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := d.(device.PrecisionSetter); ok && c.MatmulPrecision != "" {
+		if err := p.SetMatmulPrecision(c.MatmulPrecision); err != nil {
+			d.Close()
+			return nil, err
+		}
+	}
+	return d, nil
+}
 
 // Monitors returns what Config.Monitor may name.
 func Monitors() []string { return []string{MonitorValLoss, MonitorValMetric, MonitorTrainLoss} }
@@ -150,6 +173,9 @@ func (c *Config) validate() error {
 		if !slices.Contains(f.known, f.value) {
 			return fmt.Errorf("%s is %q, want one of %s", f.name, f.value, strings.Join(f.known, ", "))
 		}
+	}
+	if p := c.MatmulPrecision; p != "" && !slices.Contains(MatmulPrecisions(), p) {
+		return fmt.Errorf("matmul_precision is %q, want one of %s", p, strings.Join(MatmulPrecisions(), ", "))
 	}
 	for _, f := range []struct {
 		name  string

@@ -63,7 +63,7 @@ func newTrainer(c Config, parts datasets.Parts) (*Trainer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	d, err := device.Open(c.Device)
+	d, err := c.openDevice()
 	if err != nil {
 		return nil, err
 	}
@@ -276,12 +276,8 @@ func (t *Trainer) FinishEpoch() error {
 }
 
 func (t *Trainer) validate(r *EpochRecord) error {
-	ok, err := t.model.finite()
-	if err != nil {
+	if err := t.checkWeights(); err != nil {
 		return err
-	}
-	if !ok {
-		return fmt.Errorf("weights: %w", ErrNotFinite)
 	}
 	if t.validation == nil {
 		return nil
@@ -297,6 +293,15 @@ func (t *Trainer) validate(r *EpochRecord) error {
 		return fmt.Errorf("validation loss is %v: %w", r.ValLoss, ErrNotFinite)
 	}
 	return nil
+}
+
+// checkWeights returns an error that wraps ErrNotFinite where weights are not.
+func (t *Trainer) checkWeights() error {
+	ok, err := t.model.finite()
+	if err == nil && !ok {
+		err = fmt.Errorf("weights: %w", ErrNotFinite)
+	}
+	return err
 }
 
 // remember keeps the weights if the epoch was the best, and counts how long it

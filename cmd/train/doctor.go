@@ -78,8 +78,20 @@ func examine() (*doctorReport, error) {
 			}
 			break
 		}
-		r.CUDA = append(r.CUDA, fmt.Sprintf("cuda:%d: %s", i, card.Description()))
-		card.Close()
+		text := fmt.Sprintf("cuda:%d: %s", i, card.Description())
+		if inspector, ok := card.(device.Inspector); ok {
+			details, err := inspector.Details()
+			if err != nil {
+				return nil, err
+			}
+			for _, d := range details {
+				text += fmt.Sprintf("; %s: %s", d.Name, d.Value)
+			}
+		}
+		r.CUDA = append(r.CUDA, text)
+		if err := card.Close(); err != nil {
+			return nil, err
+		}
 	}
 	for _, name := range []string{"AFFINE_CPU", "GOMAXPROCS", "CUDA_VISIBLE_DEVICES", "NO_COLOR"} {
 		if value, set := os.LookupEnv(name); set {

@@ -25,14 +25,15 @@ type dataFlags struct {
 }
 
 type modelFlags struct {
-	Hidden     *string `group:"model" placeholder:"64,64" help:"Widths of the hidden layers, or none."`
-	Activation *string `group:"model" placeholder:"NAME" help:"${activations}."`
-	Init       *string `group:"model" placeholder:"NAME" help:"Of the weights: ${initializers}."`
-	BiasInit   *string `group:"model" placeholder:"NAME" help:"Of the biases: the same names."`
-	Dtype      *string `group:"model" placeholder:"NAME" help:"float32 or float64."`
-	Device     *string `group:"model" placeholder:"NAME" help:"auto, cpu, cuda or cuda:N."`
-	Impl       *string `group:"model" placeholder:"NAME" help:"Layers: fused, of this module, or builtin, of Gorgonia's own ops."`
-	Machine    *string `group:"model" placeholder:"NAME" help:"What runs the graph: ours, or tape for Gorgonia's TapeMachine."`
+	Hidden          *string `group:"model" placeholder:"64,64" help:"Widths of the hidden layers, or none."`
+	Activation      *string `group:"model" placeholder:"NAME" help:"${activations}."`
+	Init            *string `group:"model" placeholder:"NAME" help:"Of the weights: ${initializers}."`
+	BiasInit        *string `group:"model" placeholder:"NAME" help:"Of the biases: the same names."`
+	Dtype           *string `group:"model" placeholder:"NAME" help:"float32 or float64."`
+	Device          *string `group:"model" placeholder:"NAME" help:"auto, cpu, cuda or cuda:N."`
+	Impl            *string `group:"model" placeholder:"NAME" help:"Layers: fused, of this module, or builtin, of Gorgonia's own ops."`
+	MatmulPrecision *string `group:"model" placeholder:"NAME" help:"Of large float32 products on a CUDA card: highest, or high for TF32."`
+	Machine         *string `group:"model" placeholder:"NAME" help:"What runs the graph: ours, or tape for Gorgonia's TapeMachine."`
 }
 
 type trainingFlags struct {
@@ -164,6 +165,12 @@ func (c *fitCommand) apply(config *train.Config) error {
 			return err
 		}
 		config.Device = *c.Device
+	}
+	if c.MatmulPrecision != nil {
+		if err := oneOf("--matmul-precision", *c.MatmulPrecision, train.MatmulPrecisions()); err != nil {
+			return err
+		}
+		config.MatmulPrecision = *c.MatmulPrecision
 	}
 	set(&config.Dataset, c.Dataset)
 	set(&config.Rows, c.N)

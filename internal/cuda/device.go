@@ -217,14 +217,11 @@ func (d *Device) Close() error {
 	return first
 }
 
-// Info is what a person may want to know of a card.
+// Info is what a person may want to know of a card beside its description.
 type Info struct {
-	Name                  string
-	Capability            string
-	Multiprocessors       int
 	FreeBytes, TotalBytes int64
 	Driver                string // the newest CUDA that the driver supports
-	CublasLt              string // the library in use, or why there is none
+	CublasLt              string // the library in use, or "none"
 }
 
 // Info tells what was found.
@@ -236,21 +233,12 @@ func (d *Device) Info() (Info, error) {
 	}
 	leave := d.enter()
 	defer leave()
-	name, err := d.dev.Name()
-	if err != nil {
-		return Info{}, explained(err)
-	}
-	major, minor, err := d.capability()
-	if err != nil {
-		return Info{}, explained(err)
-	}
 	free, total, err := cu.MemInfo()
 	if err != nil {
 		return Info{}, explained(err)
 	}
 	v := cu.Version()
 	return Info{
-		Name: name, Capability: fmt.Sprintf("%d.%d", major, minor), Multiprocessors: d.processors,
 		FreeBytes: free, TotalBytes: total, Driver: fmt.Sprintf("CUDA %d.%d", v/1000, v%1000/10), CublasLt: d.lt.String(),
 	}, nil
 }

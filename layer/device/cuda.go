@@ -51,11 +51,8 @@ func (c *card) Details() ([]Detail, error) {
 	}
 	gib := func(bytes int64) float64 { return float64(bytes) / (1 << 30) }
 	return []Detail{
-		{"card", info.Name},
-		{"compute capability", info.Capability},
-		{"multiprocessors", fmt.Sprint(info.Multiprocessors)},
 		{"memory", fmt.Sprintf("%.1f of %.1f GiB free", gib(info.FreeBytes), gib(info.TotalBytes))},
-		{"driver supports", info.Driver},
+		{"driver", "up to " + info.Driver},
 		{"cublasLt", info.CublasLt},
 	}, nil
 }

@@ -1,0 +1,190 @@
+//go:build gpu
+
+// Command bench times the module on a CUDA card beside PyTorch on the same
+// card, in one run, and prints a table:
+//
+//	go run -tags gpu ./internal/cuda/bench
+//
+// PyTorch runs in python3, which must be able to import torch; without it the
+// table has our numbers alone. For a machine without Go, build the program with
+// go build -tags gpu and carry it there: it needs no other file.
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/affine-go/affine/layer/device"
+)
+
+//go:embed pytorch.py
+var pytorch []byte
+
+// result is the median time of a case in microseconds.
+type result struct {
+	Case string  `json:"case"`
+	Mode string  `json:"mode"` // ours, eager or graphs
+	US   float64 `json:"us"`
+}
+
+func main() {
+	seconds := flag.Float64("seconds", 1, "time spent on each case")
+	alone := flag.Bool("alone", false, "leave PyTorch out")
+	only := flag.String("run", "", "regular expression of the cases wanted")
+	flag.Parse()
+	pattern, err := regexp.Compile(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if err := run(*seconds, *alone, pattern); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(seconds float64, alone bool, only *regexp.Regexp) error {
+	d, err := device.Open("cuda")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	b := &bench{device: d.(device.Stepper), seconds: seconds, only: only}
+	if err := b.all(); err != nil {
+		return err
+	}
+	fmt.Println(d.Description())
+	if inspector, ok := d.(device.Inspector); ok {
+		details, err := inspector.Details()
+		if err != nil {
+			return err
+		}
+		for _, detail := range details {
+			fmt.Printf("%s: %s\n", detail.Name, detail.Value)
+		}
+	}
+	if !alone {
+		if err := b.pytorch(); err != nil {
+			fmt.Println("PyTorch:", err)
+		}
+	}
+	fmt.Println(time.Now().Format(time.DateOnly))
+	fmt.Println()
+	b.print()
+	return nil
+}
+
+type bench struct {
+	device  device.Stepper
+	seconds float64
+	only    *regexp.Regexp
+	cases   []string
+	work    map[string]float64 // floating-point operations
+	results []result
+}
+
+// batches is how many timings the median is taken of.
+const batches = 15
+
+// measure times step, which hands one step to the device. Steps are handed over
+// in batches, and the host waits at the end of each.
+func (b *bench) measure(name string, flops float64, step func() error) error {
+	if !b.only.MatchString(name) {
+		return nil
+	}
+	timed := func(n int) (time.Duration, error) {
+		start := time.Now()
+		for range n {
+			if err := b.device.Step(step); err != nil {
+				return 0, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		if _, err := b.device.Losses(nil); err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		if err := b.device.Sync(); err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		return time.Since(start), nil
+	}
+	if _, err := timed(5); err != nil { // compiles kernels, captures the graph
+		return err
+	}
+	once, err := timed(10)
+	if err != nil {
+		return err
+	}
+	n := max(1, min(5000, int(b.seconds/batches*10/once.Seconds())))
+	times := make([]float64, batches)
+	for i := range times {
+		t, err := timed(n)
+		if err != nil {
+			return err
+		}
+		times[i] = float64(t.Nanoseconds()) / 1000 / float64(n)
+	}
+	slices.Sort(times)
+	b.cases = append(b.cases, name)
+	if b.work == nil {
+		b.work = map[string]float64{}
+	}
+	b.work[name] = flops
+	b.results = append(b.results, result{name, "ours", times[batches/2]})
+	return nil
+}
+
+// pytorch adds PyTorch's times of the same cases.
+func (b *bench) pytorch() error {
+	c := exec.Command("python3", "-", fmt.Sprint(b.seconds))
+	c.Stdin = bytes.NewReader(pytorch)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		return err
+	}
+	var report struct {
+		Version string   `json:"version"`
+		Results []result `json:"results"`
+	}
+	if err := json.Unmarshal(out, &report); err != nil {
+		return fmt.Errorf("reading the output: %w", err)
+	}
+	fmt.Println(report.Version)
+	b.results = append(b.results, report.Results...)
+	return nil
+}
+
+func (b *bench) time(name, mode string) float64 {
+	for _, r := range b.results {
+		if r.Case == name && r.Mode == mode {
+			return r.US
+		}
+	}
+	return 0
+}
+
+// print writes a table in Markdown. Ratios above 1 are in our favour.
+func (b *bench) print() {
+	fmt.Println("| case | ours, µs | TFLOP/s | PyTorch eager, µs | PyTorch graphs, µs | eager / ours | graphs / ours |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+	for _, name := range b.cases {
+		ours, eager, graphs := b.time(name, "ours"), b.time(name, "eager"), b.time(name, "graphs")
+		fmt.Printf("| %s | %.1f | %s | %s | %s | %s | %s |\n", name, ours, cell(b.work[name]/ours/1e6, "%.2f"),
+			cell(eager, "%.1f"), cell(graphs, "%.1f"), cell(eager/ours, "%.2f"), cell(graphs/ours, "%.2f"))
+	}
+}
+
+func cell(v float64, format string) string {
+	if v == 0 {
+		return "–"
+	}
+	return fmt.Sprintf(format, v)
+}
