@@ -105,11 +105,17 @@ func Load(name string, opts Options) (*Dataset, error) {
 	return opts.conform(d)
 }
 
+// maxValues bounds a generated table to what memory can hold: 8 GiB.
+const maxValues = 1 << 30
+
 // newDataset returns a dataset of n rows of zeros and the generator to fill it
 // with, or an error if n or noise make no sense.
 func newDataset(info *Info, n int, noise float64, seed uint64) (*Dataset, *rand.Rand, error) {
 	if n < 1 {
 		return nil, nil, usagef("%s: %d rows, want at least 1", info.Name, n)
+	}
+	if most := maxValues / len(info.Features); n > most {
+		return nil, nil, usagef("%s: %d rows, want at most %d", info.Name, n, most)
 	}
 	if !(noise >= 0) || !finite(noise) {
 		return nil, nil, usagef("%s: noise is %v, want a finite number ≥ 0", info.Name, noise)

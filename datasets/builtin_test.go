@@ -145,6 +145,7 @@ func TestWrongUseOfBuiltinDatasets(t *testing.T) {
 		want string
 	}{
 		{"moons", Options{N: -1}, "moons: -1 rows, want at least 1"},
+		{"moons", Options{N: 1 << 30}, "moons: 1073741824 rows, want at most 536870912"},
 		{"sine", Options{Noise: noise(-0.5)}, "sine: noise is -0.5, want a finite number ≥ 0"},
 		{"glyphs", Options{Noise: noise(math.NaN())}, "glyphs: noise is NaN, want a finite number ≥ 0"},
 		{"xor", Options{Noise: noise(math.Inf(1))}, "xor: noise is +Inf, want a finite number ≥ 0"},

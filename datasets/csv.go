@@ -144,7 +144,7 @@ func (t *csvTable) locate(header []string, opts Options) error {
 			return fmt.Errorf("header: column %d has no name", i+1)
 		}
 		if first := slices.Index(header, name); first < i {
-			return fmt.Errorf("header: columns %d and %d are both named %q", first+1, i+1, name)
+			return fmt.Errorf("header: columns %d and %d are both named %s", first+1, i+1, quote(name))
 		}
 		if _, ok := parseNumber(name); ok {
 			numbers++
@@ -157,7 +157,7 @@ func (t *csvTable) locate(header []string, opts Options) error {
 		return errors.New("header: only numbers, want the columns' names")
 	}
 	if len(header) < 2 {
-		return fmt.Errorf("header: one column, %q, want features and a target, separated by comma, semicolon or tab", header[0])
+		return fmt.Errorf("header: one column, %s, want features and a target, separated by comma, semicolon or tab", quote(header[0]))
 	}
 	column, err := targetColumn(header, opts.Target)
 	if err != nil {

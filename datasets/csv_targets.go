@@ -102,11 +102,11 @@ func (e *cellErrors) add(line int, column, cell, want string) {
 		e.more++
 		return
 	}
-	what := fmt.Sprintf("%q", cell)
+	what := quote(cell)
 	if missing(cell) {
-		what = fmt.Sprintf("missing value (%q)", cell)
+		what = fmt.Sprintf("missing value (%s)", what)
 	}
-	e.first = fmt.Sprintf("line %d, column %q: %s, want %s", line, column, what, want)
+	e.first = fmt.Sprintf("line %d, column %s: %s, want %s", line, quote(column), what, want)
 }
 
 func (e *cellErrors) err() error {

@@ -168,6 +168,29 @@ func TestCSVErrorsNameTheLineAndColumn(t *testing.T) {
 	}
 }
 
+// What was meant for a table may hold no line break at all.
+func TestCSVErrorsShowTheBeginningOfLongCells(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	for what, c := range map[string]struct {
+		text string
+		opts Options
+	}{
+		"feature":  {"a,b\n" + long + ",1\n", Options{}},
+		"target":   {"a,b\n1," + long + "\n", Options{Task: Regression}},
+		"header":   {long + "\n1\n", Options{}},
+		"repeated": {long + "," + long + "\n1,2\n", Options{}},
+		"choice":   {long + ",b\n1,2\n", Options{Target: "c"}},
+	} {
+		_, err := readText(c.text, c.opts)
+		if err == nil {
+			t.Fatalf("%s: a long cell is read", what)
+		}
+		if message := err.Error(); len(message) > 400 || !strings.Contains(message, `éé"… (2097152 bytes)`) {
+			t.Errorf("%s: the error of %d bytes does not show the beginning alone", what, len(message))
+		}
+	}
+}
+
 func TestCSVFilesThatCannotBeRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.csv")
 	if _, err := Open("csv:"+path, Options{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {

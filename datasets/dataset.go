@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -116,6 +117,9 @@ func (d *Dataset) ClassCounts() []int {
 // Check returns an error if the fields of the dataset contradict each other or
 // hold values that are not finite. What this package returns passes it.
 func (d *Dataset) Check() error {
+	if d == nil {
+		return errors.New("dataset is nil")
+	}
 	if err := d.check(); err != nil {
 		return fmt.Errorf("dataset %q: %w", d.Name, err)
 	}

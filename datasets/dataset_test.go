@@ -90,6 +90,17 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestNoDatasetIsAnError(t *testing.T) {
+	_, splitting := Split(nil, DefaultFractions, 1)
+	for what, err := range map[string]error{
+		"check": (*Dataset)(nil).Check(), "split": splitting, "write CSV": WriteCSV(new(strings.Builder), nil),
+	} {
+		if err == nil || !strings.HasSuffix(err.Error(), "dataset is nil") {
+			t.Errorf("%s: error %v, want that the dataset is nil", what, err)
+		}
+	}
+}
+
 func TestTaskAsText(t *testing.T) {
 	for _, task := range []Task{AutoTask, Classification, Regression} {
 		var back Task

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -76,7 +77,23 @@ func quoteList(items []string, conjunction string) string {
 		default:
 			s.WriteString(", ")
 		}
-		fmt.Fprintf(&s, "%q", item)
+		s.WriteString(quote(item))
 	}
 	return s.String()
+}
+
+// maxQuotedRunes is how much of a text from a file quote writes out.
+const maxQuotedRunes = 80
+
+// quote writes a text from a file between quotation marks. What should be one
+// cell may be a whole file, of which an error shows the beginning.
+func quote(text string) string {
+	runes := 0
+	for i := range text {
+		if runes == maxQuotedRunes {
+			return fmt.Sprintf("%q… (%d bytes)", text[:i], len(text))
+		}
+		runes++
+	}
+	return strconv.Quote(text)
 }

@@ -33,7 +33,7 @@ func readNPY(r io.Reader) (*ndarray, error) {
 	}
 	descr, order, shape := npyDescr.FindStringSubmatch(header), npyFortran.FindStringSubmatch(header), npyShape.FindStringSubmatch(header)
 	if descr == nil || order == nil || shape == nil {
-		return nil, fmt.Errorf("header %q, want a plain dtype, an order and a shape", strings.TrimSpace(header))
+		return nil, fmt.Errorf("header %s, want a plain dtype, an order and a shape", quote(strings.TrimSpace(header)))
 	}
 	t, err := parseDtype(descr[1])
 	if err != nil {

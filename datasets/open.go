@@ -93,8 +93,8 @@ func (o *Options) conform(d *Dataset) (*Dataset, error) {
 	for i, class := range d.Classes {
 		k := slices.Index(s.Classes, class)
 		if k < 0 {
-			return nil, fmt.Errorf("%s: class %q is not one of the model's %d: %s",
-				d.Name, class, len(s.Classes), quoteList(s.Classes, "and"))
+			return nil, fmt.Errorf("%s: class %s is not one of the model's %d: %s",
+				d.Name, quote(class), len(s.Classes), quoteList(s.Classes, "and"))
 		}
 		index[i] = float64(k)
 	}
