@@ -226,8 +226,12 @@ func (m *Model) String() string {
 	for _, w := range m.spec.widths() {
 		widths = append(widths, fmt.Sprint(w))
 	}
-	return fmt.Sprintf("%s %v, %v, %d parameters, %v, %s on %s", strings.Join(widths, "-"), m.spec.Activation,
-		m.spec.Task, m.Parameters(), m.spec.Dtype, m.spec.Impl, m.spec.Device.Name())
+	layers := strings.Join(widths, "-")
+	if len(m.spec.Hidden) > 0 {
+		layers += " " + m.spec.Activation.String()
+	}
+	return fmt.Sprintf("%s, %v, %d parameters, %v, %s on %s", layers, m.spec.Task, m.Parameters(),
+		m.spec.Dtype, m.spec.Impl, m.spec.Device.Name())
 }
 
 // finite reports whether all weights are finite numbers.

@@ -39,6 +39,13 @@ func TestModelHasAWeightAndABiasForEachLayer(t *testing.T) {
 	if got, want := m.String(), "3-4-2 tanh, classification, 26 parameters, float32, fused on cpu"; got != want {
 		t.Errorf("model describes itself as %q, want %q", got, want)
 	}
+	s := smallSpec()
+	s.Hidden = nil
+	linear, err := train.NewModel(s)
+	must(t, err)
+	if got, want := linear.String(), "3-2, classification, 8 parameters, float32, fused on cpu"; got != want {
+		t.Errorf("model without hidden layers describes itself as %q, want %q", got, want)
+	}
 }
 
 // The weights are those that layer.NewLinear draws under the same names.
