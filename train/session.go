@@ -75,29 +75,36 @@ func (s *session) run(ctx context.Context) (err error) {
 	return s.callbacks.call(onEnd, p)
 }
 
-// train runs steps until there is a reason to stop.
+// train runs steps until there is a reason to stop. Numbers that are not finite
+// are a reason, other errors are not.
 func (s *session) train(ctx context.Context) (reason, detail string, err error) {
+	reason, detail, err = s.steps(ctx)
+	if errors.Is(err, ErrNotFinite) {
+		return ReasonNotFinite, fmt.Sprintf("%v; the checkpoint is that of epoch %d", err, s.good.training.Epochs), nil
+	}
+	return reason, detail, err
+}
+
+func (s *session) steps(ctx context.Context) (reason, detail string, err error) {
 	t := s.trainer
 	p := &t.progress
 	for !t.Finished() {
 		switch {
 		case ctx.Err() != nil:
-			return s.stop(ReasonInterrupted, fmt.Sprintf("interrupted after step %d, in epoch %d", p.Step, p.Epoch))
+			return ReasonInterrupted, fmt.Sprintf("interrupted after step %d, in epoch %d", p.Step, p.Epoch), s.stop()
 		case p.stop:
-			return s.stop(ReasonCallback, fmt.Sprintf("a callback asked to stop after step %d, in epoch %d", p.Step, p.Epoch))
+			return ReasonCallback, fmt.Sprintf("a callback asked to stop after step %d, in epoch %d", p.Step, p.Epoch), s.stop()
 		}
-		_, err := t.Step()
-		if err == nil {
-			err = s.callbacks.call(onStep, p)
-		}
-		if err == nil && t.EpochDone() {
-			err = s.finishEpoch()
-		}
-		if errors.Is(err, ErrNotFinite) {
-			return ReasonNotFinite, fmt.Sprintf("%v; the checkpoint is that of epoch %d", err, s.good.training.Epochs), nil
-		}
-		if err != nil {
+		if _, err := t.Step(); err != nil {
 			return "", "", err
+		}
+		if err := s.callbacks.call(onStep, p); err != nil {
+			return "", "", err
+		}
+		if t.EpochDone() {
+			if err := s.finishEpoch(); err != nil {
+				return "", "", err
+			}
 		}
 	}
 	if len(t.history.Epochs) >= t.config.Epochs {
@@ -122,16 +129,12 @@ func (s *session) finishEpoch() error {
 	return s.callbacks.call(onEpoch, &s.trainer.progress)
 }
 
-// stop ends the training between two steps, after a look at the weights.
-func (s *session) stop(reason, detail string) (string, string, error) {
-	ok, err := s.trainer.model.finite()
-	if err != nil {
-		return "", "", err
+// stop keeps the moment between two steps, if the weights are finite.
+func (s *session) stop() error {
+	if err := s.trainer.checkWeights(); err != nil {
+		return err
 	}
-	if !ok {
-		return ReasonNotFinite, fmt.Sprintf("weights are not finite; the checkpoint is that of epoch %d", s.good.training.Epochs), nil
-	}
-	return reason, detail, s.keep()
+	return s.keep()
 }
 
 // keep takes this moment as the last good one.
