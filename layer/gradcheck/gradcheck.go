@@ -108,8 +108,10 @@ func (r *Report) String() string {
 }
 
 // Check differentiates cost by the inputs wrt with gorgonia.Grad, unless that
-// was done before, and compares each element of each gradient with the central
-// difference of cost. Every input of the graph must hold a value; those of wrt
+// was done before for all of them, and compares each element of each gradient
+// with the central difference of cost. Gorgonia cannot differentiate a graph
+// twice: inputs that are left out of the first Grad stay without a gradient.
+// Every input of the graph must hold a value; those of wrt
 // are float32 or float64 and hold their values again afterwards. The gradient
 // nodes stay in the graph.
 //
@@ -123,7 +125,10 @@ func Check(cost *gorgonia.Node, wrt gorgonia.Nodes, opts ...Option) (*Report, er
 	if cost.Dtype() == tensor.Float32 {
 		s = settings{step: math.Cbrt(0x1p-23), absolute: 1e-2, relative: 1e-2}
 	}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("gradcheck: option %d is nil", i)
+		}
 		opt(&s)
 	}
 	if !(s.step > 0) || !(s.absolute >= 0) || !(s.relative >= 0) {
@@ -171,12 +176,18 @@ func validate(cost *gorgonia.Node, wrt gorgonia.Nodes) error {
 // gradients returns the elements of each analytic gradient.
 func gradients(cost *gorgonia.Node, wrt gorgonia.Nodes) ([][]float64, error) {
 	nodes := make(gorgonia.Nodes, 0, len(wrt))
+	var done, open *gorgonia.Node
 	for _, n := range wrt {
 		if d := n.Deriv(); d != nil {
-			nodes = append(nodes, d)
+			nodes, done = append(nodes, d), n
+		} else {
+			open = n
 		}
 	}
-	if len(nodes) < len(wrt) {
+	switch {
+	case open != nil && done != nil:
+		return nil, fmt.Errorf("the graph has a gradient by %s but none by %s, want one by all inputs or by none", done.Name(), open.Name())
+	case open != nil:
 		var err error
 		if nodes, err = gorgonia.Grad(cost, wrt...); err != nil {
 			return nil, err

@@ -158,11 +158,47 @@ func TestBadArgumentsAreRefused(t *testing.T) {
 		{"foreign cost", other, wrt, nil, "another graph"},
 		{"not an input", cost, gorgonia.Nodes{vector}, nil, "result of an op"},
 		{"no value", cost, gorgonia.Nodes{empty}, nil, "holds no value"},
+		{"nil option", cost, wrt, []gradcheck.Option{nil}, "option 0 is nil"},
 		{"zero step", cost, wrt, []gradcheck.Option{gradcheck.WithStep(0)}, "positive step"},
 	} {
 		_, err := gradcheck.Check(c.cost, c.wrt, c.opts...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want one that says %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestGradientsByAllInputsOrByNone(t *testing.T) {
+	cost, wrt := powerCost(tensor.Float64)
+	if _, err := gorgonia.Grad(cost, wrt[1]); err != nil {
+		t.Fatal(err)
+	}
+	report, err := gradcheck.Check(cost, wrt[1:])
+	if err != nil || !report.OK() {
+		t.Errorf("by the input that has a gradient: %v, %v", report, err)
+	}
+	_, err = gradcheck.Check(cost, wrt)
+	if err == nil || !strings.Contains(err.Error(), "a gradient by w but none by x") {
+		t.Errorf("by another one as well: error is %v, want one that names both", err)
+	}
+}
+
+// The central difference of x³ is 3x² + h².
+func TestStepAndToleranceDecideWhatPasses(t *testing.T) {
+	const h = 0.01
+	for _, c := range []struct {
+		absolute float64
+		ok       bool
+	}{{1.01 * h * h, true}, {0.99 * h * h, false}} {
+		g := gorgonia.NewGraph()
+		x := gorgonia.NewScalar(g, tensor.Float64, gorgonia.WithName("x"), gorgonia.WithValue(0.5))
+		cost := gorgonia.Must(gorgonia.Cube(x))
+		report, err := gradcheck.Check(cost, gorgonia.Nodes{x}, gradcheck.WithStep(h), gradcheck.WithTolerance(c.absolute, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.OK() != c.ok {
+			t.Errorf("tolerance %g passes: %t, want %t: %v", c.absolute, report.OK(), c.ok, report.Worst())
 		}
 	}
 }
