@@ -15,9 +15,13 @@ type Linear struct {
 	o       options
 }
 
+// maxWeights bounds a layer to what memory can hold: 4 GiB of float32.
+const maxWeights = 1 << 30
+
 // NewLinear adds a weight and a bias, drawn by the initialisers, to g. Without
 // options it is PyTorch's Linear: float32, with bias, no activation, both
-// drawn from U(1/√in). All options are for it.
+// drawn from U(1/√in). All options are for it. in and out are at least 1,
+// in·out at most 2³⁰; two layers of one name are an error.
 func NewLinear(g *gorgonia.ExprGraph, in, out int, opts ...Option) (*Linear, error) {
 	o, err := collect(opts)
 	if err != nil {
@@ -28,6 +32,9 @@ func NewLinear(g *gorgonia.ExprGraph, in, out int, opts ...Option) (*Linear, err
 	}
 	if in < 1 || out < 1 {
 		return nil, fmt.Errorf("layer.NewLinear: in is %d and out %d, want both at least 1", in, out)
+	}
+	if in > maxWeights/out {
+		return nil, fmt.Errorf("layer.NewLinear: in is %d and out %d, want at most %d weights", in, out, maxWeights)
 	}
 	if o.name, err = freeName(g, o.name); err != nil {
 		return nil, fmt.Errorf("layer.NewLinear: %w", err)
@@ -45,18 +52,19 @@ func NewLinear(g *gorgonia.ExprGraph, in, out int, opts ...Option) (*Linear, err
 }
 
 // freeName returns name, or the next free "linearN" where it is empty. A name
-// that has learnables in g already is refused: Gorgonia would take the two
-// weights for one.
+// that has learnables in g already is refused: Gorgonia would take two of the
+// same name and shape for one.
 func freeName(g *gorgonia.ExprGraph, name string) (string, error) {
+	taken := func() bool { return len(g.ByName(name+".weight"))+len(g.ByName(name+".bias")) > 0 }
 	if name != "" {
-		if len(g.ByName(name+".weight")) > 0 {
-			return "", fmt.Errorf("the graph has a layer named %q already, want another name", name)
+		if taken() {
+			return "", fmt.Errorf("the graph has learnables of a layer named %q already, want another name", name)
 		}
 		return name, nil
 	}
 	for i := 1; ; i++ {
 		name = fmt.Sprintf("linear%d", i)
-		if len(g.ByName(name+".weight")) == 0 {
+		if !taken() {
 			return name, nil
 		}
 	}

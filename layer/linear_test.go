@@ -120,6 +120,7 @@ func TestWrongLayersAreRefused(t *testing.T) {
 	g := gorgonia.NewGraph()
 	_, err := NewLinear(g, 1, 1, WithName("taken"))
 	requireNoError(t, err)
+	input(g, "mine.bias", random(generator(59), tensor.Float32, 1))
 	for _, c := range []struct {
 		name    string
 		g       *gorgonia.ExprGraph
@@ -132,6 +133,9 @@ func TestWrongLayersAreRefused(t *testing.T) {
 		{"negative outputs", g, 1, -1, nil, "out -1"},
 		{"integer dtype", g, 1, 1, []Option{WithDtype(tensor.Int)}, "dtype is int, want float32 or float64"},
 		{"taken name", g, 1, 1, []Option{WithName("taken")}, `named "taken" already`},
+		{"taken name of a bias", g, 1, 1, []Option{WithName("mine")}, `named "mine" already`},
+		{"more than memory", g, 1 << 20, 1 << 20, nil, "in is 1048576 and out 1048576, want at most 1073741824 weights"},
+		{"more than integers", g, math.MaxInt, math.MaxInt, nil, "want at most 1073741824 weights"},
 		{"bad slope", g, 1, 1, []Option{WithActivation(LeakyReLU(math.Inf(1)))}, "slope is +Inf"},
 	} {
 		if _, err := NewLinear(c.g, c.in, c.out, c.opts...); err == nil || !strings.Contains(err.Error(), "layer.NewLinear: ") || !strings.Contains(err.Error(), c.want) {
