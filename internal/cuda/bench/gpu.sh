@@ -1,0 +1,65 @@
+#!/bin/sh
+# Tests and times everything on a real card. The machine with the card needs no
+# Go, only the driver; compute-sanitizer and PyTorch are used where it has them.
+#
+#     internal/cuda/bench/gpu.sh build DIR     where Go and CUDA's headers are: makes the programs
+#     internal/cuda/bench/gpu.sh run DIR OUT   where the card is, in a copy of the repository
+#
+# OUT receives tests.log, memcheck.log, racecheck.log and bench.md. The exit
+# code is 0 if all tests passed and the sanitizer found nothing.
+set -eu
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+packages="internal/cuda layer/device layer train"
+
+build() {
+	mkdir -p "$1"
+	for package in $packages; do
+		(cd "$root" && go test -c -tags gpu -o "$1/$(echo "$package" | tr / -).test" "./$package")
+	done
+	(cd "$root" && go build -tags gpu -o "$1/bench" ./internal/cuda/bench)
+}
+
+# tests LOG PROGRAM… runs the tests of every package, each in its directory.
+tests() {
+	log=$1
+	shift
+	: >"$log"
+	for package in $packages; do
+		only=.
+		[ "$package" = train ] && only=CUDA
+		(cd "$root/$package" && "$@" "$dir/$(echo "$package" | tr / -).test" -test.v -test.run "$only") >>"$log" 2>&1 ||
+			{ echo "failed: $package, see $log"; failed=1; }
+	done
+	echo "$log: $(grep -c '^--- PASS' "$log") passed, $(grep -c '^--- FAIL' "$log") failed, $(grep -c '^--- SKIP' "$log") skipped"
+}
+
+run() {
+	dir=$1 out=$2 failed=0
+	mkdir -p "$out"
+	nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+	tests "$out/tests.log"
+	AFFINE_CUBLASLT=0 tests "$out/tests-without-cublaslt.log"
+	if command -v compute-sanitizer >/dev/null; then
+		# Allocations of the driver's own show where each of them ends.
+		for tool in memcheck racecheck; do
+			AFFINE_CUDA_POOL=0 compute-sanitizer --tool $tool --error-exitcode 9 --target-processes all \
+				"$dir/layer-device.test" -test.run 'TestLinear|TestSoftmax|TestMean|TestOptimisers|TestVector|TestRow' \
+				>"$out/$tool.log" 2>&1 || { echo "failed: $tool, see $out/$tool.log"; failed=1; }
+			tail -n 1 "$out/$tool.log"
+		done
+	else
+		echo 'there is no compute-sanitizer'
+	fi
+	"$dir/bench" >"$out/bench.md" || failed=1
+	cat "$out/bench.md"
+	exit $failed
+}
+
+case ${1-} in
+build) build "$(mkdir -p "$2" && cd "$2" && pwd)" ;;
+run) run "$(cd "$2" && pwd)" "$(mkdir -p "$3" && cd "$3" && pwd)" ;;
+*)
+	echo "usage: $0 build DIR | run DIR OUT" >&2
+	exit 2
+	;;
+esac
