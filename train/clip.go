@@ -83,6 +83,9 @@ func onGradient(d device.Device, vg gorgonia.ValueGrad,
 	if d == nil {
 		return errors.New("device is nil")
 	}
+	if vg == nil {
+		return errors.New("is nil")
+	}
 	grad, err := vg.Grad()
 	if err != nil {
 		return err

@@ -117,6 +117,7 @@ func TestClippingSaysWhatIsWrong(t *testing.T) {
 		{"negative limit", d, model(good), -1, "-1"},
 		{"limit NaN", d, model(good), math.NaN(), "NaN"},
 		{"no device", nil, model(good), 1, "device is nil"},
+		{"no learnable", d, []gorgonia.ValueGrad{good, nil}, 1, "gradient 1 (unnamed): is nil"},
 		{"no gradient", d, model(good, &learnable{name: "w", value: good.value}), 1, "gradient 1 (w)"},
 		{"integers", d, model(&learnable{name: "w", grad: tensor.New(tensor.WithBacking([]int{1, 2}))}), 1, "int"},
 	} {

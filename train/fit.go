@@ -61,7 +61,10 @@ func (c *Config) Load() (datasets.Parts, error) {
 // numbers that are not finite keeps the checkpoint of the last good epoch.
 func Fit(ctx context.Context, c Config, opts ...FitOption) (*Run, error) {
 	var s fitSettings
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("fit: option %d is nil", i)
+		}
 		opt(&s)
 	}
 	r, err := fit(ctx, c, &s)

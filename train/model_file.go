@@ -82,7 +82,10 @@ func LoadAs(impl, machine string) LoadOption {
 // file.
 func LoadModel(path string, opts ...LoadOption) (*Predictor, error) {
 	s := loadSettings{device: "cpu", impl: Fused, machine: OurMachine}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("load model: option %d is nil", i)
+		}
 		opt(&s)
 	}
 	f, err := readTensorFile(path)

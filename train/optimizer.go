@@ -148,6 +148,9 @@ func (o *Optimizer) prepare(model []gorgonia.ValueGrad) error {
 	}
 	moved := false
 	for i, vg := range model {
+		if vg == nil {
+			return fmt.Errorf("learnable %d is nil", i)
+		}
 		v := vg.Value()
 		if v != o.slots[i].value() {
 			if err := o.replace(i, vg, v); err != nil {

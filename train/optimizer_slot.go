@@ -41,6 +41,9 @@ type slotOf[T device.Float] struct {
 func (o *Optimizer) newSlots(model []gorgonia.ValueGrad) ([]slot, error) {
 	slots := make([]slot, len(model))
 	for i, vg := range model {
+		if vg == nil {
+			return nil, fmt.Errorf("learnable %d is nil", i)
+		}
 		var err error
 		switch v := vg.Value(); {
 		case v == nil:

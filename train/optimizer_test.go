@@ -231,6 +231,8 @@ func TestLaterStepsWantTheSameLearnables(t *testing.T) {
 	must(t, err)
 	must(t, o.Step(model(a, b)))
 	fails(t, o.Step(model(a)), "1 learnables", "2")
+	fails(t, o.Step([]gorgonia.ValueGrad{a, nil}), "learnable 1 is nil")
+	fails(t, newSGD(t).Step([]gorgonia.ValueGrad{a, nil}), "learnable 1 is nil")
 	fails(t, o.Step(model(b, a)), "0 (b)", "position 1")
 	fails(t, o.Step(model(a, newLearnable("c", tensor.Float64, 2, 3))), `"c"`, `"b"`)
 	fails(t, o.Step(model(a, newLearnable("b", tensor.Float64, 3, 2))), "(3, 2)", "(2, 3)")

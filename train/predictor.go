@@ -115,7 +115,10 @@ func (p *Predictor) interpret(out []float64) (*Predictions, error) {
 // datasets.Options.Schema for that.
 func (p *Predictor) Evaluate(d *datasets.Dataset) (*Evaluation, error) {
 	e, err := p.evaluate(d)
-	if err != nil {
+	switch {
+	case err != nil && d == nil:
+		return nil, fmt.Errorf("evaluate: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("evaluate %s: %w", d.Name, err)
 	}
 	return e, nil

@@ -157,4 +157,6 @@ func TestEvaluateRefusesDatasetsThatDoNotFit(t *testing.T) {
 		_, err := r.Evaluate(c.d)
 		wantError(t, what, err, append(slices.Clone(c.words), "evaluate "+c.d.Name)...)
 	}
+	_, err := r.Evaluate(nil)
+	wantError(t, "no dataset", err, "evaluate: dataset is nil")
 }

@@ -75,6 +75,13 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 	wantError(t, "a file", err, "thesis.tex")
 }
 
+func TestOptionsThatAreNilAreErrors(t *testing.T) {
+	_, err := train.Fit(context.Background(), smallConfig(t, "moons"), train.WithCallbacks(), nil)
+	wantError(t, "fit", err, "fit: option 1 is nil")
+	_, err = train.LoadModel("model", nil)
+	wantError(t, "load model", err, "load model: option 0 is nil")
+}
+
 func TestBadSettingsLeaveNoDirectory(t *testing.T) {
 	for what, change := range map[string]func(*train.Config){
 		"setting": func(c *train.Config) { c.Epochs = 0 },
