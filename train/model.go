@@ -210,12 +210,14 @@ func (m *Model) SetWeights(values map[string]*tensor.Dense) error {
 	return nil
 }
 
-// TrainingGraph returns the graph that trains on batches of the given number of
-// rows, for those who want to count or draw its nodes.
+// TrainingGraph builds the graph of layers, loss and gradients for batches of
+// the given number of rows, for those who want to count or draw its nodes. The
+// graph that the model trains with has, beside these, copies of built-in ops'
+// results that a TapeMachine would overwrite.
 func (m *Model) TrainingGraph(rows int) (*gorgonia.ExprGraph, error) {
-	g, err := m.trainingGraph(rows)
+	g, _, _, err := m.lossGraph(rows)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("training graph for %d rows: %w", rows, err)
 	}
 	return g.exprs, nil
 }

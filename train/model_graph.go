@@ -36,21 +36,7 @@ func (m *Model) trainingGraph(rows int) (*graph, error) {
 }
 
 func (m *Model) newTrainingGraph(rows int) (*graph, error) {
-	if rows < 1 {
-		return nil, fmt.Errorf("want at least 1 row")
-	}
-	g, learnables, err := m.forward(rows)
-	if err != nil {
-		return nil, err
-	}
-	var targets *gorgonia.Node
-	if g.targets, targets, err = m.input(g.exprs, "targets", rows, m.spec.Outputs); err != nil {
-		return nil, err
-	}
-	if g.output, err = m.loss(g.output, targets); err != nil {
-		return nil, err
-	}
-	grads, err := gorgonia.Grad(g.output, learnables...)
+	g, learnables, grads, err := m.lossGraph(rows)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +50,25 @@ func (m *Model) newTrainingGraph(rows int) (*graph, error) {
 		}
 	}
 	return g, m.startMachine(g, g.params.Gradients()...)
+}
+
+// lossGraph builds the layers, the loss and its gradients by the learnables.
+func (m *Model) lossGraph(rows int) (g *graph, learnables, grads gorgonia.Nodes, err error) {
+	if rows < 1 {
+		return nil, nil, nil, fmt.Errorf("want at least 1 row")
+	}
+	if g, learnables, err = m.forward(rows); err != nil {
+		return nil, nil, nil, err
+	}
+	var targets *gorgonia.Node
+	if g.targets, targets, err = m.input(g.exprs, "targets", rows, m.spec.Outputs); err != nil {
+		return nil, nil, nil, err
+	}
+	if g.output, err = m.loss(g.output, targets); err != nil {
+		return nil, nil, nil, err
+	}
+	grads, err = gorgonia.Grad(g.output, learnables...)
+	return g, learnables, grads, err
 }
 
 // inferenceGraph returns the graph whose output are logits or predicted values
