@@ -13,7 +13,7 @@ import (
 
 type datasetsCommand struct {
 	Name   string   `arg:"" optional:"" help:"Dataset to describe: a name, csv:FILE, npz:FILE or idx:DIR."`
-	N      int      `name:"n" placeholder:"ROWS" help:"Rows of a generated dataset."`
+	N      *int     `name:"n" placeholder:"ROWS" help:"Rows of a generated dataset."`
 	Noise  *float64 `placeholder:"X" help:"Noise of a generated dataset."`
 	Seed   uint64   `placeholder:"N" default:"1" help:"Seed of a generated dataset."`
 	Target string   `placeholder:"COLUMN" help:"Target column of a CSV file, name or number (default: the last)."`
@@ -36,8 +36,8 @@ Examples:
 
 func (c *datasetsCommand) Run(t *terminal) error {
 	if c.Name == "" {
-		if c.Plot != "" || c.Save != "" {
-			return usagef("--plot and --save need the name of a dataset, one of %s", strings.Join(datasets.Names(), ", "))
+		if c.Plot != "" || c.Save != "" || c.N != nil || c.Noise != nil || c.Target != "" {
+			return usagef("--n, --noise, --target, --plot and --save need the name of a dataset, one of %s", strings.Join(datasets.Names(), ", "))
 		}
 		return c.list(t)
 	}
@@ -92,7 +92,12 @@ func (c *datasetsCommand) open() (*datasets.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return datasets.Open(c.Name, datasets.Options{N: c.N, Noise: c.Noise, Seed: c.Seed, Target: c.Target, Task: task})
+	if err := checkRows(c.N); err != nil {
+		return nil, err
+	}
+	opts := datasets.Options{Noise: c.Noise, Seed: c.Seed, Target: c.Target, Task: task}
+	set(&opts.N, c.N)
+	return datasets.Open(c.Name, opts)
 }
 
 // write makes the files that were asked for.

@@ -14,10 +14,10 @@ type evalCommand struct {
 	Run_    string   `arg:"" name:"run" help:"Run directory."`
 	Split   *string  `placeholder:"NAME" help:"Part of the run's own dataset: train, validation, test or all (default: test)."`
 	Dataset string   `placeholder:"SOURCE" help:"Another dataset, all rows of it: a name, csv:FILE, npz:FILE or idx:DIR."`
-	N       int      `name:"n" placeholder:"ROWS" help:"Rows of a generated --dataset."`
+	N       *int     `name:"n" placeholder:"ROWS" help:"Rows of a generated --dataset."`
 	Noise   *float64 `placeholder:"X" help:"Noise of a generated --dataset."`
-	Seed    uint64   `placeholder:"N" default:"1" help:"Seed of a generated --dataset."`
-	Target  string   `placeholder:"COLUMN" help:"Target column of a CSV --dataset (default: the one trained on)."`
+	Seed    *uint64  `placeholder:"N" help:"Seed of a generated --dataset (default: ${default_seed})."`
+	Target  *string  `placeholder:"COLUMN" help:"Target column of a CSV --dataset (default: the one trained on)."`
 	Device  *string  `placeholder:"NAME" help:"auto, cpu, cuda or cuda:N (default: that of the run)."`
 	JSON    bool     `name:"json" help:"Print one JSON object and nothing else."`
 }
@@ -89,6 +89,9 @@ func openRun(dir string, device *string) (*train.Run, error) {
 // rows returns the rows to measure and the name of the part that they are.
 func (c *evalCommand) rows(run *train.Run) (*datasets.Dataset, string, error) {
 	if c.Dataset == "" {
+		if c.N != nil || c.Noise != nil || c.Seed != nil || c.Target != nil {
+			return nil, "", usagef("--n, --noise, --seed and --target are for another dataset, want them with --dataset")
+		}
 		split := "test"
 		set(&split, c.Split)
 		d, err := ownRows(run, split)
@@ -97,7 +100,14 @@ func (c *evalCommand) rows(run *train.Run) (*datasets.Dataset, string, error) {
 	if c.Split != nil {
 		return nil, "", usagef("--split is a part of the run's own dataset, want it without --dataset")
 	}
-	d, err := datasets.Open(c.Dataset, datasets.Options{N: c.N, Noise: c.Noise, Seed: c.Seed, Target: c.Target, Schema: &run.Schema})
+	if err := checkRows(c.N); err != nil {
+		return nil, "", err
+	}
+	opts := datasets.Options{Noise: c.Noise, Seed: defaultSeed, Schema: &run.Schema}
+	set(&opts.N, c.N)
+	set(&opts.Seed, c.Seed)
+	set(&opts.Target, c.Target)
+	d, err := datasets.Open(c.Dataset, opts)
 	if err == nil && d.Y == nil {
 		err = fmt.Errorf("%s: no column %q with the targets; for rows without them there is the command predict", c.Dataset, run.Schema.TargetName)
 	}

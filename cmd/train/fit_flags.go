@@ -132,6 +132,9 @@ func (c *fitCommand) apply(config *train.Config) error {
 			*name.setting = *name.value
 		}
 	}
+	if err := checkRows(c.N); err != nil {
+		return err
+	}
 	if c.Hidden != nil {
 		widths, err := parseWidths(*c.Hidden)
 		if err != nil {

@@ -48,6 +48,14 @@ func checkDeviceName(name string) error {
 	return nil
 }
 
+// checkRows refuses a --n that was given and is no number of rows.
+func checkRows(n *int) error {
+	if n != nil && *n < 1 {
+		return usagef("--n %d: want at least 1 row", *n)
+	}
+	return nil
+}
+
 func parseTask(name string) (datasets.Task, error) {
 	if err := oneOf("--task", name, []string{"auto", "classification", "regression"}); err != nil {
 		return datasets.AutoTask, err

@@ -2,7 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -15,6 +18,7 @@ import (
 // always; for classification the confusion matrix, for two features the
 // decision boundary and for images samples and the worst mistakes; for
 // regression the fitted curve of one feature or predictions against targets.
+// Plots of another run that was there are taken away.
 func savePlots(run *train.Run, parts datasets.Parts) error {
 	p := &plotter{run: run, parts: parts}
 	all := map[string]func() (charts.Chart, error){"loss.svg": p.losses}
@@ -39,6 +43,9 @@ func savePlots(run *train.Run, parts datasets.Parts) error {
 			all["confusion.svg"] = p.confusion
 		}
 	}
+	if err := removePlots(run.Dir); err != nil {
+		return err
+	}
 	for name, draw := range all {
 		chart, err := draw()
 		if err != nil {
@@ -49,6 +56,17 @@ func savePlots(run *train.Run, parts datasets.Parts) error {
 		}
 		if err := charts.Save(filepath.Join(run.Dir, name), chart); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// removePlots removes every plot that savePlots may have drawn.
+func removePlots(dir string) error {
+	for _, name := range []string{"loss", "fit", "predictions", "confusion", "samples", "mistakes", "boundary"} {
+		err := os.Remove(filepath.Join(dir, name+".svg"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove an earlier plot: %w", err)
 		}
 	}
 	return nil
