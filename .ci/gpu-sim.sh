@@ -25,6 +25,7 @@ run() {
 	echo "== $*"
 	# The variables are read from C, where go test does not see them: no caching.
 	env "$@" go test -tags gpu -count=1 $packages
+	env "$@" go test -tags gpu -count=1 -run CUDA ./train
 	if [ -s "$CUDASIM_REPORT" ]; then
 		echo 'rules of CUDA were broken:' >&2
 		cat "$CUDASIM_REPORT" >&2

@@ -72,6 +72,14 @@ func (c *call) endLocked() error {
 	return d.queue.Submit(c.work, true)
 }
 
+// nothing ends a call that has nothing to do, or that could not begin.
+func (c *call) nothing(err error) error {
+	if err != nil {
+		return err
+	}
+	return c.end()
+}
+
 func (c *call) fail(err error) {
 	if c.err == nil {
 		c.err = err

@@ -38,8 +38,8 @@ type Device struct {
 	// results is pinned host memory that the kernels with one number as their
 	// result write it to.
 	results []float64
-	// scalars is pinned host memory for the numbers that a kernel reads.
-	scalars []float64
+	// words is pinned host memory for what the kernel of an optimiser reads.
+	words []int64
 }
 
 var errClosed = errors.New("device is closed")
@@ -110,7 +110,7 @@ func (d *Device) open() (err error) {
 	if d.results, err = pinned[float64](resultSlots); err != nil {
 		return err
 	}
-	if d.scalars, err = pinned[float64](8); err != nil {
+	if d.words, err = pinned[int64](updateHead + updateWords); err != nil {
 		return err
 	}
 	if err := d.space.start(d.queue); err != nil {
@@ -208,7 +208,7 @@ func (d *Device) Close() error {
 	d.lt.Close()
 	keep("release memory", d.pool.release())
 	keep("release workspace", d.space.release())
-	keep("release pinned memory", errors.Join(unpin(d.results), unpin(d.scalars)))
+	keep("release pinned memory", errors.Join(unpin(d.results), unpin(d.words)))
 	keep("unload kernels", d.lib.unload())
 	if d.stream != (cu.Stream{}) {
 		keep("destroy stream", d.stream.Destroy())

@@ -4,80 +4,161 @@ package cuda
 
 import "math"
 
-// gradient places a gradient, which the kernel zeroes where zero is set.
-func gradient[T Float](c *call, g []T, zero bool) uint64 {
-	if zero {
-		return inout(c, row(g)).addr
-	}
-	return input(c, row(g)).addr
+// update is one learnable's part in a launch of an optimiser's kernel; see
+// kernels/optimizer.cu.
+type update struct {
+	kernel    kernel
+	typed     typed
+	scalars   [3]float64 // may change from step to step
+	constants [6]uint64  // are arguments of the kernel
+	n         int
+	memory    [5]uint64 // weights, gradient, moments
 }
 
-// moment places a moment, nothing where it is not used.
-func moment[T Float](c *call, m []T, used bool) uint64 {
-	if !used {
-		return 0
+const (
+	updateHead  = 4 // words before the learnables
+	updateWords = 6 // words of each
+	// groupSize is how many learnables share a launch.
+	groupSize = 32
+)
+
+// group is the launch that the last update of a step belongs to. The learnables
+// that follow at once, with the same numbers, join it.
+type group struct {
+	at    int // its place in the work of the step; 0 for none
+	count int
+	last  update
+	words []int64
+}
+
+// takes reports whether u can join.
+func (g *group) takes(u *update) bool {
+	return g.at > 0 && g.count < groupSize && g.last.kernel == u.kernel && g.last.typed == u.typed &&
+		g.last.scalars == u.scalars && g.last.constants == u.constants
+}
+
+func (u *update) head(words []int64) {
+	for i, s := range u.scalars {
+		words[i] = int64(math.Float64bits(s))
 	}
-	return inout(c, row(m)).addr
+}
+
+func (u *update) entry(words []int64) {
+	words[0] = int64(u.n)
+	for i, addr := range u.memory {
+		words[1+i] = int64(addr)
+	}
+}
+
+// update adds u to the call or, within a step, to the launch before it.
+func (c *call) update(u update) error {
+	d := c.d
+	// A learnable need not fill the card alone: the others run beside it.
+	blocks := min(d.blocks(u.n), 2*d.processors)
+	s := &d.steps
+	if s.active && !c.host {
+		g := &s.group
+		if g.at == len(s.work)-1 && g.takes(&u) {
+			u.entry(g.words[updateHead+updateWords*g.count:])
+			g.count++
+			w := &s.work[g.at]
+			w.GridX, w.GridY = max(w.GridX, uint64(blocks)), uint64(g.count)
+			return c.end()
+		}
+		if words, addr, ok := s.pass(updateHead + updateWords*groupSize); ok {
+			u.head(words)
+			u.entry(words[updateHead:])
+			*g = group{at: len(s.work), count: 1, last: u, words: words}
+			c.launchUpdate(u, addr, blocks)
+			return c.end()
+		}
+	}
+	c.host = true // the words in pinned memory are free again when the call has ended
+	u.head(d.words)
+	u.entry(d.words[updateHead:])
+	c.launchUpdate(u, uint64(addressOfWords(d.words)), blocks)
+	return c.end()
+}
+
+func (c *call) launchUpdate(u update, data uint64, blocks int) {
+	args := [1 + len(u.constants)]uint64{data}
+	copy(args[1:], u.constants[:])
+	c.launch(u.kernel, u.typed, blocks, 1, args[:]...)
+}
+
+// learnable places weights, gradient and moments, nil for moments that are not
+// used. The gradient is written to only where zero is set.
+func learnable[T Float](c *call, w, g []T, zero bool, moments ...[]T) (memory [5]uint64) {
+	memory[0] = inout(c, row(w)).addr
+	if zero {
+		memory[1] = inout(c, row(g)).addr
+	} else {
+		memory[1] = input(c, row(g)).addr
+	}
+	for i, m := range moments {
+		if m != nil {
+			memory[2+i] = inout(c, row(m)).addr
+		}
+	}
+	return memory
+}
+
+// used returns m, or nil where it is not used.
+func used[T Float](m []T, used bool) []T {
+	if !used {
+		return nil
+	}
+	return m
 }
 
 // SGD updates w by one step.
 func SGD[T Float](d *Device, w, g, momentum []T, s SGDStep) error {
 	c, err := d.begin()
-	if err != nil {
-		return err
+	if err != nil || len(w) == 0 {
+		return c.nothing(err)
 	}
-	if n := len(w); n > 0 {
-		c.launch(kSGD, typeOf[T](), d.blocks(n), 1, inout(c, row(w)).addr, gradient(c, g, s.ZeroGrad),
-			moment(c, momentum, s.Momentum != 0), uint64(n), c.scalars(s.LR), float(s.Momentum), float(1-s.Dampening),
-			float(s.WeightDecay), whether(s.Nesterov), whether(s.First), whether(s.ZeroGrad))
-	}
-	return c.end()
+	return c.update(update{kernel: kSGD, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
+		constants: [6]uint64{float(s.Momentum), float(1 - s.Dampening), float(s.WeightDecay),
+			whether(s.Nesterov), whether(s.First), whether(s.ZeroGrad)},
+		memory: learnable(c, w, g, s.ZeroGrad, used(momentum, s.Momentum != 0))})
 }
 
 // Adam updates w by one step.
 func Adam[T Float](d *Device, w, g, m, v []T, s AdamStep) error {
 	c, err := d.begin()
-	if err != nil {
-		return err
+	if err != nil || len(w) == 0 {
+		return c.nothing(err)
 	}
-	if n := len(w); n > 0 {
-		t := float64(s.Step)
-		rate, root := s.LR/(1-math.Pow(s.Beta1, t)), math.Sqrt(1-math.Pow(s.Beta2, t))
-		decay, keep := s.WeightDecay, 1.0
-		if s.Decoupled {
-			decay, keep = 0, 1-s.LR*s.WeightDecay
-		}
-		c.launch(kAdam, typeOf[T](), d.blocks(n), 1, inout(c, row(w)).addr, gradient(c, g, s.ZeroGrad), moment(c, m, true),
-			moment(c, v, true), uint64(n), c.scalars(rate, root, keep), float(s.Beta1), float(s.Beta2), float(s.Eps),
-			float(decay), whether(s.ZeroGrad))
+	t := float64(s.Step)
+	rate, root := s.LR/(1-math.Pow(s.Beta1, t)), math.Sqrt(1-math.Pow(s.Beta2, t))
+	decay, keep := s.WeightDecay, 1.0
+	if s.Decoupled {
+		decay, keep = 0, 1-s.LR*s.WeightDecay
 	}
-	return c.end()
+	return c.update(update{kernel: kAdam, typed: typeOf[T](), n: len(w), scalars: [3]float64{rate, root, keep},
+		constants: [6]uint64{float(s.Beta1), float(s.Beta2), float(s.Eps), float(decay), whether(s.ZeroGrad)},
+		memory:    learnable(c, w, g, s.ZeroGrad, m, v)})
 }
 
 // RMSprop updates w by one step.
 func RMSprop[T Float](d *Device, w, g, square, momentum, mean []T, s RMSpropStep) error {
 	c, err := d.begin()
-	if err != nil {
-		return err
+	if err != nil || len(w) == 0 {
+		return c.nothing(err)
 	}
-	if n := len(w); n > 0 {
-		c.launch(kRMSprop, typeOf[T](), d.blocks(n), 1, inout(c, row(w)).addr, gradient(c, g, s.ZeroGrad),
-			moment(c, square, true), moment(c, momentum, s.Momentum > 0), moment(c, mean, s.Centered), uint64(n),
-			c.scalars(s.LR), float(s.Alpha), float(s.Eps), float(s.WeightDecay), float(s.Momentum), whether(s.ZeroGrad))
-	}
-	return c.end()
+	return c.update(update{kernel: kRMSprop, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
+		constants: [6]uint64{float(s.Alpha), float(s.Eps), float(s.WeightDecay), float(s.Momentum), whether(s.ZeroGrad)},
+		memory:    learnable(c, w, g, s.ZeroGrad, square, used(momentum, s.Momentum > 0), used(mean, s.Centered))})
 }
 
 // Adagrad updates w by one step.
 func Adagrad[T Float](d *Device, w, g, sum []T, s AdagradStep) error {
 	c, err := d.begin()
-	if err != nil {
-		return err
+	if err != nil || len(w) == 0 {
+		return c.nothing(err)
 	}
-	if n := len(w); n > 0 {
-		rate := s.LR / (1 + float64(s.Step-1)*s.LRDecay)
-		c.launch(kAdagrad, typeOf[T](), d.blocks(n), 1, inout(c, row(w)).addr, gradient(c, g, s.ZeroGrad), moment(c, sum, true),
-			uint64(n), c.scalars(rate), float(s.WeightDecay), float(s.Eps), whether(s.ZeroGrad))
-	}
-	return c.end()
+	return c.update(update{kernel: kAdagrad, typed: typeOf[T](), n: len(w),
+		scalars:   [3]float64{s.LR / (1 + float64(s.Step-1)*s.LRDecay)},
+		constants: [6]uint64{float(s.WeightDecay), float(s.Eps), whether(s.ZeroGrad)},
+		memory:    learnable(c, w, g, s.ZeroGrad, sum)})
 }

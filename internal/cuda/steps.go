@@ -5,7 +5,6 @@ package cuda
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"unsafe"
 
@@ -46,6 +45,7 @@ type steps struct {
 	used    int // words of the step's slot; word 0 is the slot's number
 	sent    int // of these, the ones that work which was handed over fetches
 	losses  int
+	group   group
 
 	words    int     // of a slot
 	wanted   int     // words that a step asked for in vain
@@ -106,6 +106,7 @@ func (d *Device) beginStep() error {
 		}
 	}
 	s.active, s.flushed, s.work, s.used, s.sent, s.losses = true, false, s.work[:0], 1, 0, 0
+	s.group.at = 0
 	// The place of step_begin, whose arguments are known at the end.
 	s.work = append(s.work, driver.Work{})
 	return nil
@@ -228,7 +229,7 @@ func (s *steps) flush(d *Device) error {
 	} else {
 		s.work = s.work[1:]
 	}
-	s.flushed, s.sent = true, s.used
+	s.flushed, s.sent, s.group.at = true, s.used, 0
 	err = d.queue.Submit(s.work, true)
 	s.work = append(s.work[:0], driver.Work{})
 	return err
@@ -325,25 +326,6 @@ func (s *steps) release() error {
 	}
 	s.traces, s.ring, s.count = nil, nil, 0
 	return errors.Join(errs...)
-}
-
-// scalars passes numbers to a kernel that reads them from memory.
-func (c *call) scalars(values ...float64) uint64 {
-	d := c.d
-	to := d.scalars
-	addr := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(to))))
-	if d.steps.active {
-		words, at, ok := d.steps.pass(len(values))
-		if ok {
-			for i, v := range values {
-				words[i] = int64(math.Float64bits(v))
-			}
-			return at
-		}
-		c.host = true // the pinned numbers are free again when the call has ended
-	}
-	copy(to, values)
-	return addr
 }
 
 // indices passes row numbers to a kernel.

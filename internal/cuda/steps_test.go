@@ -212,6 +212,55 @@ func wait(t testing.TB, d *Device) bool {
 	return true
 }
 
+// Learnables that are updated one after the other, with the same numbers, share
+// a launch.
+func TestUpdatesShareLaunches(t *testing.T) {
+	d := open(t)
+	const n = groupSize + 3
+	update := func(w, g [][]float64, lr func(i int) float64) error {
+		for i := range w {
+			if err := SGD(d, w[i], g[i], nil, SGDStep{LR: lr(i), ZeroGrad: true}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, c := range []struct {
+		name     string
+		lr       func(i int) float64
+		launches int // beside the first kernel of a step
+	}{
+		{"one rate", func(int) float64 { return 0.5 }, 2},
+		{"alternating rates", func(i int) float64 { return 0.5 / float64(1+i%2) }, n},
+	} {
+		w, g := make([][]float64, n), make([][]float64, n)
+		for step := range 4 {
+			for i := range w {
+				if step == 0 {
+					w[i], g[i] = alloc(t, d, make([]float64, 1+i*100)...), alloc(t, d, make([]float64, 1+i*100)...)
+				}
+				g[i][i*100] = float64(i)
+			}
+			before := 0
+			if cudasim.Present() {
+				before = cudasim.Get("kernels")
+			}
+			must(t, d.Step(func() error { return update(w, g, c.lr) }))
+			must(t, d.Sync())
+			for i := range w {
+				if want := -c.lr(i) * float64(i*(step+1)); w[i][i*100] != want || g[i][i*100] != 0 {
+					t.Errorf("%s: weight %d is %v, want %v; gradient %v, want 0", c.name, i, w[i][i*100], want, g[i][i*100])
+				}
+			}
+			if cudasim.Present() && step == 3 {
+				if got := cudasim.Get("kernels") - before; got != 1+c.launches {
+					t.Errorf("%s: %d kernels in step %d, want %d", c.name, got, step, 1+c.launches)
+				}
+			}
+		}
+	}
+}
+
 func TestAFailedStepIsDropped(t *testing.T) {
 	d := open(t)
 	x := alloc[float64](t, d, 1)

@@ -2,7 +2,7 @@
 # Tests and times everything on a real card. The machine with the card needs no
 # Go, only the driver; compute-sanitizer and PyTorch are used where it has them.
 #
-#     internal/cuda/bench/gpu.sh build DIR     where Go and CUDA's headers are: makes the programs
+#     internal/cuda/bench/gpu.sh build DIR     where Go and CUDA's headers are: makes programs.tar.gz
 #     internal/cuda/bench/gpu.sh run DIR OUT   where the card is, in a copy of the repository
 #
 # OUT receives tests.log, memcheck.log, racecheck.log and bench.md. The exit
@@ -12,11 +12,14 @@ root=$(cd "$(dirname "$0")/../../.." && pwd)
 packages="internal/cuda layer/device layer train"
 
 build() {
-	mkdir -p "$1"
+	work=$(mktemp -d)
+	cd "$root"
 	for package in $packages; do
-		(cd "$root" && go test -c -tags gpu -o "$1/$(echo "$package" | tr / -).test" "./$package")
+		go test -c -tags gpu -ldflags '-s -w' -o "$work/$(echo "$package" | tr / -).test" "./$package"
 	done
-	(cd "$root" && go build -tags gpu -o "$1/bench" ./internal/cuda/bench)
+	go build -tags gpu -ldflags '-s -w' -o "$work/bench" ./internal/cuda/bench
+	tar -czf "$1/programs.tar.gz" -C "$work" .
+	rm -rf "$work"
 }
 
 # tests LOG PROGRAM… runs the tests of every package, each in its directory.
@@ -34,8 +37,9 @@ tests() {
 }
 
 run() {
-	dir=$1 out=$2 failed=0
-	mkdir -p "$out"
+	out=$2 failed=0
+	dir=$(mktemp -d)
+	tar -xzf "$1/programs.tar.gz" -C "$dir"
 	nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 	tests "$out/tests.log"
 	AFFINE_CUBLASLT=0 tests "$out/tests-without-cublaslt.log"

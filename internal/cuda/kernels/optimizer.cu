@@ -1,41 +1,62 @@
-// The optimiser updates, in the order of operations of torch.optim. Scalars
-// that change from step to step are read from memory, so that a captured step
-// can be replayed with others.
+// The optimiser updates, in the order of operations of torch.optim.
+//
+// One launch updates several learnables: blockIdx.y says which. What changes
+// from step to step, and where the learnables lie, is read from memory, so that
+// a captured step can be replayed with other numbers: data holds three scalars,
+// a word that is not used, and for each learnable its length and the addresses
+// of weights, gradient and up to three moments.
 #include "common.cuh"
 
+__device__ inline double scalar(const long *data, int i) { return ((const double *)data)[i]; }
+
+template <class T> struct Learnable {
+    long n;
+    T *w, *g, *m[3];
+};
+
+template <class T> __device__ Learnable<T> learnable(const long *data) {
+    const long *e = data + 4 + 6 * blockIdx.y;
+    return {e[0], (T *)e[1], (T *)e[2], {(T *)e[3], (T *)e[4], (T *)e[5]}};
+}
+
 #define FOR_EACH_TYPE(T, suffix)                                                                                 \
-    /* s: learning rate. first: the momentum has no history yet. */                                              \
-    KERNEL(sgd##suffix, T *w, T *g, T *m, long n, const double *s, double momentum, double damp, double decay,   \
-           int nesterov, int firstStep, int zeroGrad) {                                                          \
-        const T lr = T(s[0]), mu = T(momentum);                                                                  \
-        for (long i = first(); i < n; i += step()) {                                                             \
-            T d = g[i] + T(decay) * w[i];                                                                        \
+    /* Scalars: the learning rate. Moment: the momentum, which may be null; firstStep: it has no history yet. */ \
+    KERNEL(sgd##suffix, const long *data, double momentum, double damp, double decay, int nesterov,              \
+           int firstStep, int zeroGrad) {                                                                        \
+        const T lr = T(scalar(data, 0)), mu = T(momentum);                                                       \
+        const Learnable<T> l = learnable<T>(data);                                                               \
+        T *m = l.m[0];                                                                                           \
+        for (long i = first(); i < l.n; i += step()) {                                                           \
+            T d = l.g[i] + T(decay) * l.w[i];                                                                    \
             if (m) {                                                                                             \
                 m[i] = firstStep ? d : mu * m[i] + T(damp) * d;                                                  \
                 d = nesterov ? d + mu * m[i] : m[i];                                                             \
             }                                                                                                    \
-            w[i] -= lr * d;                                                                                      \
-            if (zeroGrad) g[i] = T(0);                                                                           \
+            l.w[i] -= lr * d;                                                                                    \
+            if (zeroGrad) l.g[i] = T(0);                                                                         \
         }                                                                                                        \
     }                                                                                                            \
-    /* s: LR/(1−β₁ᵗ), √(1−β₂ᵗ), and 1−LR·WeightDecay for AdamW or else 1. */                                     \
-    KERNEL(adam##suffix, T *w, T *g, T *m, T *v, long n, const double *s, double beta1, double beta2, double eps, \
-           double decay, int zeroGrad) {                                                                         \
-        const T rate = T(s[0]), root = T(s[1]), keep = T(s[2]);                                                  \
-        for (long i = first(); i < n; i += step()) {                                                             \
-            const T d = g[i] + T(decay) * w[i];                                                                  \
+    /* Scalars: LR/(1−β₁ᵗ), √(1−β₂ᵗ), and 1−LR·WeightDecay for AdamW or else 1. Moments: m and v. */             \
+    KERNEL(adam##suffix, const long *data, double beta1, double beta2, double eps, double decay, int zeroGrad) { \
+        const T rate = T(scalar(data, 0)), root = T(scalar(data, 1)), keep = T(scalar(data, 2));                 \
+        const Learnable<T> l = learnable<T>(data);                                                               \
+        T *m = l.m[0], *v = l.m[1];                                                                              \
+        for (long i = first(); i < l.n; i += step()) {                                                           \
+            const T d = l.g[i] + T(decay) * l.w[i];                                                              \
             m[i] = T(beta1) * m[i] + T(1 - beta1) * d;                                                           \
             v[i] = T(beta2) * v[i] + T(1 - beta2) * d * d;                                                       \
-            w[i] = keep * w[i] - rate * m[i] / (sqrt(v[i]) / root + T(eps));                                     \
-            if (zeroGrad) g[i] = T(0);                                                                           \
+            l.w[i] = keep * l.w[i] - rate * m[i] / (sqrt(v[i]) / root + T(eps));                                 \
+            if (zeroGrad) l.g[i] = T(0);                                                                         \
         }                                                                                                        \
     }                                                                                                            \
-    /* s: learning rate. b and mean may be null. */                                                              \
-    KERNEL(rmsprop##suffix, T *w, T *g, T *v, T *b, T *mean, long n, const double *s, double alpha, double eps,  \
-           double decay, double momentum, int zeroGrad) {                                                        \
-        const T lr = T(s[0]);                                                                                    \
-        for (long i = first(); i < n; i += step()) {                                                             \
-            const T d = g[i] + T(decay) * w[i];                                                                  \
+    /* Scalars: the learning rate. Moments: v, momentum and mean; the latter may be null. */                     \
+    KERNEL(rmsprop##suffix, const long *data, double alpha, double eps, double decay, double momentum,           \
+           int zeroGrad) {                                                                                       \
+        const T lr = T(scalar(data, 0));                                                                         \
+        const Learnable<T> l = learnable<T>(data);                                                               \
+        T *v = l.m[0], *b = l.m[1], *mean = l.m[2];                                                              \
+        for (long i = first(); i < l.n; i += step()) {                                                           \
+            const T d = l.g[i] + T(decay) * l.w[i];                                                              \
             T u = v[i] = T(alpha) * v[i] + T(1 - alpha) * d * d;                                                 \
             if (mean) {                                                                                          \
                 mean[i] = T(alpha) * mean[i] + T(1 - alpha) * d;                                                 \
@@ -44,22 +65,23 @@
             const T root = sqrt(u) + T(eps);                                                                     \
             if (b) {                                                                                             \
                 b[i] = T(momentum) * b[i] + d / root;                                                            \
-                w[i] -= lr * b[i];                                                                               \
+                l.w[i] -= lr * b[i];                                                                             \
             } else {                                                                                             \
-                w[i] -= lr * d / root;                                                                           \
+                l.w[i] -= lr * d / root;                                                                         \
             }                                                                                                    \
-            if (zeroGrad) g[i] = T(0);                                                                           \
+            if (zeroGrad) l.g[i] = T(0);                                                                         \
         }                                                                                                        \
     }                                                                                                            \
-    /* s: LR/(1+(Step−1)·LRDecay). */                                                                            \
-    KERNEL(adagrad##suffix, T *w, T *g, T *sum, long n, const double *s, double decay, double eps,               \
-           int zeroGrad) {                                                                                       \
-        const T rate = T(s[0]);                                                                                  \
-        for (long i = first(); i < n; i += step()) {                                                             \
-            const T d = g[i] + T(decay) * w[i];                                                                  \
+    /* Scalars: LR/(1+(Step−1)·LRDecay). Moment: the sum of squares. */                                          \
+    KERNEL(adagrad##suffix, const long *data, double decay, double eps, int zeroGrad) {                          \
+        const T rate = T(scalar(data, 0));                                                                       \
+        const Learnable<T> l = learnable<T>(data);                                                               \
+        T *sum = l.m[0];                                                                                         \
+        for (long i = first(); i < l.n; i += step()) {                                                           \
+            const T d = l.g[i] + T(decay) * l.w[i];                                                              \
             sum[i] += d * d;                                                                                     \
-            w[i] -= rate * d / (sqrt(sum[i]) + T(eps));                                                          \
-            if (zeroGrad) g[i] = T(0);                                                                           \
+            l.w[i] -= rate * d / (sqrt(sum[i]) + T(eps));                                                        \
+            if (zeroGrad) l.g[i] = T(0);                                                                         \
         }                                                                                                        \
     }
 
