@@ -84,6 +84,10 @@ func Close(what string, got, want []float64, tolerance float64) {
 			return
 		}
 	}
+	if tolerance == 0 {
+		hold("%s: all %d elements, exactly", what, len(want))
+		return
+	}
 	hold("%s: all %d elements, within %s", what, len(want), short(tolerance))
 }
 
@@ -106,7 +110,10 @@ func AtLeast(what string, got, limit float64) {
 	hold("%s: at least %s", what, short(limit))
 }
 
-// short writes 1e-09 as 1e-9.
+// short writes x with up to six digits, and 1e-09 as 1e-9.
 func short(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
 	return strings.Replace(strconv.FormatFloat(x, 'g', 6, 64), "e-0", "e-", 1)
 }
