@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -63,17 +64,22 @@ func linearNodes(x, w, b *gorgonia.Node) (gorgonia.Nodes, error) {
 }
 
 // checkNodes refuses nodes that are nil, of different graphs or of a dtype
-// other than one common float32 or float64.
+// other than one common float32 or float64. Constants (gorgonia.NewConstant)
+// belong to no graph before they are used.
 func checkNodes(names []string, nodes gorgonia.Nodes) error {
+	home := -1 // the first node that belongs to a graph
 	for i, n := range nodes {
 		if n == nil {
 			return fmt.Errorf("%s is nil, want a node", names[i])
 		}
-		if n.Graph() == nil {
+		switch constant := n.Op() != nil && n.Value() != nil; {
+		case n.Graph() == nil && !constant:
 			return fmt.Errorf("%s (%v) belongs to no graph", names[i], n)
-		}
-		if n.Graph() != nodes[0].Graph() {
-			return fmt.Errorf("%s (%v) belongs to another graph than %s (%v)", names[i], n, names[0], nodes[0])
+		case n.Graph() == nil:
+		case home < 0:
+			home = i
+		case n.Graph() != nodes[home].Graph():
+			return fmt.Errorf("%s (%v) belongs to another graph than %s (%v)", names[i], n, names[home], nodes[home])
 		}
 		switch dt := n.Dtype(); {
 		case dt != tensor.Float32 && dt != tensor.Float64:
@@ -81,6 +87,9 @@ func checkNodes(names []string, nodes gorgonia.Nodes) error {
 		case dt != nodes[0].Dtype():
 			return fmt.Errorf("%s has dtype %v, want %v as %s has", names[i], dt, nodes[0].Dtype(), names[0])
 		}
+	}
+	if home < 0 {
+		return fmt.Errorf("%s are constants, want at least one node of a graph", strings.Join(names, " and "))
 	}
 	return nil
 }
