@@ -144,51 +144,6 @@ func tile13x2AVX512F32(t *tile[float32])
 //go:noescape
 func tile14x2AVX512F32(t *tile[float32])
 
-// tile1x3AVX512F32 computes tiles of 1 × 48, see [tile].
-//
-//go:noescape
-func tile1x3AVX512F32(t *tile[float32])
-
-// tile2x3AVX512F32 computes tiles of 2 × 48, see [tile].
-//
-//go:noescape
-func tile2x3AVX512F32(t *tile[float32])
-
-// tile3x3AVX512F32 computes tiles of 3 × 48, see [tile].
-//
-//go:noescape
-func tile3x3AVX512F32(t *tile[float32])
-
-// tile4x3AVX512F32 computes tiles of 4 × 48, see [tile].
-//
-//go:noescape
-func tile4x3AVX512F32(t *tile[float32])
-
-// tile5x3AVX512F32 computes tiles of 5 × 48, see [tile].
-//
-//go:noescape
-func tile5x3AVX512F32(t *tile[float32])
-
-// tile6x3AVX512F32 computes tiles of 6 × 48, see [tile].
-//
-//go:noescape
-func tile6x3AVX512F32(t *tile[float32])
-
-// tile7x3AVX512F32 computes tiles of 7 × 48, see [tile].
-//
-//go:noescape
-func tile7x3AVX512F32(t *tile[float32])
-
-// tile8x3AVX512F32 computes tiles of 8 × 48, see [tile].
-//
-//go:noescape
-func tile8x3AVX512F32(t *tile[float32])
-
-// tile9x3AVX512F32 computes tiles of 9 × 48, see [tile].
-//
-//go:noescape
-func tile9x3AVX512F32(t *tile[float32])
-
 // tile1x4AVX512F32 computes tiles of 1 × 64, see [tile].
 //
 //go:noescape

@@ -144,51 +144,6 @@ func tile13x2AVX512F64(t *tile[float64])
 //go:noescape
 func tile14x2AVX512F64(t *tile[float64])
 
-// tile1x3AVX512F64 computes tiles of 1 × 24, see [tile].
-//
-//go:noescape
-func tile1x3AVX512F64(t *tile[float64])
-
-// tile2x3AVX512F64 computes tiles of 2 × 24, see [tile].
-//
-//go:noescape
-func tile2x3AVX512F64(t *tile[float64])
-
-// tile3x3AVX512F64 computes tiles of 3 × 24, see [tile].
-//
-//go:noescape
-func tile3x3AVX512F64(t *tile[float64])
-
-// tile4x3AVX512F64 computes tiles of 4 × 24, see [tile].
-//
-//go:noescape
-func tile4x3AVX512F64(t *tile[float64])
-
-// tile5x3AVX512F64 computes tiles of 5 × 24, see [tile].
-//
-//go:noescape
-func tile5x3AVX512F64(t *tile[float64])
-
-// tile6x3AVX512F64 computes tiles of 6 × 24, see [tile].
-//
-//go:noescape
-func tile6x3AVX512F64(t *tile[float64])
-
-// tile7x3AVX512F64 computes tiles of 7 × 24, see [tile].
-//
-//go:noescape
-func tile7x3AVX512F64(t *tile[float64])
-
-// tile8x3AVX512F64 computes tiles of 8 × 24, see [tile].
-//
-//go:noescape
-func tile8x3AVX512F64(t *tile[float64])
-
-// tile9x3AVX512F64 computes tiles of 9 × 24, see [tile].
-//
-//go:noescape
-func tile9x3AVX512F64(t *tile[float64])
-
 // tile1x4AVX512F64 computes tiles of 1 × 32, see [tile].
 //
 //go:noescape

@@ -53,9 +53,8 @@ func (t *tile[T]) any(rows, columns int) {
 			if t.bias != nil {
 				sum = *at(t.bias, j)
 			}
-			a, b := offset(t.a, i*t.rowStep), at(t.b, j)
 			for p := range t.k {
-				sum += *offset(a, p*t.colStep) * *offset(b, p*t.bStep)
+				sum += *offset(t.a, i*t.rowStep+p*t.colStep) * *at(offset(t.b, p*t.bStep), j)
 			}
 			t.finish(i, j, sum)
 		}

@@ -7,7 +7,15 @@ import (
 
 // A pool keeps what calls need, so that a call in steady state allocates
 // nothing.
-type pool[T Float] struct{ scratch, forward, backward sync.Pool }
+type pool[T Float] struct{ scratch, calls sync.Pool }
+
+// scratch is what one thread needs while it works on a part of a call.
+type scratch[T Float] struct {
+	tile  tile[T]
+	pack  pack[T]
+	panel []T // a panel of B, or some rows of dZ
+	dz    []T // all of a small dZ
+}
 
 var (
 	pool32 = newPool[float32]()
@@ -19,10 +27,12 @@ func newPool[T Float]() *pool[T] {
 		scratch: sync.Pool{New: func() any {
 			return &scratch[T]{panel: Alloc[T](depthBlock * panelColumns)}
 		}},
-		forward:  sync.Pool{New: func() any { return new(forward[T]) }},
-		backward: sync.Pool{New: func() any { return new(backward[T]) }},
+		calls: sync.Pool{New: func() any { return new(call[T]) }},
 	}
 }
+
+// panelColumns is at least the width of any panel.
+const panelColumns = 32
 
 func poolOf[T Float]() *pool[T] {
 	if size[T]() == 4 {
@@ -31,34 +41,10 @@ func poolOf[T Float]() *pool[T] {
 	return (*pool[T])(unsafe.Pointer(pool64))
 }
 
-// panelColumns is the widest panel that any kernel works on.
-const panelColumns = 32
-
 // room returns n elements of the buffer, which grows when it has to.
 func room[T Float](buffer *[]T, n int) []T {
 	if len(*buffer) < n {
 		*buffer = Alloc[T](n)
 	}
 	return (*buffer)[:n]
-}
-
-// forget drops the references to the caller's memory.
-func (p *product[T]) forget() { *p = product[T]{} }
-
-// limits are amounts of work, in multiply-adds.
-var limits = struct {
-	// direct: up to here a call reads its operands as they lie, in one thread.
-	direct int
-	// parallel: from here on a call uses several threads.
-	parallel int
-}{1 << 18, 1 << 19}
-
-// spread runs a task of n parts, on several threads where the work is worth
-// it.
-func spread(work, n int, t task) {
-	if work < limits.parallel {
-		t.run(0, n)
-		return
-	}
-	parallelTask(n, 1, t)
 }

@@ -15,9 +15,6 @@ import (
 type target struct {
 	isa  string // "avx512" or "avx2"
 	elem int    // bytes of an element: 4 or 8
-	// rows and vectors are the largest tile whose sums fit the registers,
-	// next to one row of B and two elements of A.
-	rows, vectors int
 
 	layout layout
 	*build.Context
