@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,14 +168,16 @@ func sizedCases(sizes []string, dev device.Device) ([]bench.Case, error) {
 	return cases, nil
 }
 
-// parseSize reads "128x784x512". Sizes whose matrices have more elements than
-// an int32 counts would only run out of memory.
+// mostElements is what a matrix of a benchmark may have: a GiB in float64.
+const mostElements = 1 << 27
+
+// parseSize reads "128x784x512".
 func parseSize(size string) ([]int, error) {
 	words := strings.FieldsFunc(size, func(r rune) bool { return r == 'x' || r == '×' })
 	n := make([]int, len(words))
 	for i, word := range words {
 		var err error
-		if n[i], err = strconv.Atoi(word); err != nil || n[i] < 1 || n[i] > math.MaxInt32 {
+		if n[i], err = strconv.Atoi(word); err != nil || n[i] < 1 || n[i] > mostElements {
 			n = nil
 			break
 		}
@@ -185,8 +186,8 @@ func parseSize(size string) ([]int, error) {
 		return nil, usagef("--size %q: want batch, inputs and outputs of at least 1, such as 128x784x512", size)
 	}
 	for i, width := range n[1:] {
-		if rows := max(n[0], n[i]); rows*width > math.MaxInt32 {
-			return nil, usagef("--size %q: a matrix of %d×%d is more than can be timed, want at most %d elements", size, rows, width, math.MaxInt32)
+		if rows := max(n[0], n[i]); rows*width > mostElements {
+			return nil, usagef("--size %q: a matrix of %d×%d is more than can be timed, want at most %d elements", size, rows, width, mostElements)
 		}
 	}
 	return n, nil

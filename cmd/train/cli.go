@@ -27,7 +27,9 @@ type commands struct {
 	Eval      evalCommand      `cmd:"" help:"Measure a trained model on a dataset."`
 	Predict   predictCommand   `cmd:"" help:"Predict the rows of a CSV file with a trained model."`
 	Datasets  datasetsCommand  `cmd:"" help:"List, describe and plot the datasets."`
+	Compare   compareCommand   `cmd:"" help:"Train with the fused op and with the built-in ops, side by side."`
 	Bench     benchCommand     `cmd:"" help:"Time the fused op beside the built-in ops."`
+	Report    reportCommand    `cmd:"" help:"Write a page that shows a run, or compares several."`
 	Gradcheck gradcheckCommand `cmd:"" help:"Compare analytic gradients with finite differences."`
 	Doctor    doctorCommand    `cmd:"" help:"Tell what was found: processor, threads, CUDA, versions."`
 }
@@ -127,5 +129,6 @@ func helpVars() kong.Vars {
 		"bench_ops":          strings.Join(benchOps, ", "),
 		"bench_samples":      fmt.Sprint(benchSamples),
 		"bench_sample":       benchSample.String(),
+		"report_file":        reportFile,
 	}
 }

@@ -119,6 +119,9 @@ func (c *fitCommand) report(t *terminal, run *train.Run, parts datasets.Parts) e
 			return err
 		}
 	}
+	if err := saveReport(t, run, parts); err != nil {
+		return err
+	}
 	var err error
 	if c.JSON {
 		err = t.printJSON(struct {

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"interrupted": interrupted,
 			"json":        checkJSON,
 			"lines":       lines,
+			"near":        near,
 			"truncate":    truncate,
 		},
 	})
