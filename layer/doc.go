@@ -12,6 +12,10 @@
 // float32 and float64, and with Gorgonia's solvers as well as with those of
 // the train package.
 //
+// Inputs are never written, restrided or transposed in place, so graphs that
+// run side by side may share weights. Make their machines one after another:
+// gorgonia.NewTapeMachine writes its engine into every tensor of the graph.
+//
 // Gradients are differentiable again. Gorgonia's Grad does not pass a second
 // time through a node that it has differentiated before; that limits second
 // derivatives of this op just as it does those of the built-in ops.
