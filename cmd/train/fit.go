@@ -90,6 +90,9 @@ func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts)
 	}
 	opening := train.Callback{Name: "opening", OnStart: func(p *train.Progress) error {
 		printOpening(messages, p, parts, dir)
+		if c.Force {
+			return removePlots(dir) // of the run that this one takes the place of
+		}
 		return nil
 	}}
 	options := []train.FitOption{train.InDirectory(dir), train.WithParts(parts), train.WithCallbacks(opening, showProgress(messages))}
