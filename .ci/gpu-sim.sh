@@ -21,11 +21,18 @@ done
 rm -rf "$fresh"
 
 go vet -tags gpu $packages
+# run VARIABLES… [-- FLAGS…] runs the tests with these variables, and flags of go test.
 run() {
 	echo "== $*"
+	variables=
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		variables="$variables $1"
+		shift
+	done
+	[ $# -gt 0 ] && shift
 	# The variables are read from C, where go test does not see them: no caching.
-	env "$@" go test -tags gpu -count=1 $packages
-	env "$@" go test -tags gpu -count=1 -run CUDA ./train
+	env $variables go test -tags gpu -count=1 "$@" $packages
+	env $variables go test -tags gpu -count=1 -run CUDA ./train
 	if [ -s "$CUDASIM_REPORT" ]; then
 		echo 'rules of CUDA were broken:' >&2
 		cat "$CUDASIM_REPORT" >&2
@@ -33,6 +40,7 @@ run() {
 	fi
 }
 run CUDASIM=
-run CUDASIM=lazy,protect,shuffle
-run CUDASIM=lazy,protect AFFINE_CUDA_POOL=0 AFFINE_CUBLASLT=0
+run CUDASIM=lazy,shuffle AFFINE_CUBLASLT=0
+# With pages for each allocation, tens of thousands of small matrices take minutes.
+run CUDASIM=lazy,protect AFFINE_CUDA_POOL=0 -- -skip '^TestLinear(Backward)?$'
 run CUDASIM=devices=0

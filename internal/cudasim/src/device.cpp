@@ -112,7 +112,6 @@ CUresult entry(const char *call, bool needsContext) {
     if (knobs.lost_after > 0 && --knobs.lost_after == 0) {
         lost = true;
         dropAll();
-        protectForHost();
     }
     if (lost) return CUDA_ERROR_LAUNCH_FAILED;
     if (needsContext && !current) {
@@ -212,6 +211,7 @@ API CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUde
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = 0; break;
     case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 4; break;
     case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
+    case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS:
     case CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING:
     case CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY: *value = 1; break;
     default: *value = 0;

@@ -19,12 +19,14 @@ constexpr size_t total = size_t(4) << 30;
 struct Block : Handle {
     Memory type;
     char *pages;  // whole pages, without the unmapped one behind them
+    char *start;
     size_t pageBytes, bytes;
     bool open = true;
     Block(const char *kind, Context *c, Memory type) : Handle(kind, c), type(type) {}
 };
 
 std::map<uintptr_t, Block *> blocks;  // by first address
+std::set<Block *> hidden;             // those that the host may not touch: device memory, busy managed memory
 
 Block *find(const void *p) {
     auto next = blocks.upper_bound(reinterpret_cast<uintptr_t>(p));
@@ -54,7 +56,7 @@ CUresult allocate(void **p, size_t bytes, Memory type, const char *kind, const c
     b->pages = static_cast<char *>(mapped);
     b->pageBytes = pages;
     b->bytes = bytes;
-    char *start = b->pages + pages - rounded;
+    char *start = b->start = b->pages + pages - rounded;
     // Poison a megabyte at each end: enough to be met, and quick for large blocks.
     const size_t edge = size_t(1) << 20;
     memset(start, 0xff, bytes < edge ? bytes : edge);
@@ -62,6 +64,7 @@ CUresult allocate(void **p, size_t bytes, Memory type, const char *kind, const c
     blocks[reinterpret_cast<uintptr_t>(start)] = b;
     counters.allocations++;
     counters.bytes += long(bytes);
+    if (type == Memory::device) hidden.insert(b);
     protectForHost();
     *p = start;
     return CUDA_SUCCESS;
@@ -80,6 +83,7 @@ CUresult release(void *p, const char *call, bool host) {
     if (breaksCapture(call)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     drainAll(b->context);
     blocks.erase(reinterpret_cast<uintptr_t>(p));
+    hidden.erase(b);
     munmap(b->pages, b->pageBytes + size_t(sysconf(_SC_PAGESIZE)));
     counters.frees++;
     counters.bytes -= long(b->bytes);
@@ -92,12 +96,15 @@ CUresult copy(void *to, const void *from, size_t bytes, CUstream stream, bool as
     const bool out = target == Memory::pageable || target == Memory::pinned;
     const bool in = source == Memory::pageable || source == Memory::pinned;
     if (!async && breaksCapture(call)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    CUresult result = submit(async ? stream : nullptr, {[=] {
+    Work work;
+    work.touches = {reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from)};
+    work.run = [=] {
         counters.copies++;
         (in && !out ? counters.host_to_device_bytes : out && !in ? counters.device_to_host_bytes
                                                                  : counters.device_to_device_bytes) += long(bytes);
         memmove(to, from, bytes);
-    }}, call);
+    };
+    CUresult result = submit(async ? stream : nullptr, std::move(work), call);
     // A copy to pageable memory has happened when the call returns.
     if (!result && async && target == Memory::pageable && stream)
         if (Stream *s = check<Stream>(stream, "stream", call); s && !s->capture) drain(s);
@@ -109,13 +116,16 @@ CUresult fill(CUdeviceptr p, size_t bytes, unsigned value, int width, CUstream s
         violation("%s: the memory is not the device's", call);
         return CUDA_ERROR_INVALID_VALUE;
     }
-    return submit(stream, {[=] {
+    Work work;
+    work.touches = {uintptr_t(p)};
+    work.run = [=] {
         counters.memsets++;
         if (width == 1)
             memset(reinterpret_cast<void *>(p), int(value), bytes);
         else
             for (size_t i = 0; i < bytes; i += 4) memcpy(reinterpret_cast<char *>(p) + i, &value, 4);
-    }}, call);
+    };
+    return submit(stream, std::move(work), call);
 }
 
 }  // namespace
@@ -123,23 +133,39 @@ CUresult fill(CUdeviceptr p, size_t bytes, unsigned value, int width, CUstream s
 Memory memoryAt(const void *p, size_t bytes, const char *call) {
     Block *b = find(p);
     if (!b) return Memory::pageable;
-    for (auto &entry : blocks)
-        if (entry.second == b && reinterpret_cast<uintptr_t>(p) + bytes > entry.first + b->bytes)
-            violation("%s: %zu bytes from %p reach beyond the end of their allocation", call, bytes, p);
+    if (static_cast<const char *>(p) + bytes > b->start + b->bytes)
+        violation("%s: %zu bytes from %p reach beyond the end of their allocation", call, bytes, p);
     return b->type;
 }
 
-void protectForHost() {
-    const bool busy = pending();
-    for (auto &entry : blocks) {
-        Block *b = entry.second;
-        const bool hidden = b->type == Memory::device || (b->type == Memory::managed && busy);
-        set(b, !(knobs.protect && hidden));
+void busy(const Work &work) {
+    auto note = [](Block *b) {
+        if (b && b->type == Memory::managed) hidden.insert(b);
+    };
+    if (work.everything)
+        for (auto &entry : blocks) note(entry.second);
+    for (uintptr_t p : work.touches) note(find(reinterpret_cast<void *>(p)));
+}
+
+void idle() {
+    for (auto it = hidden.begin(); it != hidden.end();) {
+        Block *b = *it;
+        if (b->type == Memory::managed) {
+            set(b, true);
+            it = hidden.erase(it);
+        } else {
+            ++it;
+        }
     }
 }
 
+void protectForHost() {
+    if (!knobs.protect) return;
+    for (Block *b : hidden) set(b, false);
+}
+
 void openForDevice() {
-    for (auto &entry : blocks) set(entry.second, true);
+    for (Block *b : hidden) set(b, true);
 }
 
 }  // namespace sim

@@ -93,6 +93,18 @@ API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsig
     for (size_t i = 0; i < args.size(); i++) memcpy(&args[i], params[i], 8);
     const Kernel *kernel = f->kernel;
     counters.launches++;
-    return submit(stream, {[=] { runKernel(*kernel, args.data(), {gx, gy, gz}, {bx, by, bz}, knobs.shuffle); }, true},
-                  __func__);
+    Work work;
+    work.kernel = true;
+    work.touches.assign(args.begin(), args.end());
+    // The optimisers' kernels find their operands through their first argument.
+    for (const char *name : {"sgd", "adam", "rmsprop", "adagrad"}) {
+        if (std::string(kernel->name).rfind(name, 0) != 0) continue;
+        const uintptr_t *words = reinterpret_cast<uintptr_t *>(args[0]);
+        if (memoryAt(words, 8, __func__) == Memory::pinned)
+            work.touches.assign(words, words + 4 + 6 * gy);
+        else
+            work.everything = true;
+    }
+    work.run = [=] { runKernel(*kernel, args.data(), {gx, gy, gz}, {bx, by, bz}, knobs.shuffle); };
+    return submit(stream, std::move(work), __func__);
 }

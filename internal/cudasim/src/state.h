@@ -75,6 +75,8 @@ Context *currentContext();
 // Work is a piece of work for a stream.
 struct Work {
     std::function<void()> run;
+    std::vector<uintptr_t> touches;  // numbers that may be addresses of memory that it touches
+    bool everything = false;         // it reads addresses from memory, and may touch anything
     bool kernel = false;
 };
 struct Graph : Handle {
@@ -101,13 +103,16 @@ void drainAll(Context *c);
 void dropAll();  // what a lost device has not done, it never will
 // onNullStream waits for the streams that the default stream waits for.
 void onNullStream(Context *c);
-bool pending();
 // anyCapture reports, and breaks, captures that a call is not allowed in.
 bool breaksCapture(const char *call);
 
 // Memory.
 enum class Memory { pageable, device, managed, pinned };
 Memory memoryAt(const void *p, size_t bytes, const char *call);
+// busy notes that work that touches these addresses is pending; idle that none is.
+void busy(const Work &work);
+void idle();
+// protectForHost and openForDevice let the host, or the device, touch what it may.
 void protectForHost();
 void openForDevice();
 

@@ -20,22 +20,25 @@ void runNext(Stream *s) {
     w.run();
 }
 
-}  // namespace
-
-bool pending() {
+// settle notes what work is still pending.
+void settle() {
+    idle();
     for (Stream *s : streams)
-        if (!s->queue.empty()) return true;
-    return false;
+        for (const Work &w : s->queue) busy(w);
+    protectForHost();
 }
+
+}  // namespace
 
 void drain(Stream *s) {
     openForDevice();
     while (!s->queue.empty()) runNext(s);
-    protectForHost();
+    settle();
 }
 
 void dropAll() {
     for (Stream *s : streams) s->queue.clear();
+    settle();
 }
 
 void drainAll(Context *c) {
@@ -73,6 +76,7 @@ CUresult submit(CUstream stream, Work work, const char *call) {
         s->capture->work.push_back(std::move(work));
         return CUDA_SUCCESS;
     }
+    busy(work);
     s->queue.push_back(std::move(work));
     if (knobs.lazy)
         protectForHost();
@@ -88,7 +92,14 @@ using namespace sim;
 API void cudasim_submit(CUstream stream, void (*run)(const void *), const void *data, size_t size) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     std::string copy(static_cast<const char *>(data), size);
-    submit(stream, {[run, copy] { counters.products++; run(copy.data()); }}, "cublasLt");
+    Work work;
+    work.touches.resize(size / sizeof(uintptr_t));
+    memcpy(work.touches.data(), data, work.touches.size() * sizeof(uintptr_t));
+    work.run = [run, copy] {
+        counters.products++;
+        run(copy.data());
+    };
+    submit(stream, std::move(work), "cublasLt");
 }
 
 API CUresult cuStreamCreate(CUstream *stream, unsigned flags) {
@@ -133,7 +144,7 @@ API CUresult cuStreamQuery(CUstream stream) {
     if (s->queue.empty()) return CUDA_SUCCESS;
     openForDevice();
     runNext(s);
-    protectForHost();
+    settle();
     return CUDA_ERROR_NOT_READY;
 }
 
@@ -142,9 +153,11 @@ API CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
     Event *e = check<Event>(event, "event", __func__);
     if (!e) return CUDA_ERROR_INVALID_HANDLE;
     const long wanted = e->recorded;
-    return submit(stream, {[e, wanted] {
+    Work work;
+    work.run = [e, wanted] {
         while (e->reached < wanted && !e->stream->queue.empty()) runNext(e->stream);
-    }}, __func__);
+    };
+    return submit(stream, std::move(work), __func__);
 }
 
 API CUresult cuStreamBeginCapture(CUstream stream, CUstreamCaptureMode) {
@@ -231,10 +244,12 @@ API CUresult cuEventRecord(CUevent event, CUstream stream) {
     if (!e) return CUDA_ERROR_INVALID_HANDLE;
     const long number = ++e->recorded;
     e->stream = reinterpret_cast<Stream *>(stream);
-    return submit(stream, {[e, number] {
+    Work work;
+    work.run = [e, number] {
         e->reached = number;
         e->at = now();
-    }}, __func__);
+    };
+    return submit(stream, std::move(work), __func__);
 }
 
 API CUresult cuEventSynchronize(CUevent event) {
@@ -244,7 +259,7 @@ API CUresult cuEventSynchronize(CUevent event) {
     counters.synchronizations++;
     openForDevice();
     while (e->reached < e->recorded && !e->stream->queue.empty()) runNext(e->stream);
-    protectForHost();
+    settle();
     return CUDA_SUCCESS;
 }
 
