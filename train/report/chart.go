@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/affine-go/affine/train/charts"
+	"gonum.org/v1/plot"
 )
 
 // chart is numbers in two coordinates: lines, clouds of points, or both.
@@ -180,22 +181,24 @@ type tick struct {
 	Label string
 }
 
-func (a *axis) ticks(about int) []tick {
+// ticks returns about so many marks, or those of a logarithmic axis, of which
+// there is room for the given number.
+func (a *axis) ticks(about, room int) []tick {
 	var list []tick
-	marks := charts.Ticks(a.Lo, a.Hi, about, a.Whole)
-	if a.Log {
-		marks = charts.LogTicks(a.scale(a.Lo), a.scale(a.Hi))
+	if !a.Log {
+		for _, m := range charts.Ticks(a.Lo, a.Hi, about, a.Whole) {
+			list = append(list, tick{At: fixed(100 * a.at(m.Value)), Label: m.Label})
+		}
+		return list
+	}
+	marks := slices.DeleteFunc(charts.LogTicks(a.scale(a.Lo), a.scale(a.Hi)), plot.Tick.IsMinor)
+	between := func(m plot.Tick) bool { return math.Abs(m.Value-math.Round(m.Value)) > 1e-9 }
+	if powers := slices.DeleteFunc(slices.Clone(marks), between); len(marks) > room && len(powers) > 1 {
+		marks = powers
 	}
 	for _, m := range marks {
-		if m.Label == "" {
-			continue
-		}
-		value, label := m.Value, m.Label
-		if a.Log {
-			value = math.Pow(10, m.Value)
-			label = decade(value)
-		}
-		list = append(list, tick{At: fixed(100 * a.at(value)), Label: minus(label)})
+		value := math.Pow(10, m.Value)
+		list = append(list, tick{At: fixed(100 * a.at(value)), Label: decade(value)})
 	}
 	return list
 }

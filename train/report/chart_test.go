@@ -29,7 +29,7 @@ func TestAxesHoldAllValues(t *testing.T) {
 				t.Fatalf("%v stands at %v, want it in [0, 1]", v, at)
 			}
 		}
-		for _, tick := range a.ticks(6) {
+		for _, tick := range a.ticks(6, 6) {
 			if at, err := strconv.ParseFloat(tick.At, 64); err != nil || at < -0.01 || at > 100.01 {
 				t.Fatalf("tick %q stands at %s %%", tick.Label, tick.At)
 			}

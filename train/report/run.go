@@ -91,6 +91,8 @@ func (r *Run) task() datasets.Task {
 		return r.Metrics.Task
 	case r.History != nil:
 		return r.History.Task
+	case r.Model != nil:
+		return r.Model.Schema.Task
 	}
 	return r.Config.Task
 }

@@ -83,7 +83,7 @@ func draw(c chart) drawing {
 	if len(c.Clouds) > 0 {
 		d.Width, d.Height, d.Stretched, d.Data.Nearest = 640, 480, false, "point"
 	}
-	d.XTicks, d.YTicks = c.X.ticks(6), c.Y.ticks(5)
+	d.XTicks, d.YTicks = c.X.ticks(6, 6), c.Y.ticks(5, 10)
 	for _, t := range d.YTicks {
 		d.LabelRoom = max(d.LabelRoom, len([]rune(t.Label)))
 	}
