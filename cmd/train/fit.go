@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 )
 
@@ -159,8 +160,18 @@ func printOpening(w io.Writer, p *train.Progress, parts datasets.Parts, dir stri
 		"data", fmt.Sprintf("%s: %d rows to train on, %d to validate, %d to test; %s",
 			p.Config.Dataset, parts.Train.Len(), parts.Validation.Len(), parts.Test.Len(), columns),
 		"model", p.Model.String(),
+		"device", fallback(p.Model.Spec().Device),
 		"training", trainingLine(&p.Config),
 		"run", dir)
+}
+
+// fallback says why a program that can use a card computes on the processor,
+// where nobody asked for that.
+func fallback(d device.Device) string {
+	if f, ok := d.(device.Fallback); ok {
+		return fmt.Sprintf("%s, for lack of a card: %v", d.Name(), f.Instead())
+	}
+	return ""
 }
 
 // trainingLine sums up how the weights are changed.

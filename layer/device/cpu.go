@@ -28,6 +28,9 @@ func (processor) Description() string {
 	return text
 }
 
+// Warning tells of an AFFINE_CPU that could not be obeyed.
+func (processor) Warning() error { return cpu.ForceError() }
+
 func (processor) PeakFLOPS32(threads int) float64 { return cpu.PeakFLOPS32(threads) }
 func (processor) PeakFLOPS64(threads int) float64 { return cpu.PeakFLOPS64(threads) }
 

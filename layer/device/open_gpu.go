@@ -33,4 +33,7 @@ type withoutCard struct {
 
 func instead(why error) Device { return withoutCard{why: why} }
 
+// Instead implements Fallback.
+func (p withoutCard) Instead() error { return p.why }
+
 func (p withoutCard) Description() string { return p.processor.Description() + "; " + p.why.Error() }

@@ -34,6 +34,12 @@ type PrecisionSetter interface {
 	SetMatmulPrecision(name string) error
 }
 
+// Warner is a device that may not run the way that the environment asked for.
+type Warner interface {
+	// Warning says what was asked for and what is used instead; nil if all is well.
+	Warning() error
+}
+
 // Inspector is a device that can tell more about itself than its description.
 type Inspector interface {
 	Details() ([]Detail, error)
@@ -41,3 +47,11 @@ type Inspector interface {
 
 // Detail is one line about a device, such as "memory", "76.1 of 79.2 GiB free".
 type Detail struct{ Name, Value string }
+
+// Fallback is what the name auto opened where no CUDA card could be, in a
+// program that can use one.
+type Fallback interface {
+	Device
+	// Instead says why it is no card.
+	Instead() error
+}
