@@ -137,8 +137,14 @@ func TestResumeAfterACrashGoesOnFromTheLastCheckpoint(t *testing.T) {
 		t.Errorf("%s differs from that of the run without a crash", train.ModelFile)
 	}
 	checkWallTime(t, r)
-	// A crash before the first checkpoint leaves the settings alone.
+	// Without its checkpoint a run that has finished epochs must not begin again unasked.
 	must(t, os.Remove(filepath.Join(crashed, train.CheckpointFile)))
+	_, err = train.Fit(context.Background(), c, train.InDirectory(crashed), train.Resume())
+	wantError(t, "checkpoint gone", err, train.CheckpointFile, "4 epochs are done")
+	// A crash before the first checkpoint leaves the settings alone.
+	for _, file := range []string{train.ModelFile, train.HistoryFile, train.MetricsFile} {
+		must(t, os.Remove(filepath.Join(crashed, file)))
+	}
 	fit(t, c, train.InDirectory(crashed), train.Resume())
 	if !bytes.Equal(content(t, whole, train.ModelFile), content(t, crashed, train.ModelFile)) {
 		t.Errorf("without a checkpoint: %s differs from that of the run without a crash", train.ModelFile)

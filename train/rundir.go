@@ -66,18 +66,18 @@ func (d runDir) create(c *Config) error {
 	return d.writeJSON(ConfigFile, c)
 }
 
-// reopen writes the config of a run that goes on and takes the metrics of its
-// last session, which are nil if that did not come to an end.
+// reopen takes the metrics of the last session of a run that goes on, which are
+// nil if that did not come to an end, and writes the config.
 func (d runDir) reopen(c *Config) (*Metrics, error) {
-	if err := d.writeJSON(ConfigFile, c); err != nil {
-		return nil, err
-	}
 	m, err := ReadMetrics(d.file(MetricsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if writing := d.writeJSON(ConfigFile, c); writing != nil {
+		return nil, writing
+	}
+	if m == nil {
+		return nil, nil
 	}
 	return m, os.Remove(d.file(MetricsFile))
 }
@@ -116,11 +116,15 @@ func (d runDir) save(c *checkpoint, p *Predictor, h *History) error {
 	return c.write(d.file(CheckpointFile))
 }
 
-// load reads what save wrote. Without a checkpoint, as after a crash in the
-// first moments of a run, it returns nil.
+// load reads what save wrote. Without a checkpoint it returns nil if the run
+// had not finished an epoch, as after a crash in its first moments.
 func (d runDir) load() (*checkpoint, *History, error) {
 	c, err := readCheckpoint(d.file(CheckpointFile))
 	if errors.Is(err, fs.ErrNotExist) {
+		h, reading := ReadHistory(d.file(HistoryFile))
+		if reading == nil && len(h.Epochs) > 0 {
+			return nil, nil, fmt.Errorf("%w, but %d epochs are done; start anew by overwriting the run", err, len(h.Epochs))
+		}
 		return nil, nil, nil
 	}
 	if err != nil {

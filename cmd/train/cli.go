@@ -9,6 +9,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 	"github.com/alecthomas/kong"
 )
@@ -41,6 +42,7 @@ With no arguments it trains the default model on the default dataset in seconds 
 // run is the whole program: it reads the arguments, runs one command and
 // returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	warn(stderr)
 	err := runCommand(args, newTerminal(stdin, stdout, stderr))
 	if err == nil {
 		return exitDone
@@ -56,6 +58,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "train:", strings.Join(strings.Fields(err.Error()), " ")) // always one line
 	return code
+}
+
+// warn says on one line if the processor's kernels are not those that the
+// environment asked for.
+func warn(stderr io.Writer) {
+	processor, err := device.Open("cpu")
+	if err != nil {
+		return // whoever needs the device says so
+	}
+	if w, ok := processor.(device.Warner); ok && w.Warning() != nil {
+		fmt.Fprintln(stderr, "train: warning:", w.Warning())
+	}
 }
 
 // helpShown ends the parsing after --help, which kong would let go on.
