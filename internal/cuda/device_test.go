@@ -274,3 +274,36 @@ func TestProductsInTF32LoseMantissaOnlyWhereAsked(t *testing.T) {
 		t.Errorf("TF32 gave %v, float32 %v", high, highest)
 	}
 }
+
+// The bias gradient comes with the weight gradient where cublasLt computes that.
+func TestBiasGradientComesWithTheLargeProduct(t *testing.T) {
+	standIn(t)
+	d := open(t)
+	if !d.lt.Available() {
+		t.Skip("there is no cublasLt")
+	}
+	const n = 64
+	matrix := func() Matrix[float32] {
+		data, err := Alloc[float32](d, n*n)
+		must(t, err)
+		for i := range data {
+			data[i] = float32(i % 7)
+		}
+		return Matrix[float32]{data, n, n, n}
+	}
+	x, w, dy, dx, dw, db := matrix(), matrix(), matrix(), matrix(), matrix(), matrix().Data[:n]
+	products, kernels := cudasim.Get("products"), cudasim.Get("kernels")
+	must(t, LinearBackward(d, dx, dw, db, x, w, dy, Matrix[float32]{}, Activation{}))
+	if p, k := cudasim.Get("products")-products, cudasim.Get("kernels")-kernels; p != 2 || k != 0 {
+		t.Errorf("%d products and %d kernels, want 2 and none", p, k)
+	}
+	for j, v := range db {
+		want := float32(0)
+		for i := range n {
+			want += dy.Data[i*n+j]
+		}
+		if v != want {
+			t.Fatalf("db[%d] is %v, want %v", j, v, want)
+		}
+	}
+}

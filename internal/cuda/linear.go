@@ -64,6 +64,7 @@ type product[T Float] struct {
 	y, z    place
 	bias    place
 	act     Activation // applied to the sums, or through slope to dY
+	db      place      // of the weight gradient: where the bias gradient is wanted too
 }
 
 // shape returns rows, columns and depth of the product.
@@ -77,14 +78,14 @@ func (p *product[T]) shape() (m, n, k int) {
 	return p.n, p.out, p.in
 }
 
-// run adds the product to the call.
-func (p *product[T]) run(c *call) {
+// run adds the product to the call. It reports whether db came with it.
+func (p *product[T]) run(c *call) (withBias bool) {
 	m, n, k := p.shape()
 	if m == 0 || n == 0 {
-		return
+		return false
 	}
-	if p.byCublasLt(c) {
-		return
+	if done, withBias := p.byCublasLt(c); done {
+		return withBias
 	}
 	t := typeOf[T]()
 	tile, splits := c.d.plan(t, m, n, k)
@@ -112,6 +113,7 @@ func (p *product[T]) run(c *call) {
 	if splits > 1 {
 		p.combine(c, y.addr, splits)
 	}
+	return false
 }
 
 // combine adds up partial results and does what remains to be done.
@@ -179,13 +181,18 @@ func LinearBackward[T Float](d *Device, dx, dw Matrix[T], db []T, x, w, dy, a Ma
 		p.b, p.y = input(c, w), output(c, dx)
 		p.run(c)
 	}
-	if dw.Given() && dw.extent() > 0 {
-		p := product[T]{form: weightGrad, n: n, in: dw.Rows, out: out, act: act, b: pdy, slope: slope}
-		p.a, p.y = input(c, x), output(c, dw)
-		p.run(c)
-	}
+	var pdb place
 	if len(db) > 0 {
-		biasGrad(c, output(c, row(db)), pdy, slope, n, out, act, typeOf[T](), sizeOf[T]())
+		pdb = output(c, row(db))
+	}
+	withBias := false
+	if dw.Given() && dw.extent() > 0 {
+		p := product[T]{form: weightGrad, n: n, in: dw.Rows, out: out, act: act, b: pdy, slope: slope, db: pdb}
+		p.a, p.y = input(c, x), output(c, dw)
+		withBias = p.run(c)
+	}
+	if len(db) > 0 && !withBias {
+		biasGrad(c, pdb, pdy, slope, n, out, act, typeOf[T](), sizeOf[T]())
 	}
 	return c.end()
 }
@@ -216,11 +223,11 @@ const ltWork = 1 << 18
 // byCublasLt adds the product as a call of cublasLt, if that is there, the
 // product is large and its operands lie as it wants them. cublasLt counts
 // columns first: it computes the transposed product of the same memory,
-// (A·B)ᵀ = Bᵀ·Aᵀ.
-func (p *product[T]) byCublasLt(c *call) bool {
+// (A·B)ᵀ = Bᵀ·Aᵀ. It reports whether that was done, and whether db came with it.
+func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
 	m, n, k := p.shape()
 	if !c.d.lt.Available() || m*n*k < ltWork || p.slope.addr != 0 {
-		return false
+		return false, false
 	}
 	key := driver.LtKey{Float64: typeOf[T]() == f64, TF32: c.d.tf32, M: n, N: m, K: k, StrideD: int(p.y.stride)}
 	first, second := p.b, p.a
@@ -231,16 +238,21 @@ func (p *product[T]) byCublasLt(c *call) bool {
 		key.TransposeB = true
 	}
 	key.StrideA, key.StrideB = int(first.stride), int(second.stride)
-	for _, addr := range []uint64{first.addr, second.addr, p.y.addr, p.z.addr, p.bias.addr} {
+	for _, addr := range []uint64{first.addr, second.addr, p.y.addr, p.z.addr, p.bias.addr, p.db.addr} {
 		if addr%driver.LtAlignment != 0 {
-			return false
+			return false, false
 		}
 	}
-	// Its epilogue adds the bias and takes ReLU. What else is wanted comes after it.
+	// Its epilogue adds the bias and takes ReLU, or sums the columns of dY. What
+	// else is wanted comes after it.
 	to, rest := p.y, *p
 	rest.bias = place{}
-	if p.bias.addr != 0 {
+	bias := p.bias.addr
+	if bias != 0 {
 		key.Epilogue = driver.LtBias
+	}
+	if p.db.addr != 0 {
+		bias, key.Epilogue = p.db.addr, driver.LtBiasGrad
 	}
 	switch {
 	case p.form != forward || p.act.Kind == Identity && p.z.addr == 0:
@@ -258,17 +270,17 @@ func (p *product[T]) byCublasLt(c *call) bool {
 		plan = c.d.ltPlan(key)
 	}
 	if plan == nil {
-		return false
+		return false, false
 	}
 	var workspace uint64
 	if plan.Workspace > 0 {
 		workspace = c.room(plan.Workspace)
 	}
-	c.work = append(c.work, plan.Work(first.addr, second.addr, to.addr, p.bias.addr, workspace))
+	c.work = append(c.work, plan.Work(first.addr, second.addr, to.addr, bias, workspace))
 	if rest.act.Kind != Identity || rest.bias.addr != 0 || rest.z.addr != 0 {
 		rest.finish(c, to)
 	}
-	return true
+	return true, key.Epilogue == driver.LtBiasGrad
 }
 
 // finish applies bias and activation to a product that lies at from.

@@ -14,7 +14,7 @@ enum { R_32F = 0, R_64F = 1 };                                          // cudaD
 enum { COMPUTE_32F = 68, COMPUTE_64F = 70, COMPUTE_32F_FAST_TF32 = 77 };  // cublasComputeType_t
 enum { DESC_TRANSA = 3, DESC_TRANSB = 4, DESC_EPILOGUE = 7, DESC_BIAS_POINTER = 8 };
 enum { PREF_MAX_WORKSPACE_BYTES = 1, PREF_MIN_ALIGNMENT_A_BYTES = 5 };    // and B, C, D after it
-enum { EPILOGUE_DEFAULT = 1, EPILOGUE_RELU = 2, EPILOGUE_BIAS = 4 };
+enum { EPILOGUE_DEFAULT = 1, EPILOGUE_RELU = 2, EPILOGUE_BIAS = 4, EPILOGUE_BGRADA = 256 };
 
 typedef struct { uint64_t data[8]; } algorithm;
 typedef struct {
@@ -111,7 +111,7 @@ affine_lt_plan *affine_lt_make(void *handle, const affine_lt_key *key, size_t *w
     if (!p) return 0;
     p->handle = handle;
     p->float64 = key->float64;
-    p->bias = (key->epilogue & EPILOGUE_BIAS) != 0;
+    p->bias = (key->epilogue & (EPILOGUE_BIAS | EPILOGUE_BGRADA)) != 0;
     const int type = key->float64 ? R_64F : R_32F;
     const int compute = key->float64 ? COMPUTE_64F : key->tf32 ? COMPUTE_32F_FAST_TF32 : COMPUTE_32F;
     const int32_t transA = key->transposeA, transB = key->transposeB;

@@ -16,8 +16,9 @@ const LtAlignment = 16
 
 // Epilogues of a product.
 const (
-	LtReLU = 2
-	LtBias = 4
+	LtReLU     = 2
+	LtBias     = 4
+	LtBiasGrad = 256 // sums A over K into the bias, which is a result then
 )
 
 // Lt is cublasLt for one device. A nil Lt has no products.

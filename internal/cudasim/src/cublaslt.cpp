@@ -45,6 +45,12 @@ template <class T> void multiply(const Call &c) {
     const bool tf32 = c.desc.compute == 77;
     // Whoever shares the workspace with other work in flight will find it changed.
     memset(c.workspace, 0xff, workspaceBytes);
+    if (c.desc.epilogue & 256)
+        for (int64_t m = 0; m < M; m++) {
+            T sum = 0;
+            for (int64_t k = 0; k < K; k++) sum += c.desc.transA ? A[m * c.a.stride + k] : A[k * c.a.stride + m];
+            static_cast<T *>(c.desc.bias)[m] = sum;
+        }
     for (int64_t n = 0; n < N; n++)
         for (int64_t m = 0; m < M; m++) {
             T sum = 0;
