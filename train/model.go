@@ -1,7 +1,6 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -262,18 +261,28 @@ func (m *Model) sumOfSquares(w *tensor.Dense) (float64, error) {
 
 // copyWeights returns copies of all weights in host memory.
 func (m *Model) copyWeights() (map[string]*tensor.Dense, error) {
-	if err := m.spec.Device.Sync(); err != nil {
-		return nil, err
-	}
 	copies := make(map[string]*tensor.Dense, len(m.weights))
 	for i, w := range m.weights {
-		c, ok := w.Clone().(*tensor.Dense)
-		if !ok {
-			return nil, errors.New("weights cannot be copied")
+		var backing any
+		var err error
+		if m.spec.Dtype == tensor.Float32 {
+			backing, err = copyToHost(m.spec.Device, w.Float32s())
+		} else {
+			backing, err = copyToHost(m.spec.Device, w.Float64s())
 		}
-		copies[m.names[i]] = c
+		if err != nil {
+			return nil, fmt.Errorf("copy %s: %w", m.names[i], err)
+		}
+		copies[m.names[i]] = tensor.New(tensor.WithShape(w.Shape().Clone()...), tensor.WithBacking(backing))
 	}
 	return copies, nil
+}
+
+// copyToHost returns a copy, made by the device after all work before: a card's
+// memory would move to the host if that read it.
+func copyToHost[T device.Float](d device.Device, data []T) ([]T, error) {
+	c := make([]T, len(data))
+	return c, device.For[T](d).Activate(c, data, device.Activation{Kind: device.Identity})
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

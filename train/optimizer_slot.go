@@ -22,7 +22,7 @@ type slot interface {
 	gradient() (start, end uintptr)
 	update(step int) error
 	// save returns copies of the moments, load overwrites them.
-	save() []*tensor.Dense
+	save() ([]*tensor.Dense, error)
 	load(moments []*tensor.Dense) error
 }
 
@@ -31,6 +31,7 @@ type slotOf[T device.Float] struct {
 	called  string
 	weights gorgonia.Value
 	shape   tensor.Shape
+	device  device.Device
 	kernels device.Kernels[T]
 	apply   update[T]
 	w, g    []T
@@ -73,7 +74,7 @@ func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, apply 
 		return nil, err
 	}
 	s := &slotOf[T]{called: name, weights: v, shape: v.Shape().Clone(),
-		kernels: device.For[T](o.settings.device), apply: apply(&o.settings), w: w}
+		device: o.settings.device, kernels: device.For[T](o.settings.device), apply: apply(&o.settings), w: w}
 	for range o.kind.moments(&o.settings) {
 		m, err := s.kernels.Alloc(len(w))
 		if err != nil {
@@ -122,16 +123,20 @@ func (s *slotOf[T]) update(step int) error {
 	return s.apply(s.kernels, s.w, s.g, s.moments, step)
 }
 
-func (s *slotOf[T]) save() []*tensor.Dense {
+func (s *slotOf[T]) save() ([]*tensor.Dense, error) {
 	shape := slices.Clone(s.shape)
 	if len(shape) == 0 {
 		shape = tensor.Shape{1}
 	}
 	out := make([]*tensor.Dense, len(s.moments))
 	for i, m := range s.moments {
-		out[i] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(slices.Clone(m)))
+		c, err := copyToHost(s.device, m)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(c))
 	}
-	return out
+	return out, nil
 }
 
 func (s *slotOf[T]) load(moments []*tensor.Dense) error {

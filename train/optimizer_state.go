@@ -24,13 +24,14 @@ type OptimizerState struct {
 
 // State returns a copy of the state. It fails only if the device does.
 func (o *Optimizer) State() (OptimizerState, error) {
-	if err := o.settings.device.Sync(); err != nil {
-		return OptimizerState{}, fmt.Errorf("%s state: %w", o.kind.name, err)
-	}
 	state := OptimizerState{Name: o.kind.name, Step: o.step, LearningRate: o.settings.lr, Moments: map[string]*tensor.Dense{}}
 	names := o.kind.moments(&o.settings)
 	for i, key := range keys(o.slots) {
-		for j, m := range o.slots[i].save() {
+		moments, err := o.slots[i].save()
+		if err != nil {
+			return OptimizerState{}, fmt.Errorf("%s state: %w", o.kind.name, err)
+		}
+		for j, m := range moments {
 			state.Moments[key+"."+names[j]] = m
 		}
 	}

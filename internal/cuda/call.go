@@ -121,8 +121,12 @@ func (c *call) clear(addr uint64, bytes int) {
 func (c *call) copyIn(to uint64, from unsafe.Pointer, bytes int) {
 	c.host = true
 	c.pins.Pin(from)
+	c.copy(to, uint64(uintptr(from)), bytes)
+}
+
+func (c *call) copy(to, from uint64, bytes int) {
 	w := driver.Work{Kind: driver.Copy}
-	w.Args[0], w.Args[1], w.Args[2] = to, uint64(uintptr(from)), uint64(bytes)
+	w.Args[0], w.Args[1], w.Args[2] = to, from, uint64(bytes)
 	c.work = append(c.work, w)
 }
 

@@ -7,17 +7,31 @@ import (
 	"unsafe"
 )
 
-// Activate computes y = act(z); y may be z.
+// Activate computes y = act(z); y may be z. With Identity it copies, and where
+// one of the two lies in host memory, straight from or to there: reading managed
+// memory on the host would move its pages there and back.
 func Activate[T Float](d *Device, y, z []T, act Activation) error {
 	c, err := d.begin()
 	if err != nil {
 		return err
 	}
-	if n := len(z); n > 0 {
+	if n := len(z); n > 0 && act.Kind == Identity && unsafe.SliceData(y) != unsafe.SliceData(z) {
+		c.copy(ends(c, y), ends(c, z), n*sizeOf[T]())
+	} else if n > 0 {
 		pz, py := pair(c, z, y)
 		c.launch(kActivate, typeOf[T](), d.blocks(n), 1, py, pz, uint64(n), uint64(act.Kind), float(act.Alpha))
 	}
 	return c.end()
+}
+
+// ends returns the address of an end of a copy, in whichever memory it lies.
+func ends[T Float](c *call, data []T) uint64 {
+	if p, ok := resident(c, row(data)); ok {
+		return p.addr
+	}
+	c.host = true
+	c.pins.Pin(unsafe.SliceData(data))
+	return uint64(addressOf(data))
 }
 
 // ActivationBackward computes dz = dy ⊙ D(a); dz may be dy.
