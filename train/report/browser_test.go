@@ -220,7 +220,8 @@ func pointerIsAnswered(t *testing.T, b *browser.Browser, i int, p *shownChart) {
 // near reports whether a written number is x to four digits.
 func near(t *testing.T, written string, x float64) bool {
 	t.Helper()
-	got, err := strconv.ParseFloat(strings.ReplaceAll(written, "−", "-"), 64)
+	plain := strings.NewReplacer("−", "-", "·10", "e", "⁻", "-", "⁰", "0", "¹", "1", "²", "2", "³", "3", "⁴", "4", "⁵", "5", "⁶", "6", "⁷", "7", "⁸", "8", "⁹", "9")
+	got, err := strconv.ParseFloat(plain.Replace(written), 64)
 	if err != nil {
 		t.Errorf("%q is no number", written)
 		return false

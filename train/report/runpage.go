@@ -122,7 +122,7 @@ func (r *Run) tiles() []tile {
 		{"test loss", known(m.TestLoss), lossName(m.Task)},
 	}
 	if m.TestMAE != nil {
-		tiles = append(tiles, tile{"mean absolute error", number(*m.TestMAE), "of the target, test part"})
+		tiles = append(tiles, tile{"test MAE", number(*m.TestMAE), "mean absolute error"})
 	}
 	best := tile{"best epoch", "–", "of " + count(m.Epochs)}
 	if m.BestEpoch > 0 {

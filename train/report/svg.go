@@ -156,17 +156,23 @@ func (d *drawing) addLine(l line) {
 		d.Paths = append(d.Paths, path{D: b.String() + bottom, Class: fmt.Sprintf("area c%d", l.Color%colors)})
 	}
 	d.Paths = append(d.Paths, path{D: b.String(), Class: class, Name: l.Name})
-	if points <= 12 {
+	if points <= 12 && len(d.Clouds) == 0 {
 		d.Paths = append(d.Paths, path{D: dots.String(), Class: fmt.Sprintf("dots c%d", l.Color%colors)})
 	}
 	d.Legend = append(d.Legend, path{D: "M1 6H27", Class: class, Name: l.Name})
 	d.Data.Series = append(d.Data.Series, readoutSet{Name: l.Name, Class: fmt.Sprintf("c%d", l.Color%colors), X: decimals(l.X), Y: decimals(l.Y)})
 }
 
+// crowd is how many points hide each other unless they are drawn finer.
+const crowd = 150
+
 func (d *drawing) addCloud(p cloud) {
 	class, radius := fmt.Sprintf("point c%d", p.Color%colors), 5.0
-	if p.Small {
-		class, radius = fmt.Sprintf("point small c%d", p.Color%colors), 3.0
+	switch {
+	case p.Small:
+		class, radius = "small "+class, 3
+	case len(p.X) > crowd:
+		class, radius = "many "+class, 4
 	}
 	var b, crosses strings.Builder
 	for i := range p.X {

@@ -5,8 +5,10 @@
 const number = (v) => {
   if (v === 0) return '0';
   const size = Math.abs(v);
-  const text = size < 1e-3 || size >= 1e6 ? v.toExponential(2) : String(Number(v.toPrecision(4)));
-  return text.replaceAll('-', '−');
+  if (size >= 1e-3 && size < 1e6) return String(Number(v.toPrecision(4))).replace('-', '−');
+  const [mantissa, exponent] = v.toExponential(2).split('e');
+  const power = [...String(Number(exponent))].map((c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c])).join('');
+  return `${mantissa.replace('-', '−')}·10${power}`;
 };
 
 const element = (tag, className, text) => {
@@ -100,7 +102,10 @@ const setUpChart = (figure) => {
       dot.style.left = `${100 * across}%`;
       dot.style.bottom = `${100 * place(data.y, row.y)}%`;
     }
+    // The read-out goes where it hides least: away from the cursor and the dots.
+    const heights = stop.rows.filter((row) => row.y !== undefined).map((row) => place(data.y, row.y));
     readout.classList.toggle('before', across > 0.5);
+    readout.classList.toggle('below', heights.reduce((sum, h) => sum + h, 0) / heights.length > 0.5);
     readout.hidden = false;
     plot.setAttribute('aria-valuenow', i);
     plot.setAttribute('aria-valuetext', [stop.title, ...stop.rows.map((r) => `${r.name} ${r.value}`)].join(', '));
