@@ -1,5 +1,10 @@
 // Package cuda holds the device for NVIDIA cards: its memory, its kernels and
 // the captured training steps. All of it is built with the tag gpu only.
+//
+// Two environment variables are for tests and for finding faults:
+// AFFINE_CUBLASLT=0 leaves all matrix products to the package's own kernels, and
+// AFFINE_CUDA_POOL=0 makes every allocation one of the driver's, so that a
+// memory checker knows where it ends.
 package cuda
 
 //go:generate sh kernels/generate.sh

@@ -40,6 +40,10 @@ run() {
 	out=$2 failed=0
 	dir=$(mktemp -d)
 	tar -xzf "$1/programs.tar.gz" -C "$dir"
+	# cublasLt may lie in the toolkit, or among PyTorch's packages.
+	wheels=$(python3 -c 'import glob, site
+print(":".join(d for s in site.getsitepackages() for d in glob.glob(s + "/nvidia/*/lib")))' 2>/dev/null || true)
+	export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64:$wheels"
 	nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 	tests "$out/tests.log"
 	AFFINE_CUBLASLT=0 tests "$out/tests-without-cublaslt.log"
