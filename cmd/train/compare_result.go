@@ -67,7 +67,8 @@ func comparisonCharts(r *comparison.Result) map[string]charts.Chart {
 	return map[string]charts.Chart{
 		"losses.svg": charts.Lines{
 			Title: r.Dataset + ": loss of each step's batch", Subtitle: subtitle, XLabel: "step", YLabel: loss,
-			Series: []charts.Series{{Name: "fused", X: steps, Y: r.Fused.Losses}, {Name: "built-in", X: steps, Y: r.Builtin.Losses}},
+			LogY:   charts.WantsLog(r.Fused.Losses, r.Builtin.Losses),
+			Series: []charts.Series{{Name: "fused", X: steps, Y: r.Fused.Losses}, {Name: "built-in", X: steps, Y: r.Builtin.Losses, Wide: true}},
 		},
 		"difference.svg": charts.Lines{
 			Title: r.Dataset + ": difference of the two losses", Subtitle: subtitle, XLabel: "step", YLabel: "|difference|, " + loss, LogY: true,

@@ -15,6 +15,7 @@ import (
 type Series struct {
 	Name string
 	X, Y []float64
+	Wide bool // a broad, pale line below the others, for one that another covers
 }
 
 // Lines shows one or more series, each with a colour and dashes of its own.
@@ -42,6 +43,7 @@ func (l Lines) figure() (figure, error) {
 		p.Y.Label.Text += ", log scale"
 	}
 	f := figure{title: l.Title, subtitle: l.Subtitle, body: p.Draw}
+	var below, above []plot.Plotter
 	for i, s := range l.Series {
 		if len(s.X) != len(s.Y) {
 			return figure{}, fmt.Errorf("%s: %d x and %d y, want the same number of both", s.Name, len(s.X), len(s.Y))
@@ -54,15 +56,21 @@ func (l Lines) figure() (figure, error) {
 			}
 		}
 		curve := &plotter.Line{XYs: finite(s.X, y), LineStyle: seriesStyle(i)}
-		f.legend = append(f.legend, entry{s.Name, curve})
-		if len(curve.XYs) == 0 {
-			continue
+		if s.Wide {
+			curve.LineStyle = wideStyle(i)
 		}
-		p.Add(curve)
-		if len(curve.XYs) <= 12 {
-			p.Add(marks{points: curve.XYs, class: i, radius: 2.2})
+		f.legend = append(f.legend, entry{s.Name, curve})
+		switch {
+		case len(curve.XYs) == 0:
+		case s.Wide:
+			below = append(below, curve)
+		case len(curve.XYs) <= 12:
+			above = append(above, curve, marks{points: curve.XYs, class: i, radius: 2.2})
+		default:
+			above = append(above, curve)
 		}
 	}
+	p.Add(append(below, above...)...)
 	openRange(&p.X)
 	openRange(&p.Y)
 	return f, nil
@@ -81,6 +89,12 @@ func (l Lines) anyAboveZero() bool {
 
 func seriesStyle(i int) draw.LineStyle {
 	return line(classColor(i), 1.5, dashes[i%len(dashes)]...)
+}
+
+func wideStyle(i int) draw.LineStyle {
+	pale := classColor(i)
+	pale.A = 0x80
+	return line(pale, 4.5)
 }
 
 // openRange gives an axis that has no extent some.

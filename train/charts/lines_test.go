@@ -2,6 +2,7 @@ package charts
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -25,7 +26,7 @@ func drawn(t *testing.T, c Chart) string {
 func TestLinesNameEverySeries(t *testing.T) {
 	text := drawn(t, Lines{
 		Title: "moons: loss", Subtitle: "200 steps", XLabel: "step", YLabel: "cross-entropy (nats)", LogY: true,
-		Series: []Series{{"fused", []float64{1, 2}, []float64{0.7, 0.07}}, {"built-in", []float64{1, 2}, []float64{0.7, 0.07}}},
+		Series: []Series{{Name: "fused", X: []float64{1, 2}, Y: []float64{0.7, 0.07}}, {Name: "built-in", X: []float64{1, 2}, Y: []float64{0.7, 0.07}}},
 	})
 	for _, want := range []string{"moons: loss", "200 steps", "step", "cross-entropy (nats), log scale", "fused", "built-in"} {
 		if !strings.Contains(text, want) {
@@ -45,12 +46,43 @@ func TestLinesDrawWhatCanBeDrawn(t *testing.T) {
 		"nothing that is drawn": {[]float64{math.NaN(), math.NaN(), math.NaN()}, false},
 		"all the same":          {[]float64{3, 3, 3}, true},
 	} {
-		text := drawn(t, Lines{Title: name, YLabel: "y", LogY: true, Series: []Series{{"s", []float64{1, 2, 3}, c.y}}})
+		text := drawn(t, Lines{Title: name, YLabel: "y", LogY: true, Series: []Series{{Name: "s", X: []float64{1, 2, 3}, Y: c.y}}})
 		if got := strings.Contains(text, "log scale"); got != c.log {
 			t.Errorf("%s: log scale is %t, want %t", name, got, c.log)
 		}
 	}
 	drawn(t, Lines{Title: "no series"})
+}
+
+func TestLogarithmsSuitValuesOfSeveralDecades(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		log    bool
+	}{
+		{[]float64{1, 0.1, 0.01}, true}, {[]float64{1, 0.5}, false}, {[]float64{1, 0}, false}, {[]float64{-1, 100}, false},
+		{[]float64{1, math.Inf(1), math.NaN()}, false}, {nil, false},
+	} {
+		if got := WantsLog(c.values); got != c.log {
+			t.Errorf("%v: %t, want %t", c.values, got, c.log)
+		}
+	}
+	if !WantsLog([]float64{1}, []float64{100}) {
+		t.Error("two series of two decades do not want a logarithm")
+	}
+}
+
+// Of two lines that cover each other both must be seen.
+func TestAWideLineLiesBelowTheOthers(t *testing.T) {
+	var svg bytes.Buffer
+	y := []float64{1, 2}
+	if err := (Lines{Series: []Series{{Name: "narrow", X: y, Y: y}, {Name: "wide", X: y, Y: y, Wide: true}}}).WriteSVG(&svg); err != nil {
+		t.Fatal(err)
+	}
+	wide := strings.LastIndex(svg.String(), "stroke-opacity:0.5")
+	narrow := strings.LastIndex(svg.String(), fmt.Sprintf("stroke:#%02X%02X%02X", blue.R, blue.G, blue.B))
+	if wide < 0 || narrow < wide {
+		t.Errorf("the wide line is drawn at byte %d, the narrow one at %d, want it above", wide, narrow)
+	}
 }
 
 func TestHistogramNamesItsSets(t *testing.T) {
@@ -98,7 +130,7 @@ func TestWrongSeriesAreAnError(t *testing.T) {
 		chart Chart
 		want  string
 	}{
-		{Lines{Series: []Series{{"loss", []float64{1}, nil}}}, "loss: 1 x and 0 y"},
+		{Lines{Series: []Series{{Name: "loss", X: []float64{1}}}}, "loss: 1 x and 0 y"},
 		{Histogram{}, "no values"},
 		{Histogram{Sets: []Distribution{{"fused", nil}}}, "no values"},
 		{Histogram{Sets: []Distribution{{"fused", []float64{1, 0}}}}, "fused: 0 has no place on a logarithmic axis"},

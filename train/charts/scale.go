@@ -2,6 +2,7 @@ package charts
 
 import (
 	"image/color"
+	"math"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -10,6 +11,21 @@ import (
 // Palette returns the colours of classes and series, in their order. Where
 // there are more classes than colours, they begin again with other shapes.
 func Palette() []color.NRGBA { return slices.Clone(palette[:]) }
+
+// WantsLog reports whether a logarithmic axis suits the values: they are all
+// above 0 and span more than a factor of ten. Those that are not finite do not
+// count.
+func WantsLog(series ...[]float64) bool {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, values := range series {
+		for _, v := range values {
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				lo, hi = min(lo, v), max(hi, v)
+			}
+		}
+	}
+	return lo > 0 && hi/lo > 10
+}
 
 // Ticks marks about as many round numbers from lo to hi, with labels; with
 // whole it marks whole numbers only.

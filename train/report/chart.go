@@ -217,16 +217,3 @@ func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 func byRank(indices []int, rank func(i int) float64) {
 	slices.SortStableFunc(indices, func(a, b int) int { return cmp.Compare(rank(b), rank(a)) })
 }
-
-// wantsLog reports whether values above 0 span more than a factor of ten.
-func wantsLog(series ...[]float64) bool {
-	lo, hi := math.Inf(1), 0.0
-	for _, s := range series {
-		for _, v := range s {
-			if finite(v) {
-				lo, hi = min(lo, v), max(hi, v)
-			}
-		}
-	}
-	return lo > 0 && hi/lo > 10
-}

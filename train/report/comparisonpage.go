@@ -109,7 +109,7 @@ func comparisonCharts(r *compare.Result) ([]chart, error) {
 		loss = "mean squared error (target variances)"
 	}
 	losses := chart{ID: "losses", Title: "Loss", Note: "Of each step’s batch, before the step. Where the trainings agree, the narrow line lies in the wide one.", X: across,
-		Y: axis{Label: loss, Log: wantsLog(r.Fused.Losses, r.Builtin.Losses)}, Lines: []line{
+		Y: axis{Label: loss, Log: charts.WantsLog(r.Fused.Losses, r.Builtin.Losses)}, Lines: []line{
 			{Name: "built-in", X: steps, Y: r.Builtin.Losses, Color: 1, Wide: true}, {Name: "fused", X: steps, Y: r.Fused.Losses, Color: 0}}}
 	x, y := highest(steps, apart, mostPoints)
 	differences := chart{ID: "difference", Title: "Difference of the losses", Note: "|fused − built-in| of each step; steps without any difference leave a gap.", X: across,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/charts"
 )
 
 // runBody is the page of one run.
@@ -160,11 +161,11 @@ func (r *Run) learning() []chart {
 	loss.Lines = []line{{Name: "training", X: x, Y: trainLoss, Color: 0}}
 	if !validated {
 		loss.Note = "Of the training rows while they were trained on; there are no validation rows."
-		loss.Y.Log = wantsLog(trainLoss)
+		loss.Y.Log = charts.WantsLog(trainLoss)
 		return append([]chart{loss}, rateChart(across, x, rate)...)
 	}
 	loss.Lines = append(loss.Lines, line{Name: "validation", X: x, Y: valLoss, Color: 1})
-	loss.Y.Log = wantsLog(trainLoss, valLoss)
+	loss.Y.Log = charts.WantsLog(trainLoss, valLoss)
 	name := scoreName(r.task())
 	metric := chart{ID: "score", Title: strings.ToUpper(name[:1]) + name[1:], X: across, Y: axis{Label: scoreLabel(r.task())}, Mark: best,
 		Note:  "Of the validation rows at the end of each epoch.",

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train/charts"
 )
 
 // runsBody is the page that compares runs.
@@ -244,7 +245,7 @@ func runsCharts(runs []*Run) []chart {
 				metric.Lines = append(metric.Lines, s)
 			}
 		}
-		loss.Y.Log = wantsLog(losses...)
+		loss.Y.Log = charts.WantsLog(losses...)
 		for _, c := range []chart{loss, metric} {
 			if len(c.Lines) > 0 {
 				list = append(list, c)
