@@ -84,8 +84,9 @@ func (k ActivationKind) UsesZ() bool { return k == GELU || k == SiLU }
 // method says that they may. Inputs are never written.
 type Kernels[T Float] interface {
 	// Alloc returns n zeroed elements in memory that the host can read and the
-	// device computes on without a copy. Free gives them back; memory that is
-	// not freed explicitly goes back when it is collected or the device closes.
+	// device computes on without a copy. Free gives them back. What is not freed
+	// goes back when the device closes; the processor's memory is collected.
+	// Operands may also lie in any other memory of the host: a card copies them.
 	Alloc(n int) ([]T, error)
 	Free(data []T)
 
