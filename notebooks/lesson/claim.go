@@ -56,14 +56,14 @@ func Near(what string, got, want, tolerance float64) {
 		fail("%s: got %.10g, want %.10g ± %s", what, got, want, short(tolerance))
 		return
 	}
-	hold("%s: %s", what, digits(want, tolerance))
+	hold("%s: %s ± %s", what, digits(want, tolerance), short(tolerance))
 }
 
-// digits writes x as far as the tolerance leaves its decimals certain.
+// digits writes x to one decimal more than the tolerance has.
 func digits(x, tolerance float64) string {
 	decimals := 15
 	if tolerance > 0 {
-		decimals = min(max(int(math.Floor(-math.Log10(tolerance))), 0), decimals)
+		decimals = min(max(int(math.Ceil(-math.Log10(tolerance)))+1, 0), decimals)
 	}
 	for decimals > 0 && math.Round(x*math.Pow10(decimals-1)) == x*math.Pow10(decimals-1) {
 		decimals--

@@ -2,6 +2,7 @@ package lesson
 
 import (
 	"io"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -49,8 +50,9 @@ func TestClaimsHoldOrEndTheCell(t *testing.T) {
 		{func() { Equal("nodes", 3, 4) }, false, "✗ nodes: got 3, want 4\n"},
 		{func() { True("finite", true) }, true, "✓ finite\n"},
 		{func() { True("finite", false) }, false, "✗ finite: does not hold\n"},
-		{func() { Near("slope", 0.26003, 0.26, 5e-5) }, true, "✓ slope: 0.26\n"},
-		{func() { Near("slope", -2.50881, -2.5088, 5e-5) }, true, "✓ slope: -2.5088\n"},
+		{func() { Near("slope", 0.26003, 0.26, 5e-5) }, true, "✓ slope: 0.26 ± 5e-5\n"},
+		{func() { Near("slope", -2.50881, -2.5088, 5e-5) }, true, "✓ slope: -2.5088 ± 5e-5\n"},
+		{func() { Near("log 2", 0.7, math.Ln2, 0.01) }, true, "✓ log 2: 0.693 ± 0.01\n"},
 		{func() { Near("slope", 0.2601, 0.26, 5e-5) }, false, "✗ slope: got 0.2601, want 0.26 ± 5e-5\n"},
 		{func() { Close("dW", []float64{1, 2}, []float64{1, 2 + 1e-9}, 1e-8) }, true, "✓ dW: all 2 elements, within 1e-8\n"},
 		{func() { Close("dW", []float64{1, 2}, []float64{1, 2}, 0) }, true, "✓ dW: all 2 elements, exactly\n"},

@@ -1,0 +1,46 @@
+package lesson
+
+import (
+	"bytes"
+	"image/color"
+	"image/png"
+	"testing"
+
+	"github.com/affine-go/affine/train/charts"
+)
+
+func TestChartsBecomeSmallPicturesInTheirColours(t *testing.T) {
+	first, err := bitmap(charts.Bars{Title: "T", Format: "%.0f", Groups: []string{"g"},
+		Series: []charts.BarSeries{{Name: "s", Values: []float64{1}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := img.Bounds().Dx(); got != 720 {
+		t.Errorf("picture is %d pixels wide, want 720", got)
+	}
+	if len(first) > 40_000 {
+		t.Errorf("picture takes %d bytes, want at most 40000", len(first))
+	}
+	want := charts.Palette()[0]
+	found := false
+	for y := range img.Bounds().Dy() {
+		for x := range img.Bounds().Dx() {
+			c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+			near := func(a, b uint8) bool { return max(a, b)-min(a, b) <= 4 }
+			found = found || near(c.R, want.R) && near(c.G, want.G) && near(c.B, want.B)
+		}
+	}
+	if !found {
+		t.Errorf("no pixel has the bars' colour %v", want)
+	}
+	if white := color.NRGBAModel.Convert(img.At(0, 0)).(color.NRGBA); white != (color.NRGBA{255, 255, 255, 255}) {
+		t.Errorf("the corner is %v, want white", white)
+	}
+	if _, err := bitmap(charts.Bars{}); err == nil {
+		t.Error("a chart without bars is no error")
+	}
+}
