@@ -23,9 +23,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 
-# A package list of its own leaves the machine's apt sources as they are.
+# The mirror is the machine's own; a package list of its own leaves the
+# machine's apt sources as they are.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -m 1 '/debian/*$') ||
+	{ echo 'install-cuda: the apt sources name no mirror of Debian' >&2; exit 1; }
 mkdir -p "$work/lists/partial"
-echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm non-free' >"$work/sources.list"
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm non-free" >"$work/sources.list"
 apt() {
 	apt-get -q -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$work/lists" "$@"
 }
