@@ -31,7 +31,7 @@ type fitCommand struct {
 }
 
 func (fitCommand) Help() string {
-	return `Settings that are not given are the dataset's own: see "train datasets NAME". The run directory holds the settings, the history of the epochs, the metrics, the model (weights of the best epoch), a checkpoint to resume from, and plots.
+	return `Settings that are not given are the dataset's own: see "train datasets NAME". The run directory holds the settings, the history of the epochs, the metrics, the model (weights of the best epoch), a checkpoint to resume from, plots, and report.html, a page that shows all of it.
 
 Ctrl-C finishes the step, saves, and says how to resume; the resumed run ends with the same bytes as one that was not interrupted. A second Ctrl-C stops at once.
 

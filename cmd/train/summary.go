@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,7 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 	fmt.Fprintln(t.stdout)
 	facts(t.stdout,
 		"written", run.Dir+": "+strings.Join(names, ", "),
+		"look at", filepath.Join(run.Dir, reportFile),
 		"measure", fmt.Sprintf("%s eval %s", t.program, dir),
 		"use", fmt.Sprintf("%s predict %s --input FILE.csv", t.program, dir))
 	return nil

@@ -79,7 +79,7 @@ func evenly(n, most int) []int {
 }
 
 func pick[T any](values []T, indices []int) []T {
-	if len(values) == 0 {
+	if len(values) == 0 || len(indices) == 0 {
 		return nil
 	}
 	picked := make([]T, len(indices))
@@ -89,14 +89,21 @@ func pick[T any](values []T, indices []int) []T {
 	return picked
 }
 
-// prepare thins what is too much and settles the axes.
+// prepare thins what is too much, drops points that have no place, and settles
+// the axes.
 func (c *chart) prepare() {
 	for i, l := range c.Lines {
 		some := evenly(len(l.X), mostPoints)
 		c.Lines[i].X, c.Lines[i].Y = pick(l.X, some), pick(l.Y, some)
 	}
 	for i, p := range c.Clouds {
-		some := evenly(len(p.X), mostPoints)
+		var shown []int
+		for j := range p.X {
+			if finite(p.X[j]) && finite(p.Y[j]) {
+				shown = append(shown, j)
+			}
+		}
+		some := pick(shown, evenly(len(shown), mostPoints))
 		c.Clouds[i].X, c.Clouds[i].Y, c.Clouds[i].Notes = pick(p.X, some), pick(p.Y, some), pick(p.Notes, some)
 	}
 	var xs, ys []float64

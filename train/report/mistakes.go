@@ -52,7 +52,7 @@ func (a *answers) mistakes() (*mistakes, error) {
 	m.Table = table{Caption: "Rows that are predicted wrong", Headings: a.headings("actual", "predicted", "sure")}
 	for _, i := range wrong[:min(mostMistakes, len(wrong))] {
 		m.Table.Rows = append(m.Table.Rows, a.cells(i,
-			a.rows.Classes[a.class(i)], a.rows.Classes[a.predicted(i)], fmt.Sprintf("%.1f %%", 100*a.probability(i))))
+			a.rows.Classes[a.class(i)], a.rows.Classes[a.predicted(i)], a.sure(i)))
 	}
 	return m, nil
 }
@@ -66,7 +66,7 @@ func (a *answers) addPictures(m *mistakes, wrong []int) error {
 		}
 		m.Pictures = append(m.Pictures, mistakenPicture{
 			URL: url, Row: a.row(i), Actual: a.rows.Classes[a.class(i)], Predicted: a.rows.Classes[a.predicted(i)],
-			Sure: fmt.Sprintf("%.0f %%", math.Floor(100*a.probability(i))),
+			Sure: a.sure(i),
 		})
 	}
 	return nil

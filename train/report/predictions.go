@@ -56,13 +56,22 @@ func (a *answers) probability(i int) float64 { return a.Predictions.Probabilitie
 
 func (a *answers) isWrong(i int) bool { return a.predicted(i) != a.class(i) }
 
+// sure is the probability in per cent.
+func (a *answers) sure(i int) string {
+	p := a.probability(i)
+	if !finite(p) {
+		return "not"
+	}
+	return fmt.Sprintf("%.1f %%", 100*p)
+}
+
 // verdict tells what the model makes of a row of a classification.
 func (a *answers) verdict(i int) string {
 	text := fmt.Sprintf("%s: %s", a.row(i), a.rows.Classes[a.class(i)])
 	if a.isWrong(i) {
 		text += ", wrongly predicted to be " + a.rows.Classes[a.predicted(i)]
 	}
-	return fmt.Sprintf("%s (%.1f %% sure)", text, 100*a.probability(i))
+	return fmt.Sprintf("%s (%s sure)", text, a.sure(i))
 }
 
 // deviation tells what the model makes of a row of a regression.

@@ -153,3 +153,23 @@ func TestARunThatDivergedSaysSo(t *testing.T) {
 		t.Error("the outcome does not stand out")
 	}
 }
+
+// Weights can be finite and yet give outputs that are not.
+func TestAModelThatOverflowsIsShown(t *testing.T) {
+	for _, dataset := range []string{"moons", "sine", "friedman1", "glyphs"} {
+		r := loaded(t, trained(t, config(t, dataset, 60)))
+		weights := r.Model.Model.Weights()
+		for _, w := range weights {
+			for i := range w.Float32s() {
+				w.Float32s()[i] = 3e38
+			}
+		}
+		must(t, r.Model.Model.SetWeights(weights))
+		var b bytes.Buffer
+		must(t, WriteRun(&b, r, Options{}))
+		markup := regexp.MustCompile(`(?s)<script>.*?</script>|<section class="missing".*?</section>`).ReplaceAllString(b.String(), "")
+		if bad := regexp.MustCompile(`.{0,40}(?:NaN|Inf).{0,20}`).FindString(markup); bad != "" {
+			t.Errorf("%s: %s", dataset, bad)
+		}
+	}
+}

@@ -59,9 +59,8 @@ func (b *runBody) addAnswers(r *Run) error {
 	}
 	c, err := a.picture()
 	if err != nil {
-		return err
-	}
-	if c != nil {
+		r.miss("The picture of what the model learned cannot be drawn: %v.", err)
+	} else if c != nil {
 		d := draw(*c)
 		b.Picture = &d
 	}
