@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -q
-	apt-get install -qy --no-install-recommends chromium fonts-liberation
+	apt-get install -qy --no-install-recommends chromium fonts-dejavu-core fonts-liberation
 fi
 go vet -tags browser ./train/report
 go test -tags browser -count=1 -run 'InABrowser|WithoutScripts' ./train/report
