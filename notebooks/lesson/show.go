@@ -14,8 +14,8 @@ import (
 	"github.com/affine-go/affine/train/charts"
 )
 
-// dpi makes the usual chart 720 pixels wide.
-const dpi = 108
+// dpi makes the usual chart 640 pixels wide.
+const dpi = 96
 
 // Show draws a chart into the notebook.
 func Show(c charts.Chart) {

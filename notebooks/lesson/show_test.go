@@ -19,8 +19,8 @@ func TestChartsBecomeSmallPicturesInTheirColours(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := img.Bounds().Dx(); got != 720 {
-		t.Errorf("picture is %d pixels wide, want 720", got)
+	if got := img.Bounds().Dx(); got != 640 {
+		t.Errorf("picture is %d pixels wide, want 640", got)
 	}
 	if len(first) > 40_000 {
 		t.Errorf("picture takes %d bytes, want at most 40000", len(first))
