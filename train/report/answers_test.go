@@ -47,7 +47,7 @@ func TestLargestErrorsComeFirst(t *testing.T) {
 	if got := len(m.Table.Rows); got != mostMistakes {
 		t.Fatalf("%d errors are listed, want %d", got, mostMistakes)
 	}
-	if got := strings.Join(m.Table.Headings, " "); !strings.HasPrefix(got, "test row x1 ") || !strings.HasSuffix(got, "… y predicted off by") {
+	if got := strings.Join(m.Table.Headings, " "); !strings.HasPrefix(got, "test row y predicted off by x1 ") || !strings.HasSuffix(got, " x8 …") {
 		t.Errorf("headings are %s", got)
 	}
 	for _, row := range m.Table.Rows {

@@ -87,22 +87,24 @@ func (a *answers) largestErrors() *mistakes {
 	return m
 }
 
-// headings are those of a table of mistakes: the row, features, and more.
-func (a *answers) headings(more ...string) []string {
-	headings := append([]string{a.part + " row"}, a.rows.Features[:min(mostFeatures, a.rows.Inputs())]...)
+// headings are those of a table of mistakes: the row, what is wrong, and the
+// features.
+func (a *answers) headings(wrong ...string) []string {
+	headings := append([]string{a.part + " row"}, wrong...)
+	headings = append(headings, a.rows.Features[:min(mostFeatures, a.rows.Inputs())]...)
 	if a.rows.Inputs() > mostFeatures {
 		headings = append(headings, "…")
 	}
-	return append(headings, more...)
+	return headings
 }
 
-func (a *answers) cells(i int, more ...string) []string {
-	cells := []string{strconv.Itoa(i + 1)}
+func (a *answers) cells(i int, wrong ...string) []string {
+	cells := append([]string{strconv.Itoa(i + 1)}, wrong...)
 	for _, v := range a.rows.Row(i)[:min(mostFeatures, a.rows.Inputs())] {
 		cells = append(cells, number(v))
 	}
 	if a.rows.Inputs() > mostFeatures {
 		cells = append(cells, "…")
 	}
-	return append(cells, more...)
+	return cells
 }
