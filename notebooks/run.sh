@@ -41,11 +41,21 @@ go build -o "$work/verify" ./internal/verify
 failed=false
 for prefix in "$@"; do
 	for notebook in "$prefix"*.ipynb; do
+		if [ ! -e "$notebook" ]; then
+			echo "no notebook begins with $prefix; there are:" *.ipynb >&2
+			exit 2
+		fi
 		start=$(date +%s)
-		# The kernel logs to standard error; that is of interest where it fails only.
+		# The kernel logs a lot. Of interest is the cell that failed or, where none
+		# is named, everything.
 		if ! jupyter-nbconvert --to notebook --execute "$notebook" --output-dir "$work" \
 			--ExecutePreprocessor.timeout=300 --ExecutePreprocessor.record_timing=False >"$work/log" 2>&1; then
-			sed -n '/^nbclient/,$p' "$work/log" >&2
+			echo "$notebook:" >&2
+			if grep -q '^nbclient' "$work/log"; then
+				sed -n '/^nbclient/,$p' "$work/log" >&2
+			else
+				cat "$work/log" >&2
+			fi
 			failed=true
 			continue
 		fi

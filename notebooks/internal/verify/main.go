@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strings"
 )
 
@@ -21,7 +22,7 @@ func main() {
 	failed := false
 	for _, path := range os.Args[1:] {
 		for _, problem := range verify(path, private()) {
-			fmt.Fprintf(os.Stderr, "%s: %s\n", path, problem)
+			fmt.Fprintf(os.Stderr, "%s: %s\n", filepath.Base(path), problem)
 			failed = true
 		}
 	}
