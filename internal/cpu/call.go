@@ -15,28 +15,25 @@ type call[T Float] struct {
 	db     []T
 
 	deriveRows int // rows of dZ in a part
-	dzStrips   int // parts of dZ that are packed
-	// Buffers: X packed; dZ as it lies, or packed for dX; dZ packed for dW.
-	x, dz, dzRight []T
+	sumParts   int // of db, where it is summed alone
+	dz         []T // dZ as it lies
 }
 
 type stage int
 
 const (
-	packingX      stage = iota // X, as the left factor of Y
-	computingY                 // Y, packed
-	directY                    // Y
-	deriving                   // dZ, as it lies
-	directDXDW                 // db, dX and dW
-	packingDZX                 // dZ, for dX and dW, with db; and X
-	computingDXDW              // dX and dW, packed
+	computingY    stage = iota // Y
+	directY                    // Y, from factors as they lie
+	deriving                   // dZ
+	directDXDW                 // db, dX and dW, from factors as they lie
+	computingDXDW              // dX, dW and db
 )
 
 const (
-	// packGroup is how many tiles of A one part of the work packs.
-	packGroup = 8
 	// deriveElements is about how many elements of dZ one part makes.
 	deriveElements = 1 << 13
+	// sumColumns is how many columns of dZ one part sums, whole vectors all.
+	sumColumns = 128
 )
 
 // forward computes Y.
@@ -47,8 +44,6 @@ func (c *call[T]) forward(p *product[T]) {
 		return
 	}
 	c.y.cut(c.kernels, p)
-	c.y.packedA = room(&c.x, p.m*p.depth)
-	c.spread(packingX, (c.y.rowTiles.pieces+packGroup-1)/packGroup)
 	c.spread(computingY, c.y.jobs())
 }
 
@@ -57,7 +52,7 @@ func (c *call[T]) backwardDirect(dx, dw *product[T]) {
 	c.dx.product, c.dw.product = *dx, *dw
 	if c.act.Kind != Identity {
 		dz := Matrix[T]{Data: room(&c.dz, c.dy.Rows*c.dy.Cols), Rows: c.dy.Rows, Cols: c.dy.Cols, Stride: c.dy.Cols}
-		c.dx.a, c.dw.b = dz, dz
+		c.dx.product.a, c.dw.product.b = dz, dz
 		c.deriveRows = max(1, deriveElements/dz.Cols)
 		c.spread(deriving, (dz.Rows+c.deriveRows-1)/c.deriveRows)
 		c.dy = dz
@@ -65,22 +60,40 @@ func (c *call[T]) backwardDirect(dx, dw *product[T]) {
 	c.spread(directDXDW, 1+c.parts(dx)+c.parts(dw))
 }
 
-// backwardPacked computes the gradients from packed factors.
-func (c *call[T]) backwardPacked(dx, dw *product[T]) {
+// backwardBlocked computes the gradients from packed factors, which dZ is made
+// of while it is packed.
+func (c *call[T]) backwardBlocked(dx, dw *product[T]) {
 	c.dx.cut(c.kernels, dx)
 	c.dw.cut(c.kernels, dw)
-	if c.dx.given() {
-		c.dx.packedA = room(&c.dz, dx.m*dx.depth)
+	if c.act.Kind != Identity {
+		derive, alpha := c.derive[c.act.Kind], T(c.act.Alpha)
+		c.dx.a.derive, c.dx.a.gate, c.dx.a.alpha = derive, c.a, alpha
+		c.dw.b.derive, c.dw.b.gate, c.dw.b.alpha = derive, c.a, alpha
 	}
-	groups := 0
-	if c.dw.given() {
-		c.dw.packedA = room(&c.x, dw.m*dw.depth)
-		c.dw.packedB = room(&c.dzRight, c.dw.panels*c.dw.width()*dw.depth)
-		groups = (c.dw.rowTiles.pieces + packGroup - 1) / packGroup
+	c.sumParts = 0
+	if c.dw.jobs() > 0 {
+		c.dw.sums = c.db
+	} else {
+		c.sumParts = (len(c.db) + sumColumns - 1) / sumColumns
 	}
-	c.dzStrips = (c.dy.Cols + stripColumns - 1) / stripColumns
-	c.spread(packingDZX, c.dzStrips+groups)
-	c.spread(computingDXDW, c.dw.jobs()+c.dx.jobs())
+	c.spread(computingDXDW, c.dw.jobs()+c.dx.jobs()+c.sumParts)
+}
+
+// sum computes part i of db, where dW, along with which it is computed else, is
+// not asked for.
+func (c *call[T]) sum(s *scratch[T], i int) {
+	const rows = 32
+	j0, j1 := i*sumColumns, min((i+1)*sumColumns, len(c.db))
+	clear(c.db[j0:j1])
+	for i := 0; i < c.dy.Rows; i += rows {
+		last := min(i+rows, c.dy.Rows)
+		dz := c.dy.view(i, last, j0, j1)
+		if c.act.Kind != Identity {
+			dz = Matrix[T]{room(&s.dz, rows*sumColumns), last - i, j1 - j0, sumColumns}
+			c.overRows(s, c.derive[c.act.Kind], dz, c.dy.view(i, last, j0, j1), c.a.view(i, last, j0, j1), T(c.act.Alpha))
+		}
+		c.addRows(s, c.db[j0:j1], dz)
+	}
 }
 
 // spread does a stage, on several threads where the work is worth it.
@@ -105,16 +118,14 @@ func (c *call[T]) run(lo, hi int) {
 // do does part i of the stage.
 func (c *call[T]) do(s *scratch[T], i int) {
 	switch c.stage {
-	case packingX:
-		c.y.packTiles(s, i*packGroup, min((i+1)*packGroup, c.y.rowTiles.pieces))
 	case computingY:
 		c.y.job(s, i)
 	case directY:
 		c.directPart(s, &c.y.product, i)
 	case deriving:
 		lo, hi := i*c.deriveRows, min((i+1)*c.deriveRows, c.dy.Rows)
-		dz, n := c.dx.a, c.dy.Cols
-		c.derive(dz.Data[lo*n:hi*n], c.dy.view(lo, hi, 0, n), c.a.view(lo, hi, 0, n), c.act)
+		dz, n := c.dx.product.a, c.dy.Cols
+		c.deriveInto(dz.Data[lo*n:hi*n], c.dy.view(lo, hi, 0, n), c.a.view(lo, hi, 0, n), c.act)
 	case directDXDW:
 		wide := c.parts(&c.dx.product)
 		switch {
@@ -126,25 +137,22 @@ func (c *call[T]) do(s *scratch[T], i int) {
 		default:
 			c.directPart(s, &c.dw.product, i-1-wide)
 		}
-	case packingDZX:
-		if i < c.dzStrips {
-			c.packDZ(s, i*stripColumns, min((i+1)*stripColumns, c.dy.Cols))
-			return
-		}
-		t := (i - c.dzStrips) * packGroup
-		c.dw.packTiles(s, t, min(t+packGroup, c.dw.rowTiles.pieces))
 	case computingDXDW:
-		if i < c.dw.jobs() {
+		dw, dx := c.dw.jobs(), c.dx.jobs()
+		switch {
+		case i < dw:
 			c.dw.job(s, i)
-			return
+		case i < dw+dx:
+			c.dx.job(s, i-dw)
+		default:
+			c.sum(s, i-dw-dx)
 		}
-		c.dx.job(s, i-c.dw.jobs())
 	}
 }
 
 // done gives the call back, without the references to the caller's memory.
 func (c *call[T]) done() {
 	p := c.pool
-	*c = call[T]{x: c.x, dz: c.dz, dzRight: c.dzRight}
+	*c = call[T]{dz: c.dz}
 	p.calls.Put(c)
 }

@@ -46,7 +46,7 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 		case p.bRows:
 			step := vectors * k.lanes
 			panel := room(&s.panel, p.depth*step)
-			k.packStrip(s, panel, step, p.b, true, j, j+columns, 0, p.depth, true)
+			k.packAlong(s, panel, step, p.b, j, j+columns, 0, p.depth, true)
 			t.b, t.bStep = pointer(panel, 0), step*element
 		case columns%k.lanes != 0:
 			t.whole = 0
@@ -72,8 +72,8 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 	p.activate(0, m, 0, n)
 }
 
-// derive computes dZ = dY ⊙ act' into data, without gaps between the rows.
-func (k *kernels[T]) derive(data []T, dy, a Matrix[T], act Activation) Matrix[T] {
+// deriveInto computes dZ = dY ⊙ act' into data, without gaps between the rows.
+func (k *kernels[T]) deriveInto(data []T, dy, a Matrix[T], act Activation) Matrix[T] {
 	dz := Matrix[T]{Data: data, Rows: dy.Rows, Cols: dy.Cols, Stride: dy.Cols}
 	if dy.Cols == dy.Stride && dy.Cols == a.Stride {
 		all := dy.Rows * dy.Cols

@@ -1,19 +1,26 @@
 package cpu
 
+import (
+	"runtime"
+	"sync/atomic"
+)
+
 // Large products follow Goto and van de Geijn ("Anatomy of high-performance
 // matrix multiplication", ACM TOMS 34(3), 2008) as BLIS arranges it (Van Zee
 // and van de Geijn, "BLIS: a framework for rapidly instantiating BLAS
-// functionality", ACM TOMS 41(3), 2015):
+// functionality", ACM TOMS 41(3), 2015), with the threads' share outermost:
 //
-//	for each block of C, some rows × a group of panels       (shared by threads)
-//		for each block of the sums, depthBlock terms         (block of A in L2)
-//			for each panel of B, as wide as a tile           (panel in L1)
-//				for each tile of rows                        (sums in registers)
+//	for each job, a range of rows × a group of panels of C    (threads)
+//		for each block of rows
+//			for each block of the sums, depthBlock terms      (block of A in L2)
+//				for each panel of B, as wide as a tile        (panel in L1)
+//					for each tile of rows                     (sums in registers)
 //
-// A is packed ahead, in the order in which its elements are read. A panel of B
-// is packed by the thread that is about to use it, into a buffer that never
-// leaves the core's cache: a batch has few rows, and the panel is used for one
-// or two blocks of them. All terms of a sum are added by one thread, in an
+// Each thread packs what it uses into buffers of its own, which stay in its
+// core's cache: a block of A once for all of its jobs, a panel of B when its
+// turn comes. Memory is slow compared with the few operations that a batch's
+// rows do on each element, so while one panel is multiplied, the tiles prefetch
+// the next. All terms of a sum are added by one thread, in an
 // order that depends on the shapes alone.
 
 const (
@@ -21,216 +28,242 @@ const (
 	// goes to C. A panel of B is then 256 · 128 bytes = 32 KiB and stays in an
 	// L1 of 48 KiB, while A's 14 rows pass by. Twice as many terms halve the
 	// traffic with C, but both go through L2 then; on a Xeon (Granite Rapids)
-	// the two are even alone and 256 is ahead when others use the cache.
+	// 192 to 384 are within 1 % of each other, 128 and 512 are 2 to 4 % behind.
 	depthBlock = 256
-	// depthStep divides the length of all but the last block of terms. Every
-	// panel's width is a divisor, so that a panel of dZ, as the right factor
-	// of dW, lies within one block of terms, as the left one of dX.
+	// depthStep divides the length of all but the last block of terms, so that
+	// rows of a block begin on cache lines where those of the matrix do.
 	depthStep = 32
 
-	// blockBytes is the most that a block of A takes: half of a 2 MiB L2,
-	// leaving the rest to the panel of B and to C.
-	blockBytes = 1 << 20
+	// blockHeight is the most rows of a block of A, which is then 512 KiB, or
+	// 1 MiB in float64, of a 2 MiB L2. Fewer rows use a panel of B less often;
+	// more touch more pages of C than the address cache holds.
+	blockHeight = 512
 
-	// groupPanels is the most panels that a block of C is wide. The more, the
-	// less often a block of A comes from L3; the fewer, the more evenly
-	// threads share the blocks.
+	// groupPanels is the most panels of a job. The more, the less often a block
+	// of A comes from L3; the fewer, the more evenly threads share the jobs.
 	groupPanels = 8
+
+	// keepElements is the most elements of A, and of B, that a thread keeps
+	// packed. What is more is packed again for each job.
+	keepElements = 1 << 22
 )
 
-// A blocked product is one that is cut into blocks, with packed factors.
+// A factor is one side of a product, as it lies in memory.
+type factor[T Float] struct {
+	Matrix[T]
+	alongRows bool // the terms of a sum lie along its rows
+	// derive, where there is one, multiplies the matrix with act'(gate) while
+	// it is packed: dZ = dY ⊙ act'.
+	derive func(*rows[T])
+	gate   Matrix[T]
+	alpha  T
+}
+
+// A blocked product is one that is cut into blocks.
 type blocked[T Float] struct {
 	product[T]
 	*kernels[T]
+	a, b     factor[T]
 	rowTiles split // of m
 	blocks   split // of the row tiles
+	ranges   split // of the blocks
 	depths   split // of depth
 	panels   int   // of n
-	group    int   // panels in a block of C
+	group    int   // panels in a job
 
-	// Packed factors lie block of terms after block of terms, in each tile of
-	// rows after tile of rows, or panel after panel, and there term by term.
-	packedA []T
-	packedB []T // nil where panels are packed when they are used
+	// sums, where there are any, get the column sums of B.
+	sums   []T
+	serial uint64 // tells calls apart
 }
 
-// A split cuts a length into pieces whose sizes differ by at most step.
-type split struct {
-	pieces, size int // size is that of the first pieces
-	big          int // pieces after these are step shorter
-	step, length int
-}
+var serials atomic.Uint64
 
-// splitEvenly cuts length into the fewest pieces of at most limit, in multiples
-// of step but for the last.
-func splitEvenly(length, limit, step int) split {
-	if length == 0 {
-		return split{step: step}
-	}
-	pieces := (length + limit - 1) / limit
-	units := (length + step - 1) / step
-	size := (units + pieces - 1) / pieces
-	return split{pieces: pieces, size: size * step, big: units - pieces*(size-1), step: step, length: length}
-}
-
-// start returns where piece i begins.
-func (s split) start(i int) int {
-	return min(i*s.size-max(i-s.big, 0)*s.step, s.length)
-}
-
-// bounds returns where piece i begins and ends.
-func (s split) bounds(i int) (lo, hi int) { return s.start(i), s.start(i + 1) }
-
-// cut derives the blocks from the shapes.
+// cut derives the blocks from the shapes, and the jobs from the threads.
 func (p *blocked[T]) cut(k *kernels[T], of *product[T]) {
 	p.kernels, p.product = k, *of
+	p.a = factor[T]{Matrix: of.a, alongRows: of.aRows}
+	p.b = factor[T]{Matrix: of.b, alongRows: of.bRows}
+	p.serial = serials.Add(1)
 	p.rowTiles = splitEvenly(p.m, k.rows, 1)
+	p.blocks = splitEvenly(p.rowTiles.pieces, (blockHeight+k.rows-1)/k.rows, 1)
 	p.depths = splitEvenly(p.depth, depthBlock, depthStep)
 	if p.depth == 0 { // one block without terms, so that C is written
 		p.depths = split{pieces: 1, big: 1, step: depthStep}
 	}
-	blockTiles := blockBytes / (max(p.depths.size, 1) * size[T]()) / k.rows
-	p.blocks = splitEvenly(p.rowTiles.pieces, blockTiles, 1)
 	p.panels = (p.n + p.width() - 1) / p.width()
 	p.group = max(1, min(groupPanels, p.panels/8))
+	// Four jobs for each thread even out what disturbs one of them.
+	wanted := 4 * runtime.GOMAXPROCS(0)
+	if groups := p.groups(); groups > 0 && p.blocks.pieces > 0 {
+		p.ranges = splitEvenly(p.blocks.pieces, max(1, p.blocks.pieces*groups/wanted), 1)
+	}
 }
 
 // width returns the columns of a panel.
 func (p *blocked[T]) width() int { return p.vectors * p.lanes }
 
-// given reports whether there is anything to compute.
-func (p *blocked[T]) given() bool { return p.m > 0 && p.n > 0 }
+// groups returns the groups of panels.
+func (p *blocked[T]) groups() int { return (p.panels + p.group - 1) / p.group }
 
-// jobs returns the number of blocks of C.
-func (p *blocked[T]) jobs() int {
-	return p.blocks.pieces * ((p.panels + p.group - 1) / p.group)
-}
+// jobs returns the number of jobs.
+func (p *blocked[T]) jobs() int { return p.ranges.pieces * p.groups() }
 
-// job computes block i of C.
+// job computes job i of C.
 func (p *blocked[T]) job(s *scratch[T], i int) {
-	groups := (p.panels + p.group - 1) / p.group
-	t0, t1 := p.blocks.bounds(i / groups)
-	first := i % groups * p.group
-	last := min(first+p.group, p.panels)
-	for d := range p.depths.pieces {
-		for j := first; j < last; j++ {
-			next := p.lookAhead(d, d, j+1)
-			if j+1 == last {
-				next = p.lookAhead(d, d+1, first)
+	r := i / p.groups()
+	b0, b1 := p.ranges.bounds(r)
+	t0, t1 := p.blocks.start(b0), p.blocks.start(b1)
+	i0, i1 := p.rowTiles.start(t0), p.rowTiles.start(t1)
+	w := &s.work
+	w.firstBlock, w.endBlock = b0, b1
+	w.first = i % p.groups() * p.group
+	w.last = min(w.first+p.group, p.panels)
+
+	w.keepA = (i1-i0)*p.depth <= keepElements
+	w.keepB = b1-b0 > 1 && (w.last-w.first)*p.width()*p.depth <= keepElements
+	heldA := w.keepA && s.heldSerial == p.serial && s.heldRange == r
+	if !heldA {
+		s.heldSerial = 0
+	}
+	for b := b0; b < b1; b++ {
+		for d := range p.depths.pieces {
+			d0, d1 := p.depths.bounds(d)
+			lo, hi := p.blocks.bounds(b)
+			rowLo, rowHi := p.rowTiles.start(lo), p.rowTiles.start(hi)
+			w.block, w.depth = b, d
+			w.a = p.roomA(s, i1-i0, rowLo-i0, rowHi-rowLo, d0, d1)
+			if !heldA {
+				p.packBlock(s, w.a, lo, hi, d0, d1)
 			}
-			p.panelTimesTiles(s, d, j, t0, t1, next)
+			for j := w.first; j < w.last; j++ {
+				p.panelTimesTiles(s, j, lo, hi)
+			}
 		}
 	}
-	p.activate(p.rowTiles.start(t0), p.rowTiles.start(t1), first*p.width(), min(last*p.width(), p.n))
+	if w.keepA {
+		s.heldSerial, s.heldRange = p.serial, r
+	}
 }
 
-// panelTimesTiles multiplies tiles t0 to t1 of rows of A with block d of the
-// terms of panel j of B.
-func (p *blocked[T]) panelTimesTiles(s *scratch[T], d, j, t0, t1 int, next ahead[T]) {
+// workplace is where a thread is in a job.
+type workplace[T Float] struct {
+	firstBlock, endBlock int // of rows
+	first, last          int // panels
+	block, depth         int // where it is
+	keepA, keepB         bool
+	a                    []T // the packed block
+}
+
+// roomA returns the buffer for terms d0 to d1 of so many rows, from row at on,
+// of a range of rows. It holds all terms of the range where A is kept, block of
+// rows after block of rows.
+func (p *blocked[T]) roomA(s *scratch[T], all, at, rows, d0, d1 int) []T {
+	if s.work.keepA {
+		return room(&s.a, all*p.depth)[at*p.depth+rows*d0:]
+	}
+	return room(&s.a, rows*(d1-d0))
+}
+
+// panelTimesTiles multiplies tiles t0 to t1 of rows of A with panel j of B.
+func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 	element := size[T]()
+	w := &s.work
 	width := p.width()
 	j0, j1 := j*width, min((j+1)*width, p.n)
-	d0, d1 := p.depths.bounds(d)
+	d0, d1 := p.depths.bounds(w.depth)
 	vectors := (j1 - j0 + p.lanes - 1) / p.lanes
+	rest := j1 - j0 - (vectors-1)*p.lanes
+	step := vectors * p.lanes
+	panel, packed := p.roomB(s, j, step, d0, d1)
+
+	// A panel that lies in rows is packed by the first tile that reads it.
+	rows, end := p.sameRows(t0, t1)
+	packing := !packed && !p.b.alongRows && p.b.derive == nil && j1-j0 == width && p.packing[rows-1] != nil
+	if !packed && !packing {
+		p.packPanel(s, panel, j0, j1, d0, d1)
+	}
+	p.aheadB(s, j, d0, d1)
 
 	t := &s.tile
 	t.k, t.whole = d1-d0, d1-d0
-	t.mask = p.masks[j1-j0-(vectors-1)*p.lanes]
-	t.bStep = vectors * p.lanes * element
-	if p.packedB != nil {
-		t.b = pointer(p.packedB, d0*p.panels*width+j0*(d1-d0))
-	} else {
-		p.packStrip(s, s.panel, vectors*p.lanes, p.b, p.bRows, j0, j1, d0, d1, true)
-		t.b = pointer(s.panel, 0)
-	}
-
+	t.mask = p.masks[rest]
+	t.pack = pointer(panel, 0)
 	t.bias, t.add = nil, 1
-	if d == 0 {
+	if w.depth == 0 {
 		t.bias, t.add = pointer(p.bias, j0), 0
 	}
 	t.act, t.z = tileIdentity, nil
-	last := d == p.depths.pieces-1
-	if last {
+	whole := w.depth == p.depths.pieces-1 // the sums are, after this
+	if whole {
 		t.act, t.alpha = tileActivation(p.act.Kind), T(p.act.Alpha)
 	}
 	t.cStep, t.zStep = p.c.Stride*element, p.z.Stride*element
 
-	for t0 < t1 {
-		rows := p.rowTiles.size
-		end := min(t1, p.rowTiles.big)
-		if t0 >= p.rowTiles.big {
-			rows--
-			end = t1
-		}
-		if next.tiles > 0 {
-			end = min(end, t0+next.tiles)
-			t.prefetch, t.prefetchStep, t.prefetchTile = pointer(next.data, 0), next.step, next.tile
-			next.advance(end - t0)
-		} else {
-			t.prefetch, t.prefetchStep, t.prefetchTile = t.b, 0, 0
-		}
-		i0 := p.rowTiles.start(t0)
-		t.a = pointer(p.packedA, p.m*d0+i0*(d1-d0))
+	first := p.rowTiles.start(t0)
+	for i := t0; i < t1; i = end {
+		rows, end = p.sameRows(i, t1)
+		i0 := p.rowTiles.start(i)
+		t.a = pointer(w.a, (i0-first)*(d1-d0))
 		t.rowStep, t.colStep, t.tileStep = element, rows*element, rows*(d1-d0)*element
 		t.c = pointer(p.c.Data, i0*p.c.Stride+j0)
-		if last {
+		if whole {
 			t.z = pointer(p.z.Data, i0*p.z.Stride+j0)
 		}
-		t.tiles = end - t0
-		p.tiles[vectors-1][rows-1](t)
-		t0 = end
-	}
-}
-
-// ahead is where the next panel of B will be read from, and how the tiles walk
-// over it, a cache line or two at a time, to have it in the cache by then.
-// Steps are in bytes.
-type ahead[T Float] struct {
-	data       []T
-	step, tile int
-	tiles      int // that walk
-}
-
-func (a *ahead[T]) advance(tiles int) {
-	a.tiles -= tiles
-	a.data = a.data[min(len(a.data), tiles*a.tile/size[T]()):]
-}
-
-// tileTurn is how many terms a turn of the tile kernels' loop adds; it
-// prefetches once.
-const tileTurn = 4
-
-// lookAhead returns how to prefetch block d of panel j of B while block now of
-// the terms is used.
-func (p *blocked[T]) lookAhead(now, d, j int) ahead[T] {
-	if d >= p.depths.pieces || j >= p.panels {
-		return ahead[T]{}
-	}
-	element := size[T]()
-	width := p.width()
-	turns := (p.depths.start(now+1) - p.depths.start(now)) / tileTurn
-	d0, d1 := p.depths.bounds(d)
-	switch {
-	case p.packedB != nil:
-		step := width * element
-		return ahead[T]{p.packedB[d0*p.panels*width+j*width*(d1-d0):], step, turns * step, tileTurn}
-	case p.bRows:
-		// A walk down the rows of B, each tile a little further to the right.
-		// It goes on to panels behind the next one, which does no harm.
-		return ahead[T]{p.b.Data[j*width*p.b.Stride+d0:], p.b.Stride * element, 2 * cacheLine, (d1 - d0) * element / (2 * cacheLine)}
-	default:
-		step := p.b.Stride * element
-		return ahead[T]{p.b.Data[d0*p.b.Stride+j*width:], step, turns * step, tileTurn}
-	}
-}
-
-// packTiles packs tiles t0 to t1 of A, all of their terms.
-func (p *blocked[T]) packTiles(s *scratch[T], t0, t1 int) {
-	for d := range p.depths.pieces {
-		d0, d1 := p.depths.bounds(d)
-		for t := t0; t < t1; t++ {
-			i0, i1 := p.rowTiles.bounds(t)
-			p.packStrip(s, p.packedA[p.m*d0+i0*(d1-d0):], i1-i0, p.a, p.aRows, i0, i1, d0, d1, false)
+		if packing {
+			packing = false
+			end = i + 1
+			t.b, t.bStep, t.tiles = pointer(p.b.Data, d0*p.b.Stride+j0), p.b.Stride*element, 1
+			p.packing[rows-1](t)
+			continue
 		}
+		t.b, t.bStep = t.pack, step*element
+		t.tiles = s.prefetch(t, end-i)
+		end = i + t.tiles
+		p.tiles[vectors-1][rows-1](t)
 	}
+
+	if whole {
+		p.applyTo(s, first, p.rowTiles.start(t1), j0, j1)
+	}
+	if p.sums != nil && w.block == 0 {
+		sums := p.sums[j0:j1]
+		if w.depth == 0 {
+			clear(sums)
+		}
+		p.addRows(s, sums, Matrix[T]{panel, d1 - d0, j1 - j0, step})
+	}
+}
+
+// roomB returns the buffer for terms d0 to d1 of panel j, step elements from
+// one to the next, and whether it is packed there already.
+func (p *blocked[T]) roomB(s *scratch[T], j, step, d0, d1 int) (panel []T, packed bool) {
+	w := &s.work
+	if !w.keepB {
+		return s.panel[:step*(d1-d0)], false
+	}
+	width := p.width()
+	all := room(&s.b, (w.last-w.first)*width*p.depth)
+	return all[(w.last-w.first)*width*d0+(j-w.first)*width*(d1-d0):][:step*(d1-d0)], w.block > w.firstBlock
+}
+
+// sameRows returns the rows of tile t0, and before which tile up to t1 the next
+// one with less is.
+func (p *blocked[T]) sameRows(t0, t1 int) (rows, end int) {
+	if t0 < p.rowTiles.big {
+		return p.rowTiles.size, min(t1, p.rowTiles.big)
+	}
+	return p.rowTiles.size - 1, t1
+}
+
+// applyTo applies the activations that the tile kernels lack to rows i0 to i1
+// and columns j0 to j1 of C, which are in the cache.
+func (p *blocked[T]) applyTo(s *scratch[T], i0, i1, j0, j1 int) {
+	if p.act.Kind <= LeakyReLU {
+		return
+	}
+	from := p.c
+	if p.z.Given() {
+		from = p.z
+	}
+	p.overRows(s, p.apply[p.act.Kind], p.c.view(i0, i1, j0, j1), from.view(i0, i1, j0, j1), Matrix[T]{}, 0)
 }

@@ -64,6 +64,16 @@ func tile5x2AVX2F32(t *tile[float32])
 //go:noescape
 func tile6x2AVX2F32(t *tile[float32])
 
+// packingTile5x2AVX2F32 computes tiles of 5 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile5x2AVX2F32(t *tile[float32])
+
+// packingTile6x2AVX2F32 computes tiles of 6 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile6x2AVX2F32(t *tile[float32])
+
 // packRowsAVX2F32 copies rows, see [pack].
 //
 //go:noescape
@@ -78,6 +88,56 @@ func packColumnsAVX2F32(p *pack[float32])
 //
 //go:noescape
 func sumRowsAVX2F32(p *pack[float32])
+
+// applyTanhAVX2F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyTanhAVX2F32(r *rows[float32])
+
+// applySigmoidAVX2F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySigmoidAVX2F32(r *rows[float32])
+
+// applyGELUAVX2F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyGELUAVX2F32(r *rows[float32])
+
+// applySiLUAVX2F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySiLUAVX2F32(r *rows[float32])
+
+// deriveReLUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveReLUAVX2F32(r *rows[float32])
+
+// deriveLeakyReLUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveLeakyReLUAVX2F32(r *rows[float32])
+
+// deriveTanhAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveTanhAVX2F32(r *rows[float32])
+
+// deriveSigmoidAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSigmoidAVX2F32(r *rows[float32])
+
+// deriveGELUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveGELUAVX2F32(r *rows[float32])
+
+// deriveSiLUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSiLUAVX2F32(r *rows[float32])
 
 // peakAVX2F32 must equal this loop on vectors, whose sums it forgets:
 //

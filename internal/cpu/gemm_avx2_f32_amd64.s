@@ -8,15 +8,15 @@
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x1AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -31,27 +31,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPS      (BX), Y2
@@ -92,26 +92,26 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPS (BX), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y2, Y2, Y2
@@ -121,21 +121,21 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y2
+	VBROADCASTSS 192(AX), Y2
 	VMULPS       Y2, Y1, Y2
 	VBLENDVPS    Y1, Y2, Y1, Y1
 
 store:
 	MOVQ       CX, BX
 	VMASKMOVPS Y1, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -146,15 +146,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x1AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -171,27 +171,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Y3
@@ -242,9 +242,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPS (BX), Y0, Y3
@@ -254,20 +254,20 @@ sums:
 	VADDPS     Y3, Y2, Y2
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPS Y2, Y0, (DI)
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y3, Y3, Y3
@@ -278,7 +278,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y3
+	VBROADCASTSS 192(AX), Y3
 	VMULPS       Y3, Y1, Y4
 	VBLENDVPS    Y1, Y4, Y1, Y1
 	VMULPS       Y3, Y2, Y3
@@ -289,15 +289,15 @@ store:
 	VMASKMOVPS Y1, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y2, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -308,15 +308,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x1AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -335,27 +335,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Y4
@@ -416,9 +416,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPS (BX), Y0, Y4
@@ -431,10 +431,10 @@ sums:
 	VADDPS     Y4, Y3, Y3
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -444,10 +444,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y4, Y4, Y4
@@ -459,7 +459,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y4
+	VBROADCASTSS 192(AX), Y4
 	VMULPS       Y4, Y1, Y5
 	VBLENDVPS    Y1, Y5, Y1, Y1
 	VMULPS       Y4, Y2, Y5
@@ -474,16 +474,16 @@ store:
 	VMASKMOVPS Y2, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y3, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -494,15 +494,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x1AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -523,27 +523,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Y5
@@ -614,9 +614,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPS (BX), Y0, Y5
@@ -632,10 +632,10 @@ sums:
 	VADDPS     Y5, Y4, Y4
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -648,10 +648,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y5, Y5, Y5
@@ -664,7 +664,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y5
+	VBROADCASTSS 192(AX), Y5
 	VMULPS       Y5, Y1, Y6
 	VBLENDVPS    Y1, Y6, Y1, Y1
 	VMULPS       Y5, Y2, Y6
@@ -683,17 +683,17 @@ store:
 	VMASKMOVPS Y3, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y4, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -704,15 +704,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x1AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -735,27 +735,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Y6
@@ -836,9 +836,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPS (BX), Y0, Y6
@@ -857,10 +857,10 @@ sums:
 	VADDPS     Y6, Y5, Y5
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -876,10 +876,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y6, Y6, Y6
@@ -893,7 +893,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y6
+	VBROADCASTSS 192(AX), Y6
 	VMULPS       Y6, Y1, Y7
 	VBLENDVPS    Y1, Y7, Y1, Y1
 	VMULPS       Y6, Y2, Y7
@@ -916,18 +916,18 @@ store:
 	VMASKMOVPS Y4, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y5, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -938,15 +938,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x1AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -971,29 +971,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Y7
@@ -1089,9 +1089,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPS (BX), Y0, Y7
@@ -1113,10 +1113,10 @@ sums:
 	VADDPS     Y7, Y6, Y6
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -1135,10 +1135,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y7, Y7, Y7
@@ -1153,7 +1153,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y7
+	VBROADCASTSS 192(AX), Y7
 	VMULPS       Y7, Y1, Y8
 	VBLENDVPS    Y1, Y8, Y1, Y1
 	VMULPS       Y7, Y2, Y8
@@ -1180,19 +1180,19 @@ store:
 	VMASKMOVPS Y5, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y6, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1203,15 +1203,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x2AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1228,27 +1228,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPS      (BX), Y3
@@ -1299,9 +1299,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPS     (BX), Y1, Y1
@@ -1309,18 +1309,18 @@ sums:
 	VADDPS     Y3, Y2, Y2
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y3, Y3, Y3
@@ -1331,7 +1331,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y3
+	VBROADCASTSS 192(AX), Y3
 	VMULPS       Y3, Y1, Y4
 	VBLENDVPS    Y1, Y4, Y1, Y1
 	VMULPS       Y3, Y2, Y3
@@ -1341,14 +1341,14 @@ store:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1359,15 +1359,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x2AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1388,27 +1388,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Y5
@@ -1474,9 +1474,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPS     (BX), Y1, Y1
@@ -1488,10 +1488,10 @@ sums:
 	VADDPS     Y5, Y4, Y4
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -1500,10 +1500,10 @@ alone:
 	VMASKMOVPS Y4, Y0, 32(DI)
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y5, Y5, Y5
@@ -1516,7 +1516,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y5
+	VBROADCASTSS 192(AX), Y5
 	VMULPS       Y5, Y1, Y6
 	VBLENDVPS    Y1, Y6, Y1, Y1
 	VMULPS       Y5, Y2, Y6
@@ -1533,15 +1533,15 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y3, (BX)
 	VMASKMOVPS Y4, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1552,15 +1552,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x2AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1585,27 +1585,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Y7
@@ -1686,9 +1686,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPS     (BX), Y1, Y1
@@ -1704,10 +1704,10 @@ sums:
 	VADDPS     Y7, Y6, Y6
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -1720,10 +1720,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y7, Y7, Y7
@@ -1738,7 +1738,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y7
+	VBROADCASTSS 192(AX), Y7
 	VMULPS       Y7, Y1, Y8
 	VBLENDVPS    Y1, Y8, Y1, Y1
 	VMULPS       Y7, Y2, Y8
@@ -1762,16 +1762,16 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y5, (BX)
 	VMASKMOVPS Y6, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1782,15 +1782,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x2AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1819,27 +1819,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Y9
@@ -1935,9 +1935,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPS     (BX), Y1, Y1
@@ -1957,10 +1957,10 @@ sums:
 	VADDPS     Y9, Y8, Y8
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -1977,10 +1977,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y9, Y9, Y9
@@ -1997,7 +1997,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y9
+	VBROADCASTSS 192(AX), Y9
 	VMULPS       Y9, Y1, Y10
 	VBLENDVPS    Y1, Y10, Y1, Y1
 	VMULPS       Y9, Y2, Y10
@@ -2028,17 +2028,17 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y7, (BX)
 	VMASKMOVPS Y8, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -2049,15 +2049,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x2AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -2090,27 +2090,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Y11
@@ -2221,9 +2221,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPS     (BX), Y1, Y1
@@ -2247,10 +2247,10 @@ sums:
 	VADDPS     Y11, Y10, Y10
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -2271,10 +2271,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y11, Y11, Y11
@@ -2293,7 +2293,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y11
+	VBROADCASTSS 192(AX), Y11
 	VMULPS       Y11, Y1, Y12
 	VBLENDVPS    Y1, Y12, Y1, Y1
 	VMULPS       Y11, Y2, Y12
@@ -2331,18 +2331,18 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y9, (BX)
 	VMASKMOVPS Y10, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -2353,15 +2353,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x2AVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -2398,29 +2398,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Y13
@@ -2551,9 +2551,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPS     (BX), Y1, Y1
@@ -2581,10 +2581,10 @@ sums:
 	VADDPS     Y13, Y12, Y12
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -2609,10 +2609,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y13, Y13, Y13
@@ -2633,7 +2633,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Y13
+	VBROADCASTSS 192(AX), Y13
 	VMULPS       Y13, Y1, Y14
 	VBLENDVPS    Y1, Y14, Y1, Y1
 	VMULPS       Y13, Y2, Y14
@@ -2678,19 +2678,717 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y11, (BX)
 	VMASKMOVPS Y12, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
+	JMP        tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile5x2AVX2F32(t *tile[float32])
+// Requires: AVX, FMA3, MMX+
+TEXT ·packingTile5x2AVX2F32(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	VMOVDQU 160(AX), Y0
+	MOVQ    (AX), CX
+	MOVQ    CX, 200(AX)
+	MOVQ    80(AX), CX
+	MOVQ    CX, 208(AX)
+	MOVQ    96(AX), CX
+	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
+
+tiles:
+	MOVQ       56(AX), CX
+	TESTQ      CX, CX
+	JZ         zero
+	VMOVUPS    (CX), Y1
+	VMOVUPS    Y1, Y3
+	VMOVUPS    Y1, Y5
+	VMOVUPS    Y1, Y7
+	VMOVUPS    Y1, Y9
+	VMASKMOVPS 32(CX), Y0, Y2
+	VMOVUPS    Y2, Y4
+	VMOVUPS    Y2, Y6
+	VMOVUPS    Y2, Y8
+	VMOVUPS    Y2, Y10
+	JMP        begin
+
+zero:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	MOVQ   16(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   32(AX), R9
+	MOVQ   208(AX), R10
+	MOVQ   88(AX), R10
+	MOVQ   72(AX), R11
+	MOVQ   R8, R10
+	IMUL3Q $0x18, R10, R10
+	ADDQ   DI, R10
+	MOVQ   64(AX), R12
+	SUBQ   $0x04, R12
+	JLT    rest
+
+turn:
+	VMOVUPS      (DI), Y11
+	VMOVUPS      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPS      Y11, (R11)
+	VMOVUPS      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSS (BX), Y13
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y13, Y11, Y3
+	VFMADD231PS  Y13, Y12, Y4
+	VBROADCASTSS (BX)(CX*2), Y13
+	VFMADD231PS  Y13, Y11, Y5
+	VFMADD231PS  Y13, Y12, Y6
+	VBROADCASTSS (BX)(DX*1), Y13
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y13, Y12, Y8
+	VBROADCASTSS (BX)(CX*4), Y13
+	VFMADD231PS  Y13, Y11, Y9
+	VFMADD231PS  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPS      (DI), Y11
+	VMOVUPS      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPS      Y11, (R11)
+	VMOVUPS      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSS (BX), Y13
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y13, Y11, Y3
+	VFMADD231PS  Y13, Y12, Y4
+	VBROADCASTSS (BX)(CX*2), Y13
+	VFMADD231PS  Y13, Y11, Y5
+	VFMADD231PS  Y13, Y12, Y6
+	VBROADCASTSS (BX)(DX*1), Y13
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y13, Y12, Y8
+	VBROADCASTSS (BX)(CX*4), Y13
+	VFMADD231PS  Y13, Y11, Y9
+	VFMADD231PS  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPS      (DI), Y11
+	VMOVUPS      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPS      Y11, (R11)
+	VMOVUPS      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSS (BX), Y13
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y13, Y11, Y3
+	VFMADD231PS  Y13, Y12, Y4
+	VBROADCASTSS (BX)(CX*2), Y13
+	VFMADD231PS  Y13, Y11, Y5
+	VFMADD231PS  Y13, Y12, Y6
+	VBROADCASTSS (BX)(DX*1), Y13
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y13, Y12, Y8
+	VBROADCASTSS (BX)(CX*4), Y13
+	VFMADD231PS  Y13, Y11, Y9
+	VFMADD231PS  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPS      (DI), Y11
+	VMOVUPS      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPS      Y11, (R11)
+	VMOVUPS      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSS (BX), Y13
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y13, Y11, Y3
+	VFMADD231PS  Y13, Y12, Y4
+	VBROADCASTSS (BX)(CX*2), Y13
+	VFMADD231PS  Y13, Y11, Y5
+	VFMADD231PS  Y13, Y12, Y6
+	VBROADCASTSS (BX)(DX*1), Y13
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y13, Y12, Y8
+	VBROADCASTSS (BX)(CX*4), Y13
+	VFMADD231PS  Y13, Y11, Y9
+	VFMADD231PS  Y13, Y12, Y10
+	ADDQ         SI, BX
+	SUBQ         $0x04, R9
+	SUBQ         $0x04, R12
+	JGE          turn
+
+rest:
+	TESTQ R9, R9
+	JZ    sums
+
+one:
+	VMOVUPS      (DI), Y11
+	VMASKMOVPS   32(DI), Y0, Y12
+	ADDQ         R8, DI
+	VMOVUPS      Y11, (R11)
+	VMOVUPS      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSS (BX), Y13
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y13, Y11, Y3
+	VFMADD231PS  Y13, Y12, Y4
+	VBROADCASTSS (BX)(CX*2), Y13
+	VFMADD231PS  Y13, Y11, Y5
+	VFMADD231PS  Y13, Y12, Y6
+	VBROADCASTSS (BX)(DX*1), Y13
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y13, Y12, Y8
+	VBROADCASTSS (BX)(CX*4), Y13
+	VFMADD231PS  Y13, Y11, Y9
+	VFMADD231PS  Y13, Y12, Y10
+	ADDQ         SI, BX
+	SUBQ         $0x01, R9
+	JNZ          one
+
+sums:
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
+	JE         alone
+	MOVQ       CX, BX
+	VADDPS     (BX), Y1, Y1
+	VMASKMOVPS 32(BX), Y0, Y11
+	VADDPS     Y11, Y2, Y2
+	ADDQ       DX, BX
+	VADDPS     (BX), Y3, Y3
+	VMASKMOVPS 32(BX), Y0, Y11
+	VADDPS     Y11, Y4, Y4
+	ADDQ       DX, BX
+	VADDPS     (BX), Y5, Y5
+	VMASKMOVPS 32(BX), Y0, Y11
+	VADDPS     Y11, Y6, Y6
+	ADDQ       DX, BX
+	VADDPS     (BX), Y7, Y7
+	VMASKMOVPS 32(BX), Y0, Y11
+	VADDPS     Y11, Y8, Y8
+	ADDQ       DX, BX
+	VADDPS     (BX), Y9, Y9
+	VMASKMOVPS 32(BX), Y0, Y11
+	VADDPS     Y11, Y10, Y10
+
+alone:
+	MOVQ       216(AX), BX
+	TESTQ      BX, BX
+	JZ         act
+	MOVQ       104(AX), SI
+	MOVQ       BX, DI
+	VMOVUPS    Y1, (DI)
+	VMASKMOVPS Y2, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y3, (DI)
+	VMASKMOVPS Y4, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y5, (DI)
+	VMASKMOVPS Y6, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y7, (DI)
+	VMASKMOVPS Y8, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y9, (DI)
+	VMASKMOVPS Y10, Y0, 32(DI)
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	MOVQ       BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VXORPS Y11, Y11, Y11
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Y1, Y11, Y1
+	VMAXPS Y2, Y11, Y2
+	VMAXPS Y3, Y11, Y3
+	VMAXPS Y4, Y11, Y4
+	VMAXPS Y5, Y11, Y5
+	VMAXPS Y6, Y11, Y6
+	VMAXPS Y7, Y11, Y7
+	VMAXPS Y8, Y11, Y8
+	VMAXPS Y9, Y11, Y9
+	VMAXPS Y10, Y11, Y10
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Y11
+	VMULPS       Y11, Y1, Y12
+	VBLENDVPS    Y1, Y12, Y1, Y1
+	VMULPS       Y11, Y2, Y12
+	VBLENDVPS    Y2, Y12, Y2, Y2
+	VMULPS       Y11, Y3, Y12
+	VBLENDVPS    Y3, Y12, Y3, Y3
+	VMULPS       Y11, Y4, Y12
+	VBLENDVPS    Y4, Y12, Y4, Y4
+	VMULPS       Y11, Y5, Y12
+	VBLENDVPS    Y5, Y12, Y5, Y5
+	VMULPS       Y11, Y6, Y12
+	VBLENDVPS    Y6, Y12, Y6, Y6
+	VMULPS       Y11, Y7, Y12
+	VBLENDVPS    Y7, Y12, Y7, Y7
+	VMULPS       Y11, Y8, Y12
+	VBLENDVPS    Y8, Y12, Y8, Y8
+	VMULPS       Y11, Y9, Y12
+	VBLENDVPS    Y9, Y12, Y9, Y9
+	VMULPS       Y11, Y10, Y11
+	VBLENDVPS    Y10, Y11, Y10, Y10
+
+store:
+	MOVQ       CX, BX
+	VMOVUPS    Y1, (BX)
+	VMASKMOVPS Y2, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y3, (BX)
+	VMASKMOVPS Y4, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y5, (BX)
+	VMASKMOVPS Y6, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y7, (BX)
+	VMASKMOVPS Y8, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y9, (BX)
+	VMASKMOVPS Y10, Y0, 32(BX)
+	DECQ       112(AX)
+	JZ         done
+	MOVQ       24(AX), BX
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	MOVQ       CX, 208(AX)
+	JMP        tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile6x2AVX2F32(t *tile[float32])
+// Requires: AVX, FMA3, MMX+
+TEXT ·packingTile6x2AVX2F32(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	VMOVDQU 160(AX), Y0
+	MOVQ    (AX), CX
+	MOVQ    CX, 200(AX)
+	MOVQ    80(AX), CX
+	MOVQ    CX, 208(AX)
+	MOVQ    96(AX), CX
+	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
+
+tiles:
+	MOVQ       56(AX), CX
+	TESTQ      CX, CX
+	JZ         zero
+	VMOVUPS    (CX), Y1
+	VMOVUPS    Y1, Y3
+	VMOVUPS    Y1, Y5
+	VMOVUPS    Y1, Y7
+	VMOVUPS    Y1, Y9
+	VMOVUPS    Y1, Y11
+	VMASKMOVPS 32(CX), Y0, Y2
+	VMOVUPS    Y2, Y4
+	VMOVUPS    Y2, Y6
+	VMOVUPS    Y2, Y8
+	VMOVUPS    Y2, Y10
+	VMOVUPS    Y2, Y12
+	JMP        begin
+
+zero:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	MOVQ   16(AX), DI
+	MOVQ   40(AX), R8
+	MOVQ   48(AX), R9
+	MOVQ   32(AX), R10
+	MOVQ   208(AX), R11
+	MOVQ   88(AX), R11
+	MOVQ   72(AX), R12
+	MOVQ   R9, R11
+	IMUL3Q $0x18, R11, R11
+	ADDQ   R8, R11
+	MOVQ   64(AX), R13
+	SUBQ   $0x04, R13
+	JLT    rest
+
+turn:
+	VMOVUPS      (R8), Y13
+	VMOVUPS      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPS      Y13, (R12)
+	VMOVUPS      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Y15
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y15, Y13, Y3
+	VFMADD231PS  Y15, Y14, Y4
+	VBROADCASTSS (BX)(CX*2), Y15
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y6
+	VBROADCASTSS (BX)(DX*1), Y15
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (BX)(CX*4), Y15
+	VFMADD231PS  Y15, Y13, Y9
+	VFMADD231PS  Y15, Y14, Y10
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y15, Y13, Y11
+	VFMADD231PS  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Y13
+	VMOVUPS      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPS      Y13, (R12)
+	VMOVUPS      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Y15
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y15, Y13, Y3
+	VFMADD231PS  Y15, Y14, Y4
+	VBROADCASTSS (BX)(CX*2), Y15
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y6
+	VBROADCASTSS (BX)(DX*1), Y15
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (BX)(CX*4), Y15
+	VFMADD231PS  Y15, Y13, Y9
+	VFMADD231PS  Y15, Y14, Y10
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y15, Y13, Y11
+	VFMADD231PS  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Y13
+	VMOVUPS      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPS      Y13, (R12)
+	VMOVUPS      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Y15
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y15, Y13, Y3
+	VFMADD231PS  Y15, Y14, Y4
+	VBROADCASTSS (BX)(CX*2), Y15
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y6
+	VBROADCASTSS (BX)(DX*1), Y15
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (BX)(CX*4), Y15
+	VFMADD231PS  Y15, Y13, Y9
+	VFMADD231PS  Y15, Y14, Y10
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y15, Y13, Y11
+	VFMADD231PS  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Y13
+	VMOVUPS      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPS      Y13, (R12)
+	VMOVUPS      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Y15
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y15, Y13, Y3
+	VFMADD231PS  Y15, Y14, Y4
+	VBROADCASTSS (BX)(CX*2), Y15
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y6
+	VBROADCASTSS (BX)(DX*1), Y15
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (BX)(CX*4), Y15
+	VFMADD231PS  Y15, Y13, Y9
+	VFMADD231PS  Y15, Y14, Y10
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y15, Y13, Y11
+	VFMADD231PS  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
+	JGE          turn
+
+rest:
+	TESTQ R10, R10
+	JZ    sums
+
+one:
+	VMOVUPS      (R8), Y13
+	VMASKMOVPS   32(R8), Y0, Y14
+	ADDQ         R9, R8
+	VMOVUPS      Y13, (R12)
+	VMOVUPS      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Y15
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y15, Y13, Y3
+	VFMADD231PS  Y15, Y14, Y4
+	VBROADCASTSS (BX)(CX*2), Y15
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y6
+	VBROADCASTSS (BX)(DX*1), Y15
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (BX)(CX*4), Y15
+	VFMADD231PS  Y15, Y13, Y9
+	VFMADD231PS  Y15, Y14, Y10
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y15, Y13, Y11
+	VFMADD231PS  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
+	JNZ          one
+
+sums:
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
+	JE         alone
+	MOVQ       CX, BX
+	VADDPS     (BX), Y1, Y1
+	VMASKMOVPS 32(BX), Y0, Y13
+	VADDPS     Y13, Y2, Y2
+	ADDQ       DX, BX
+	VADDPS     (BX), Y3, Y3
+	VMASKMOVPS 32(BX), Y0, Y13
+	VADDPS     Y13, Y4, Y4
+	ADDQ       DX, BX
+	VADDPS     (BX), Y5, Y5
+	VMASKMOVPS 32(BX), Y0, Y13
+	VADDPS     Y13, Y6, Y6
+	ADDQ       DX, BX
+	VADDPS     (BX), Y7, Y7
+	VMASKMOVPS 32(BX), Y0, Y13
+	VADDPS     Y13, Y8, Y8
+	ADDQ       DX, BX
+	VADDPS     (BX), Y9, Y9
+	VMASKMOVPS 32(BX), Y0, Y13
+	VADDPS     Y13, Y10, Y10
+	ADDQ       DX, BX
+	VADDPS     (BX), Y11, Y11
+	VMASKMOVPS 32(BX), Y0, Y13
+	VADDPS     Y13, Y12, Y12
+
+alone:
+	MOVQ       216(AX), BX
+	TESTQ      BX, BX
+	JZ         act
+	MOVQ       104(AX), SI
+	MOVQ       BX, DI
+	VMOVUPS    Y1, (DI)
+	VMASKMOVPS Y2, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y3, (DI)
+	VMASKMOVPS Y4, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y5, (DI)
+	VMASKMOVPS Y6, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y7, (DI)
+	VMASKMOVPS Y8, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y9, (DI)
+	VMASKMOVPS Y10, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPS    Y11, (DI)
+	VMASKMOVPS Y12, Y0, 32(DI)
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	MOVQ       BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VXORPS Y13, Y13, Y13
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Y1, Y13, Y1
+	VMAXPS Y2, Y13, Y2
+	VMAXPS Y3, Y13, Y3
+	VMAXPS Y4, Y13, Y4
+	VMAXPS Y5, Y13, Y5
+	VMAXPS Y6, Y13, Y6
+	VMAXPS Y7, Y13, Y7
+	VMAXPS Y8, Y13, Y8
+	VMAXPS Y9, Y13, Y9
+	VMAXPS Y10, Y13, Y10
+	VMAXPS Y11, Y13, Y11
+	VMAXPS Y12, Y13, Y12
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Y13
+	VMULPS       Y13, Y1, Y14
+	VBLENDVPS    Y1, Y14, Y1, Y1
+	VMULPS       Y13, Y2, Y14
+	VBLENDVPS    Y2, Y14, Y2, Y2
+	VMULPS       Y13, Y3, Y14
+	VBLENDVPS    Y3, Y14, Y3, Y3
+	VMULPS       Y13, Y4, Y14
+	VBLENDVPS    Y4, Y14, Y4, Y4
+	VMULPS       Y13, Y5, Y14
+	VBLENDVPS    Y5, Y14, Y5, Y5
+	VMULPS       Y13, Y6, Y14
+	VBLENDVPS    Y6, Y14, Y6, Y6
+	VMULPS       Y13, Y7, Y14
+	VBLENDVPS    Y7, Y14, Y7, Y7
+	VMULPS       Y13, Y8, Y14
+	VBLENDVPS    Y8, Y14, Y8, Y8
+	VMULPS       Y13, Y9, Y14
+	VBLENDVPS    Y9, Y14, Y9, Y9
+	VMULPS       Y13, Y10, Y14
+	VBLENDVPS    Y10, Y14, Y10, Y10
+	VMULPS       Y13, Y11, Y14
+	VBLENDVPS    Y11, Y14, Y11, Y11
+	VMULPS       Y13, Y12, Y13
+	VBLENDVPS    Y12, Y13, Y12, Y12
+
+store:
+	MOVQ       CX, BX
+	VMOVUPS    Y1, (BX)
+	VMASKMOVPS Y2, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y3, (BX)
+	VMASKMOVPS Y4, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y5, (BX)
+	VMASKMOVPS Y6, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y7, (BX)
+	VMASKMOVPS Y8, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y9, (BX)
+	VMASKMOVPS Y10, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPS    Y11, (BX)
+	VMASKMOVPS Y12, Y0, 32(BX)
+	DECQ       112(AX)
+	JZ         done
+	MOVQ       24(AX), BX
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -2698,7 +3396,7 @@ done:
 	RET
 
 // func packRowsAVX2F32(p *pack[float32])
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packRowsAVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    (AX), CX
@@ -2706,31 +3404,56 @@ TEXT ·packRowsAVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    32(AX), BX
 	MOVQ    8(AX), SI
 	MOVQ    24(AX), DI
-	MOVQ    40(AX), R8
-	VMOVDQU 48(AX), Y0
-	VMOVDQU 80(AX), Y1
-	VMOVDQU 112(AX), Y2
-	VMOVDQU 144(AX), Y3
+	MOVQ    48(AX), R8
+	MOVQ    56(AX), R9
+	MOVQ    64(AX), R10
+	VMOVDQU 72(AX), Y0
+	VMOVDQU 104(AX), Y1
+	VMOVDQU 136(AX), Y2
+	VMOVDQU 168(AX), Y3
+	MOVQ    DI, R11
+	SHLQ    $0x03, R11
 	TESTQ   BX, BX
 	JZ      done
-	CMPQ    R8, $0x02
+	CMPQ    40(AX), $0x02
 	JEQ     two
 
 one:
-	VMASKMOVPS (DX), Y0, Y1
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+oneStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS Y1, Y2, (R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        oneStrip
 	ADDQ       DI, DX
-	VMASKMOVPS Y1, Y2, (CX)
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
 	JNZ        one
 	JMP        done
 
 two:
-	VMASKMOVPS (DX), Y0, Y4
-	VMASKMOVPS 32(DX), Y1, Y5
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPS (AX), Y0, Y4
+	PREFETCHT0 32(AX)(R11*1)
+	VMASKMOVPS 32(AX), Y1, Y5
+	VMASKMOVPS Y4, Y2, (R12)
+	VMASKMOVPS Y5, Y3, 32(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoStrip
 	ADDQ       DI, DX
-	VMASKMOVPS Y4, Y2, (CX)
-	VMASKMOVPS Y5, Y3, 32(CX)
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
 	JNZ        two
@@ -2740,40 +3463,48 @@ done:
 	RET
 
 // func packColumnsAVX2F32(p *pack[float32])
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packColumnsAVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    (AX), CX
 	MOVQ    8(AX), DX
 	MOVQ    32(AX), BX
-	VMOVDQU 112(AX), Y0
+	VMOVDQU 136(AX), Y0
 	XORQ    SI, SI
 	SUBQ    $0x08, BX
 	JLT     rest
 
 full:
-	MOVQ           176(AX), DI
+	MOVQ           200(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y1
 	VBROADCASTF128 16(DI)(SI*1), Y5
-	MOVQ           208(AX), DI
+	MOVQ           232(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
 	VINSERTF128    $0x01, 16(DI)(SI*1), Y5, Y5
-	MOVQ           184(AX), DI
+	MOVQ           208(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y2
 	VBROADCASTF128 16(DI)(SI*1), Y6
-	MOVQ           216(AX), DI
+	MOVQ           240(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
 	VINSERTF128    $0x01, 16(DI)(SI*1), Y6, Y6
-	MOVQ           192(AX), DI
+	MOVQ           216(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y3
 	VBROADCASTF128 16(DI)(SI*1), Y7
-	MOVQ           224(AX), DI
+	MOVQ           248(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VINSERTF128    $0x01, (DI)(SI*1), Y3, Y3
 	VINSERTF128    $0x01, 16(DI)(SI*1), Y7, Y7
-	MOVQ           200(AX), DI
+	MOVQ           224(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y4
 	VBROADCASTF128 16(DI)(SI*1), Y8
-	MOVQ           232(AX), DI
+	MOVQ           256(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VINSERTF128    $0x01, (DI)(SI*1), Y4, Y4
 	VINSERTF128    $0x01, 16(DI)(SI*1), Y8, Y8
 	VUNPCKLPS      Y2, Y1, Y9
@@ -2817,21 +3548,21 @@ rest:
 	JLT  last
 
 one:
-	MOVQ           176(AX), DI
-	VBROADCASTF128 (DI)(SI*1), Y1
-	MOVQ           208(AX), DI
-	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
-	MOVQ           184(AX), DI
-	VBROADCASTF128 (DI)(SI*1), Y2
-	MOVQ           216(AX), DI
-	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
-	MOVQ           192(AX), DI
-	VBROADCASTF128 (DI)(SI*1), Y3
-	MOVQ           224(AX), DI
-	VINSERTF128    $0x01, (DI)(SI*1), Y3, Y3
 	MOVQ           200(AX), DI
-	VBROADCASTF128 (DI)(SI*1), Y4
+	VBROADCASTF128 (DI)(SI*1), Y1
 	MOVQ           232(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	MOVQ           208(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y2
+	MOVQ           240(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
+	MOVQ           216(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y3
+	MOVQ           248(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y3, Y3
+	MOVQ           224(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y4
+	MOVQ           256(AX), DI
 	VINSERTF128    $0x01, (DI)(SI*1), Y4, Y4
 	VUNPCKLPS      Y2, Y1, Y5
 	VUNPCKLPS      Y4, Y3, Y6
@@ -2862,21 +3593,21 @@ last:
 	SARQ           $0x02, BX
 	IMULQ          DX, BX
 	ADDQ           BX, CX
-	MOVQ           176(AX), BX
-	VBROADCASTF128 (BX)(SI*1), Y1
-	MOVQ           208(AX), BX
-	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
-	MOVQ           184(AX), BX
-	VBROADCASTF128 (BX)(SI*1), Y2
-	MOVQ           216(AX), BX
-	VINSERTF128    $0x01, (BX)(SI*1), Y2, Y2
-	MOVQ           192(AX), BX
-	VBROADCASTF128 (BX)(SI*1), Y3
-	MOVQ           224(AX), BX
-	VINSERTF128    $0x01, (BX)(SI*1), Y3, Y3
 	MOVQ           200(AX), BX
-	VBROADCASTF128 (BX)(SI*1), Y4
+	VBROADCASTF128 (BX)(SI*1), Y1
 	MOVQ           232(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
+	MOVQ           208(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y2
+	MOVQ           240(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y2, Y2
+	MOVQ           216(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y3
+	MOVQ           248(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y3, Y3
+	MOVQ           224(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y4
+	MOVQ           256(AX), BX
 	VINSERTF128    $0x01, (BX)(SI*1), Y4, Y4
 	VUNPCKLPS      Y2, Y1, Y5
 	VUNPCKLPS      Y4, Y3, Y6
@@ -2908,7 +3639,7 @@ TEXT ·sumRowsAVX2F32(SB), NOSPLIT, $0-8
 	MOVQ    16(AX), DX
 	MOVQ    24(AX), BX
 	MOVQ    40(AX), SI
-	VMOVDQU 48(AX), Y0
+	VMOVDQU 72(AX), Y0
 
 vectors:
 	CMPQ    SI, $0x04
@@ -2980,6 +3711,1276 @@ lastStore:
 	VMASKMOVPS Y1, Y0, (CX)
 	VZEROUPPER
 	RET
+
+// func applyTanhAVX2F32(r *rows[float32])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applyTanhAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VANDPS       constantsAVX2Float32<>+0(SB), Y0, Y1
+	VMOVUPS      constantsAVX2Float32<>+32(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       constantsAVX2Float32<>+64(SB), Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y2
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y1, Y2
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y2, Y2
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y2, Y1
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y2, Y1
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VMOVUPS      Y3, Y1
+	VADDPS       constantsAVX2Float32<>+128(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       constantsAVX2Float32<>+416(SB), Y2, Y2
+	VSUBPS       constantsAVX2Float32<>+416(SB), Y2, Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y4
+	VFMADD213PS  Y4, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y1
+	VANDPS       constantsAVX2Float32<>+448(SB), Y0, Y0
+	VORPS        Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	VANDPS       constantsAVX2Float32<>+0(SB), Y0, Y1
+	VMOVUPS      constantsAVX2Float32<>+32(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       constantsAVX2Float32<>+64(SB), Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y2
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y1, Y2
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y2, Y2
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y2, Y1
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y2, Y1
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y1, Y3
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VMOVUPS      Y3, Y1
+	VADDPS       constantsAVX2Float32<>+128(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       constantsAVX2Float32<>+416(SB), Y2, Y2
+	VSUBPS       constantsAVX2Float32<>+416(SB), Y2, Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y4
+	VFMADD213PS  Y4, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y1
+	VANDPS       constantsAVX2Float32<>+448(SB), Y0, Y0
+	VORPS        Y0, Y1, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   Y0, Y1, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func applySigmoidAVX2F32(r *rows[float32])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applySigmoidAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
+	VCMPPS       $0x16, constantsAVX2Float32<>+480(SB), Y1, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y1, Y3
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y3, Y1
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y3, Y1
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constantsAVX2Float32<>+416(SB), Y4, Y1
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y3, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       Y5, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       constantsAVX2Float32<>+416(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VADDPS       constantsAVX2Float32<>+416(SB), Y1, Y2
+	VSUBPS       constantsAVX2Float32<>+416(SB), Y2, Y3
+	VSUBPS       Y3, Y1, Y3
+	VDIVPS       Y2, Y0, Y4
+	VFNMADD231PS Y2, Y4, Y0
+	VFNMADD231PS Y3, Y4, Y0
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VFNMADD231PS constantsAVX2Float32<>+384(SB), Y1, Y2
+	VFMADD231PS  Y2, Y0, Y4
+	VMOVUPS      Y4, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
+	VCMPPS       $0x16, constantsAVX2Float32<>+480(SB), Y1, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y1, Y3
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y3, Y1
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y3, Y1
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constantsAVX2Float32<>+416(SB), Y4, Y1
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y3, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       Y5, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       constantsAVX2Float32<>+416(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VADDPS       constantsAVX2Float32<>+416(SB), Y1, Y2
+	VSUBPS       constantsAVX2Float32<>+416(SB), Y2, Y3
+	VSUBPS       Y3, Y1, Y3
+	VDIVPS       Y2, Y0, Y4
+	VFNMADD231PS Y2, Y4, Y0
+	VFNMADD231PS Y3, Y4, Y0
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VFNMADD231PS constantsAVX2Float32<>+384(SB), Y1, Y2
+	VFMADD231PS  Y2, Y0, Y4
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   Y4, Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func applyGELUAVX2F32(r *rows[float32])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applyGELUAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VANDPS       constantsAVX2Float32<>+0(SB), Y0, Y1
+	VCMPPS       $0x19, constantsAVX2Float32<>+512(SB), Y1, Y2
+	VANDPS       Y2, Y1, Y1
+	VMULPS       Y1, Y1, Y3
+	VMULPS       constantsAVX2Float32<>+544(SB), Y3, Y4
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y5, Y4
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
+	VFNMADD231PS Y1, Y1, Y3
+	VFMADD231PS  constantsAVX2Float32<>+384(SB), Y3, Y4
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y6
+	VFMADD213PS  Y4, Y6, Y3
+	VADDPS       constantsAVX2Float32<>+416(SB), Y3, Y3
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VADDPS       constantsAVX2Float32<>+128(SB), Y5, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VANDPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       Y2, Y1, Y2
+	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y3
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
+	VDIVPS       Y3, Y4, Y3
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y4
+	VMULPS       Y3, Y4, Y1
+	VFNMADD231PS Y1, Y2, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	VANDPS       constantsAVX2Float32<>+0(SB), Y0, Y1
+	VCMPPS       $0x19, constantsAVX2Float32<>+512(SB), Y1, Y2
+	VANDPS       Y2, Y1, Y1
+	VMULPS       Y1, Y1, Y3
+	VMULPS       constantsAVX2Float32<>+544(SB), Y3, Y4
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y5, Y4
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
+	VFNMADD231PS Y1, Y1, Y3
+	VFMADD231PS  constantsAVX2Float32<>+384(SB), Y3, Y4
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y3
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y6
+	VFMADD213PS  Y4, Y6, Y3
+	VADDPS       constantsAVX2Float32<>+416(SB), Y3, Y3
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VADDPS       constantsAVX2Float32<>+128(SB), Y5, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VANDPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       Y2, Y1, Y2
+	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y3
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
+	VDIVPS       Y3, Y4, Y3
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y4
+	VMULPS       Y3, Y4, Y1
+	VFNMADD231PS Y1, Y2, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   Y0, Y1, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func applySiLUAVX2F32(r *rows[float32])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applySiLUAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y1, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, Y3
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y3, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y4, Y3
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y3
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y5
+	VADDPS       constantsAVX2Float32<>+416(SB), Y5, Y3
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       Y6, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VANDPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       Y2, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y1, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, Y3
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y3, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y4, Y3
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y3
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y3, Y5
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y5
+	VADDPS       constantsAVX2Float32<>+416(SB), Y5, Y3
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       Y6, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VANDPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       Y2, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   Y0, Y1, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveReLUAVX2F32(r *rows[float32])
+// Requires: AVX
+TEXT ·deriveReLUAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VMOVUPS      (SI)(DI*1), Y1
+	VBROADCASTSS 72(AX), Y2
+	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   (SI)(DI*1), Y1, Y1
+	VBROADCASTSS 72(AX), Y2
+	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveLeakyReLUAVX2F32(r *rows[float32])
+// Requires: AVX
+TEXT ·deriveLeakyReLUAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VMOVUPS      (SI)(DI*1), Y1
+	VBROADCASTSS 72(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   (SI)(DI*1), Y1, Y1
+	VBROADCASTSS 72(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveTanhAVX2F32(r *rows[float32])
+// Requires: AVX, FMA3
+TEXT ·deriveTanhAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VMOVUPS      (SI)(DI*1), Y1
+	VBROADCASTSS 72(AX), Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   (SI)(DI*1), Y1, Y1
+	VBROADCASTSS 72(AX), Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveSigmoidAVX2F32(r *rows[float32])
+// Requires: AVX, FMA3
+TEXT ·deriveSigmoidAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VMOVUPS      (SI)(DI*1), Y1
+	VBROADCASTSS 72(AX), Y2
+	VMOVUPS      Y1, Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   (SI)(DI*1), Y1, Y1
+	VBROADCASTSS 72(AX), Y2
+	VMOVUPS      Y1, Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveGELUAVX2F32(r *rows[float32])
+// Requires: AVX, AVX2, FMA3
+TEXT ·deriveGELUAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VMOVUPS      (SI)(DI*1), Y1
+	VBROADCASTSS 72(AX), Y2
+	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y2
+	VCMPPS       $0x19, constantsAVX2Float32<>+512(SB), Y2, Y3
+	VANDPS       Y3, Y2, Y2
+	VMULPS       Y2, Y2, Y4
+	VMULPS       constantsAVX2Float32<>+544(SB), Y4, Y5
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y6, Y6
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y6, Y5
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y6, Y5
+	VFNMADD231PS Y2, Y2, Y4
+	VFMADD231PS  constantsAVX2Float32<>+384(SB), Y4, Y5
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y5, Y4
+	VMULPS       Y5, Y5, Y7
+	VFMADD213PS  Y5, Y7, Y4
+	VADDPS       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y6, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y7
+	VSUBPS       Y7, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VADDPS       constantsAVX2Float32<>+128(SB), Y6, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VANDPS       Y3, Y4, Y3
+	VADDPS       constantsAVX2Float32<>+576(SB), Y2, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y2, Y5
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y5, Y6
+	VMULPS       Y4, Y6, Y4
+	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y2, Y4
+	VMULPS       Y3, Y4, Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   (SI)(DI*1), Y1, Y1
+	VBROADCASTSS 72(AX), Y2
+	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y2
+	VCMPPS       $0x19, constantsAVX2Float32<>+512(SB), Y2, Y3
+	VANDPS       Y3, Y2, Y2
+	VMULPS       Y2, Y2, Y4
+	VMULPS       constantsAVX2Float32<>+544(SB), Y4, Y5
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y6, Y6
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y6, Y5
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y6, Y5
+	VFNMADD231PS Y2, Y2, Y4
+	VFMADD231PS  constantsAVX2Float32<>+384(SB), Y4, Y5
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y5, Y4
+	VMULPS       Y5, Y5, Y7
+	VFMADD213PS  Y5, Y7, Y4
+	VADDPS       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y6, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y7
+	VSUBPS       Y7, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VADDPS       constantsAVX2Float32<>+128(SB), Y6, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VANDPS       Y3, Y4, Y3
+	VADDPS       constantsAVX2Float32<>+576(SB), Y2, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y2, Y5
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y5, Y6
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y5, Y6
+	VMULPS       Y4, Y6, Y4
+	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y2, Y4
+	VMULPS       Y3, Y4, Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveSiLUAVX2F32(r *rows[float32])
+// Requires: AVX, AVX2, FMA3
+TEXT ·deriveSiLUAVX2F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPS      (BX)(DI*1), Y0
+	VMOVUPS      (SI)(DI*1), Y1
+	VBROADCASTSS 72(AX), Y2
+	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y2
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y2, Y3
+	VANDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, Y4
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y5, Y4
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y6
+	VADDPS       constantsAVX2Float32<>+416(SB), Y6, Y4
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y6, Y7
+	VSUBPS       Y7, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       constantsAVX2Float32<>+416(SB), Y6, Y6
+	VMULPS       Y6, Y4, Y4
+	VADDPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VANDPS       Y3, Y4, Y3
+	VADDPS       constantsAVX2Float32<>+416(SB), Y3, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VFMADD213PS  Y5, Y4, Y2
+	VMULPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y5, Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   (SI)(DI*1), Y1, Y1
+	VBROADCASTSS 72(AX), Y2
+	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y2
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y2, Y3
+	VANDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, Y4
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y5, Y4
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y6
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y6
+	VADDPS       constantsAVX2Float32<>+416(SB), Y6, Y4
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y6, Y7
+	VSUBPS       Y7, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       constantsAVX2Float32<>+416(SB), Y6, Y6
+	VMULPS       Y6, Y4, Y4
+	VADDPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VANDPS       Y3, Y4, Y3
+	VADDPS       constantsAVX2Float32<>+416(SB), Y3, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VFMADD213PS  Y5, Y4, Y2
+	VMULPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y5, Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+DATA constantsAVX2Float32<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+8(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+16(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+20(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+24(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+28(SB)/4, $0x7fffffff
+DATA constantsAVX2Float32<>+32(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+36(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+40(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+44(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+48(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+52(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+56(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+60(SB)/4, $0x41200000
+DATA constantsAVX2Float32<>+64(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+68(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+72(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+76(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+80(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+84(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+88(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+92(SB)/4, $0xc0000000
+DATA constantsAVX2Float32<>+96(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+100(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+104(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+108(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+112(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+116(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+120(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+124(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2Float32<>+128(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+132(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+136(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+140(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+144(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+148(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+152(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+156(SB)/4, $0x4b400000
+DATA constantsAVX2Float32<>+160(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+164(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+168(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+172(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+176(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+180(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+184(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+188(SB)/4, $0x3f317218
+DATA constantsAVX2Float32<>+192(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+196(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+200(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+204(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+208(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+212(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+216(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+220(SB)/4, $0xb102e308
+DATA constantsAVX2Float32<>+224(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+228(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+232(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+236(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+240(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+244(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+248(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+252(SB)/4, $0x3950d0c8
+DATA constantsAVX2Float32<>+256(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+260(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+264(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+268(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+272(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+276(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+280(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+284(SB)/4, $0x3ab6ba43
+DATA constantsAVX2Float32<>+288(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+292(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+296(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+300(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+304(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+308(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+312(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+316(SB)/4, $0x3c088848
+DATA constantsAVX2Float32<>+320(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+324(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+328(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+332(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+336(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+340(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+344(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+348(SB)/4, $0x3d2aaa57
+DATA constantsAVX2Float32<>+352(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+356(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+360(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+364(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+368(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+372(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+376(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+380(SB)/4, $0x3e2aaaab
+DATA constantsAVX2Float32<>+384(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+388(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+392(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+396(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+400(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+404(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+408(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+412(SB)/4, $0x3f000000
+DATA constantsAVX2Float32<>+416(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+420(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+424(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+428(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+432(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+436(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+440(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+444(SB)/4, $0x3f800000
+DATA constantsAVX2Float32<>+448(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+452(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+456(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+460(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+464(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+468(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+472(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+476(SB)/4, $0x80000000
+DATA constantsAVX2Float32<>+480(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+484(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+488(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+492(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+496(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+500(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+504(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+508(SB)/4, $0xc2d00000
+DATA constantsAVX2Float32<>+512(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+516(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+520(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+524(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+528(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+532(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+536(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+540(SB)/4, $0x41523d71
+DATA constantsAVX2Float32<>+544(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+548(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+552(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+556(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+560(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+564(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+568(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+572(SB)/4, $0xbf000000
+DATA constantsAVX2Float32<>+576(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+580(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+584(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+588(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+592(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+596(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+600(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+604(SB)/4, $0x40400000
+DATA constantsAVX2Float32<>+608(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+612(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+616(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+620(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+624(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+628(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+632(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+636(SB)/4, $0x3d638078
+DATA constantsAVX2Float32<>+640(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+644(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+648(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+652(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+656(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+660(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+664(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+668(SB)/4, $0xbe57d15c
+DATA constantsAVX2Float32<>+672(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+676(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+680(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+684(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+688(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+692(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+696(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+700(SB)/4, $0x3e85901b
+DATA constantsAVX2Float32<>+704(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+708(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+712(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+716(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+720(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+724(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+728(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+732(SB)/4, $0xbde523fc
+DATA constantsAVX2Float32<>+736(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+740(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+744(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+748(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+752(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+756(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+760(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+764(SB)/4, $0x3debc4f4
+DATA constantsAVX2Float32<>+768(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+772(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+776(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+780(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+784(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+788(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+792(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+796(SB)/4, $0xbe0e005c
+DATA constantsAVX2Float32<>+800(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+804(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+808(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+812(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+816(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+820(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+824(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+828(SB)/4, $0xbe836068
+DATA constantsAVX2Float32<>+832(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+836(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+840(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+844(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+848(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+852(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+856(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+860(SB)/4, $0x3e53b6f7
+DATA constantsAVX2Float32<>+864(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+868(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+872(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+876(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+880(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+884(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+888(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+892(SB)/4, $0x3f88d6e5
+DATA constantsAVX2Float32<>+896(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+900(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+904(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+908(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+912(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+916(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+920(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+924(SB)/4, $0xc005ca70
+DATA constantsAVX2Float32<>+928(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+932(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+936(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+940(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+944(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+948(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+952(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+956(SB)/4, $0x3fc00000
+DATA constantsAVX2Float32<>+960(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+964(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+968(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+972(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+976(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+980(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+984(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+988(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+992(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+996(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1000(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1004(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1008(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1012(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1016(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1020(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1024(SB)/4, $0x3ecc422a
+DATA constantsAVX2Float32<>+1028(SB)/4, $0x3ecc422a
+DATA constantsAVX2Float32<>+1032(SB)/4, $0x3ecc422a
+DATA constantsAVX2Float32<>+1036(SB)/4, $0x3ecc422a
+DATA constantsAVX2Float32<>+1040(SB)/4, $0x3ecc422a
+DATA constantsAVX2Float32<>+1044(SB)/4, $0x3ecc422a
+DATA constantsAVX2Float32<>+1048(SB)/4, $0x3ecc422a
+DATA constantsAVX2Float32<>+1052(SB)/4, $0x3ecc422a
+GLOBL constantsAVX2Float32<>(SB), RODATA|NOPTR, $1056
+
+DATA lanes<>+0(SB)/8, $0xffffffffffffffff
+DATA lanes<>+8(SB)/8, $0xffffffffffffffff
+DATA lanes<>+16(SB)/8, $0xffffffffffffffff
+DATA lanes<>+24(SB)/8, $0xffffffffffffffff
+DATA lanes<>+32(SB)/8, $0x0000000000000000
+DATA lanes<>+40(SB)/8, $0x0000000000000000
+DATA lanes<>+48(SB)/8, $0x0000000000000000
+DATA lanes<>+56(SB)/8, $0x0000000000000000
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
 // func peakAVX2F32(rounds int)
 // Requires: AVX, FMA3

@@ -64,6 +64,16 @@ func tile5x2AVX2F64(t *tile[float64])
 //go:noescape
 func tile6x2AVX2F64(t *tile[float64])
 
+// packingTile5x2AVX2F64 computes tiles of 5 × 8 and packs B, see [tile].
+//
+//go:noescape
+func packingTile5x2AVX2F64(t *tile[float64])
+
+// packingTile6x2AVX2F64 computes tiles of 6 × 8 and packs B, see [tile].
+//
+//go:noescape
+func packingTile6x2AVX2F64(t *tile[float64])
+
 // packRowsAVX2F64 copies rows, see [pack].
 //
 //go:noescape
@@ -78,6 +88,56 @@ func packColumnsAVX2F64(p *pack[float64])
 //
 //go:noescape
 func sumRowsAVX2F64(p *pack[float64])
+
+// applyTanhAVX2F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyTanhAVX2F64(r *rows[float64])
+
+// applySigmoidAVX2F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySigmoidAVX2F64(r *rows[float64])
+
+// applyGELUAVX2F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyGELUAVX2F64(r *rows[float64])
+
+// applySiLUAVX2F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySiLUAVX2F64(r *rows[float64])
+
+// deriveReLUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveReLUAVX2F64(r *rows[float64])
+
+// deriveLeakyReLUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveLeakyReLUAVX2F64(r *rows[float64])
+
+// deriveTanhAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveTanhAVX2F64(r *rows[float64])
+
+// deriveSigmoidAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSigmoidAVX2F64(r *rows[float64])
+
+// deriveGELUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveGELUAVX2F64(r *rows[float64])
+
+// deriveSiLUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSiLUAVX2F64(r *rows[float64])
 
 // peakAVX2F64 must equal this loop on vectors, whose sums it forgets:
 //

@@ -8,15 +8,15 @@
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -31,27 +31,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPD      (BX), Y2
@@ -92,26 +92,26 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPD (BX), Y0, Y2
 	VADDPD     Y2, Y1, Y1
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y2, Y2, Y2
@@ -121,21 +121,21 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y2
+	VBROADCASTSD 192(AX), Y2
 	VMULPD       Y2, Y1, Y2
 	VBLENDVPD    Y1, Y2, Y1, Y1
 
 store:
 	MOVQ       CX, BX
 	VMASKMOVPD Y1, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -146,15 +146,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -171,27 +171,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Y3
@@ -242,9 +242,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPD (BX), Y0, Y3
@@ -254,20 +254,20 @@ sums:
 	VADDPD     Y3, Y2, Y2
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPD Y2, Y0, (DI)
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y3, Y3, Y3
@@ -278,7 +278,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y3
+	VBROADCASTSD 192(AX), Y3
 	VMULPD       Y3, Y1, Y4
 	VBLENDVPD    Y1, Y4, Y1, Y1
 	VMULPD       Y3, Y2, Y3
@@ -289,15 +289,15 @@ store:
 	VMASKMOVPD Y1, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y2, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -308,15 +308,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -335,27 +335,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Y4
@@ -416,9 +416,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPD (BX), Y0, Y4
@@ -431,10 +431,10 @@ sums:
 	VADDPD     Y4, Y3, Y3
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -444,10 +444,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y4, Y4, Y4
@@ -459,7 +459,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y4
+	VBROADCASTSD 192(AX), Y4
 	VMULPD       Y4, Y1, Y5
 	VBLENDVPD    Y1, Y5, Y1, Y1
 	VMULPD       Y4, Y2, Y5
@@ -474,16 +474,16 @@ store:
 	VMASKMOVPD Y2, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y3, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -494,15 +494,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -523,27 +523,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Y5
@@ -614,9 +614,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPD (BX), Y0, Y5
@@ -632,10 +632,10 @@ sums:
 	VADDPD     Y5, Y4, Y4
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -648,10 +648,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y5, Y5, Y5
@@ -664,7 +664,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y5
+	VBROADCASTSD 192(AX), Y5
 	VMULPD       Y5, Y1, Y6
 	VBLENDVPD    Y1, Y6, Y1, Y1
 	VMULPD       Y5, Y2, Y6
@@ -683,17 +683,17 @@ store:
 	VMASKMOVPD Y3, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y4, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -704,15 +704,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -735,27 +735,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Y6
@@ -836,9 +836,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPD (BX), Y0, Y6
@@ -857,10 +857,10 @@ sums:
 	VADDPD     Y6, Y5, Y5
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -876,10 +876,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y6, Y6, Y6
@@ -893,7 +893,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y6
+	VBROADCASTSD 192(AX), Y6
 	VMULPD       Y6, Y1, Y7
 	VBLENDVPD    Y1, Y7, Y1, Y1
 	VMULPD       Y6, Y2, Y7
@@ -916,18 +916,18 @@ store:
 	VMASKMOVPD Y4, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y5, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -938,15 +938,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x1AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -971,29 +971,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Y7
@@ -1089,9 +1089,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VMASKMOVPD (BX), Y0, Y7
@@ -1113,10 +1113,10 @@ sums:
 	VADDPD     Y7, Y6, Y6
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -1135,10 +1135,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y7, Y7, Y7
@@ -1153,7 +1153,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y7
+	VBROADCASTSD 192(AX), Y7
 	VMULPD       Y7, Y1, Y8
 	VBLENDVPD    Y1, Y8, Y1, Y1
 	VMULPD       Y7, Y2, Y8
@@ -1180,19 +1180,19 @@ store:
 	VMASKMOVPD Y5, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y6, Y0, (BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1203,15 +1203,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1228,27 +1228,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPD      (BX), Y3
@@ -1299,9 +1299,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPD     (BX), Y1, Y1
@@ -1309,18 +1309,18 @@ sums:
 	VADDPD     Y3, Y2, Y2
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y3, Y3, Y3
@@ -1331,7 +1331,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y3
+	VBROADCASTSD 192(AX), Y3
 	VMULPD       Y3, Y1, Y4
 	VBLENDVPD    Y1, Y4, Y1, Y1
 	VMULPD       Y3, Y2, Y3
@@ -1341,14 +1341,14 @@ store:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1359,15 +1359,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1388,27 +1388,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Y5
@@ -1474,9 +1474,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPD     (BX), Y1, Y1
@@ -1488,10 +1488,10 @@ sums:
 	VADDPD     Y5, Y4, Y4
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -1500,10 +1500,10 @@ alone:
 	VMASKMOVPD Y4, Y0, 32(DI)
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y5, Y5, Y5
@@ -1516,7 +1516,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y5
+	VBROADCASTSD 192(AX), Y5
 	VMULPD       Y5, Y1, Y6
 	VBLENDVPD    Y1, Y6, Y1, Y1
 	VMULPD       Y5, Y2, Y6
@@ -1533,15 +1533,15 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y3, (BX)
 	VMASKMOVPD Y4, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1552,15 +1552,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1585,27 +1585,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Y7
@@ -1686,9 +1686,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPD     (BX), Y1, Y1
@@ -1704,10 +1704,10 @@ sums:
 	VADDPD     Y7, Y6, Y6
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -1720,10 +1720,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y7, Y7, Y7
@@ -1738,7 +1738,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y7
+	VBROADCASTSD 192(AX), Y7
 	VMULPD       Y7, Y1, Y8
 	VBLENDVPD    Y1, Y8, Y1, Y1
 	VMULPD       Y7, Y2, Y8
@@ -1762,16 +1762,16 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y5, (BX)
 	VMASKMOVPD Y6, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -1782,15 +1782,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -1819,27 +1819,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Y9
@@ -1935,9 +1935,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPD     (BX), Y1, Y1
@@ -1957,10 +1957,10 @@ sums:
 	VADDPD     Y9, Y8, Y8
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -1977,10 +1977,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y9, Y9, Y9
@@ -1997,7 +1997,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y9
+	VBROADCASTSD 192(AX), Y9
 	VMULPD       Y9, Y1, Y10
 	VBLENDVPD    Y1, Y10, Y1, Y1
 	VMULPD       Y9, Y2, Y10
@@ -2028,17 +2028,17 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y7, (BX)
 	VMASKMOVPD Y8, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -2049,15 +2049,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -2090,27 +2090,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Y11
@@ -2221,9 +2221,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPD     (BX), Y1, Y1
@@ -2247,10 +2247,10 @@ sums:
 	VADDPD     Y11, Y10, Y10
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -2271,10 +2271,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y11, Y11, Y11
@@ -2293,7 +2293,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y11
+	VBROADCASTSD 192(AX), Y11
 	VMULPD       Y11, Y1, Y12
 	VBLENDVPD    Y1, Y12, Y1, Y1
 	VMULPD       Y11, Y2, Y12
@@ -2331,18 +2331,18 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y9, (BX)
 	VMASKMOVPD Y10, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -2353,15 +2353,15 @@ done:
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x2AVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
-	VMOVDQU 152(AX), Y0
+	VMOVDQU 160(AX), Y0
 	MOVQ    (AX), CX
-	MOVQ    CX, 192(AX)
-	MOVQ    72(AX), CX
 	MOVQ    CX, 200(AX)
-	MOVQ    88(AX), CX
+	MOVQ    80(AX), CX
 	MOVQ    CX, 208(AX)
-	MOVQ    128(AX), CX
+	MOVQ    96(AX), CX
 	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
 
 tiles:
 	MOVQ       56(AX), CX
@@ -2398,29 +2398,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Y13
@@ -2551,9 +2551,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ       200(AX), CX
-	MOVQ       80(AX), DX
-	CMPQ       112(AX), $0x00
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
 	JE         alone
 	MOVQ       CX, BX
 	VADDPD     (BX), Y1, Y1
@@ -2581,10 +2581,10 @@ sums:
 	VADDPD     Y13, Y12, Y12
 
 alone:
-	MOVQ       208(AX), BX
+	MOVQ       216(AX), BX
 	TESTQ      BX, BX
 	JZ         act
-	MOVQ       96(AX), SI
+	MOVQ       104(AX), SI
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -2609,10 +2609,10 @@ alone:
 	ADDQ       SI, BX
 	ADDQ       SI, BX
 	ADDQ       SI, BX
-	MOVQ       BX, 208(AX)
+	MOVQ       BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VXORPS Y13, Y13, Y13
@@ -2633,7 +2633,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Y13
+	VBROADCASTSD 192(AX), Y13
 	VMULPD       Y13, Y1, Y14
 	VBLENDVPD    Y1, Y14, Y1, Y1
 	VMULPD       Y13, Y2, Y14
@@ -2678,19 +2678,717 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y11, (BX)
 	VMASKMOVPD Y12, Y0, 32(BX)
-	DECQ       104(AX)
+	DECQ       112(AX)
 	JZ         done
 	MOVQ       24(AX), BX
-	ADDQ       BX, 192(AX)
-	MOVQ       144(AX), BX
-	ADDQ       BX, 216(AX)
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
 	ADDQ       DX, CX
-	MOVQ       CX, 200(AX)
+	MOVQ       CX, 208(AX)
+	JMP        tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile5x2AVX2F64(t *tile[float64])
+// Requires: AVX, FMA3, MMX+
+TEXT ·packingTile5x2AVX2F64(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	VMOVDQU 160(AX), Y0
+	MOVQ    (AX), CX
+	MOVQ    CX, 200(AX)
+	MOVQ    80(AX), CX
+	MOVQ    CX, 208(AX)
+	MOVQ    96(AX), CX
+	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
+
+tiles:
+	MOVQ       56(AX), CX
+	TESTQ      CX, CX
+	JZ         zero
+	VMOVUPD    (CX), Y1
+	VMOVUPD    Y1, Y3
+	VMOVUPD    Y1, Y5
+	VMOVUPD    Y1, Y7
+	VMOVUPD    Y1, Y9
+	VMASKMOVPD 32(CX), Y0, Y2
+	VMOVUPD    Y2, Y4
+	VMOVUPD    Y2, Y6
+	VMOVUPD    Y2, Y8
+	VMOVUPD    Y2, Y10
+	JMP        begin
+
+zero:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	MOVQ   16(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   32(AX), R9
+	MOVQ   208(AX), R10
+	MOVQ   88(AX), R10
+	MOVQ   72(AX), R11
+	MOVQ   R8, R10
+	IMUL3Q $0x18, R10, R10
+	ADDQ   DI, R10
+	MOVQ   64(AX), R12
+	SUBQ   $0x04, R12
+	JLT    rest
+
+turn:
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPD      Y11, (R11)
+	VMOVUPD      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSD (BX), Y13
+	VFMADD231PD  Y13, Y11, Y1
+	VFMADD231PD  Y13, Y12, Y2
+	VBROADCASTSD (BX)(CX*1), Y13
+	VFMADD231PD  Y13, Y11, Y3
+	VFMADD231PD  Y13, Y12, Y4
+	VBROADCASTSD (BX)(CX*2), Y13
+	VFMADD231PD  Y13, Y11, Y5
+	VFMADD231PD  Y13, Y12, Y6
+	VBROADCASTSD (BX)(DX*1), Y13
+	VFMADD231PD  Y13, Y11, Y7
+	VFMADD231PD  Y13, Y12, Y8
+	VBROADCASTSD (BX)(CX*4), Y13
+	VFMADD231PD  Y13, Y11, Y9
+	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPD      Y11, (R11)
+	VMOVUPD      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSD (BX), Y13
+	VFMADD231PD  Y13, Y11, Y1
+	VFMADD231PD  Y13, Y12, Y2
+	VBROADCASTSD (BX)(CX*1), Y13
+	VFMADD231PD  Y13, Y11, Y3
+	VFMADD231PD  Y13, Y12, Y4
+	VBROADCASTSD (BX)(CX*2), Y13
+	VFMADD231PD  Y13, Y11, Y5
+	VFMADD231PD  Y13, Y12, Y6
+	VBROADCASTSD (BX)(DX*1), Y13
+	VFMADD231PD  Y13, Y11, Y7
+	VFMADD231PD  Y13, Y12, Y8
+	VBROADCASTSD (BX)(CX*4), Y13
+	VFMADD231PD  Y13, Y11, Y9
+	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPD      Y11, (R11)
+	VMOVUPD      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSD (BX), Y13
+	VFMADD231PD  Y13, Y11, Y1
+	VFMADD231PD  Y13, Y12, Y2
+	VBROADCASTSD (BX)(CX*1), Y13
+	VFMADD231PD  Y13, Y11, Y3
+	VFMADD231PD  Y13, Y12, Y4
+	VBROADCASTSD (BX)(CX*2), Y13
+	VFMADD231PD  Y13, Y11, Y5
+	VFMADD231PD  Y13, Y12, Y6
+	VBROADCASTSD (BX)(DX*1), Y13
+	VFMADD231PD  Y13, Y11, Y7
+	VFMADD231PD  Y13, Y12, Y8
+	VBROADCASTSD (BX)(CX*4), Y13
+	VFMADD231PD  Y13, Y11, Y9
+	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	VMOVUPD      (DI), Y11
+	VMOVUPD      32(DI), Y12
+	ADDQ         R8, DI
+	VMOVUPD      Y11, (R11)
+	VMOVUPD      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSD (BX), Y13
+	VFMADD231PD  Y13, Y11, Y1
+	VFMADD231PD  Y13, Y12, Y2
+	VBROADCASTSD (BX)(CX*1), Y13
+	VFMADD231PD  Y13, Y11, Y3
+	VFMADD231PD  Y13, Y12, Y4
+	VBROADCASTSD (BX)(CX*2), Y13
+	VFMADD231PD  Y13, Y11, Y5
+	VFMADD231PD  Y13, Y12, Y6
+	VBROADCASTSD (BX)(DX*1), Y13
+	VFMADD231PD  Y13, Y11, Y7
+	VFMADD231PD  Y13, Y12, Y8
+	VBROADCASTSD (BX)(CX*4), Y13
+	VFMADD231PD  Y13, Y11, Y9
+	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	SUBQ         $0x04, R9
+	SUBQ         $0x04, R12
+	JGE          turn
+
+rest:
+	TESTQ R9, R9
+	JZ    sums
+
+one:
+	VMOVUPD      (DI), Y11
+	VMASKMOVPD   32(DI), Y0, Y12
+	ADDQ         R8, DI
+	VMOVUPD      Y11, (R11)
+	VMOVUPD      Y12, 32(R11)
+	ADDQ         $0x00000040, R11
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R8, R10
+	VBROADCASTSD (BX), Y13
+	VFMADD231PD  Y13, Y11, Y1
+	VFMADD231PD  Y13, Y12, Y2
+	VBROADCASTSD (BX)(CX*1), Y13
+	VFMADD231PD  Y13, Y11, Y3
+	VFMADD231PD  Y13, Y12, Y4
+	VBROADCASTSD (BX)(CX*2), Y13
+	VFMADD231PD  Y13, Y11, Y5
+	VFMADD231PD  Y13, Y12, Y6
+	VBROADCASTSD (BX)(DX*1), Y13
+	VFMADD231PD  Y13, Y11, Y7
+	VFMADD231PD  Y13, Y12, Y8
+	VBROADCASTSD (BX)(CX*4), Y13
+	VFMADD231PD  Y13, Y11, Y9
+	VFMADD231PD  Y13, Y12, Y10
+	ADDQ         SI, BX
+	SUBQ         $0x01, R9
+	JNZ          one
+
+sums:
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
+	JE         alone
+	MOVQ       CX, BX
+	VADDPD     (BX), Y1, Y1
+	VMASKMOVPD 32(BX), Y0, Y11
+	VADDPD     Y11, Y2, Y2
+	ADDQ       DX, BX
+	VADDPD     (BX), Y3, Y3
+	VMASKMOVPD 32(BX), Y0, Y11
+	VADDPD     Y11, Y4, Y4
+	ADDQ       DX, BX
+	VADDPD     (BX), Y5, Y5
+	VMASKMOVPD 32(BX), Y0, Y11
+	VADDPD     Y11, Y6, Y6
+	ADDQ       DX, BX
+	VADDPD     (BX), Y7, Y7
+	VMASKMOVPD 32(BX), Y0, Y11
+	VADDPD     Y11, Y8, Y8
+	ADDQ       DX, BX
+	VADDPD     (BX), Y9, Y9
+	VMASKMOVPD 32(BX), Y0, Y11
+	VADDPD     Y11, Y10, Y10
+
+alone:
+	MOVQ       216(AX), BX
+	TESTQ      BX, BX
+	JZ         act
+	MOVQ       104(AX), SI
+	MOVQ       BX, DI
+	VMOVUPD    Y1, (DI)
+	VMASKMOVPD Y2, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y3, (DI)
+	VMASKMOVPD Y4, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y5, (DI)
+	VMASKMOVPD Y6, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y7, (DI)
+	VMASKMOVPD Y8, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y9, (DI)
+	VMASKMOVPD Y10, Y0, 32(DI)
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	MOVQ       BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VXORPS Y11, Y11, Y11
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Y1, Y11, Y1
+	VMAXPD Y2, Y11, Y2
+	VMAXPD Y3, Y11, Y3
+	VMAXPD Y4, Y11, Y4
+	VMAXPD Y5, Y11, Y5
+	VMAXPD Y6, Y11, Y6
+	VMAXPD Y7, Y11, Y7
+	VMAXPD Y8, Y11, Y8
+	VMAXPD Y9, Y11, Y9
+	VMAXPD Y10, Y11, Y10
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Y11
+	VMULPD       Y11, Y1, Y12
+	VBLENDVPD    Y1, Y12, Y1, Y1
+	VMULPD       Y11, Y2, Y12
+	VBLENDVPD    Y2, Y12, Y2, Y2
+	VMULPD       Y11, Y3, Y12
+	VBLENDVPD    Y3, Y12, Y3, Y3
+	VMULPD       Y11, Y4, Y12
+	VBLENDVPD    Y4, Y12, Y4, Y4
+	VMULPD       Y11, Y5, Y12
+	VBLENDVPD    Y5, Y12, Y5, Y5
+	VMULPD       Y11, Y6, Y12
+	VBLENDVPD    Y6, Y12, Y6, Y6
+	VMULPD       Y11, Y7, Y12
+	VBLENDVPD    Y7, Y12, Y7, Y7
+	VMULPD       Y11, Y8, Y12
+	VBLENDVPD    Y8, Y12, Y8, Y8
+	VMULPD       Y11, Y9, Y12
+	VBLENDVPD    Y9, Y12, Y9, Y9
+	VMULPD       Y11, Y10, Y11
+	VBLENDVPD    Y10, Y11, Y10, Y10
+
+store:
+	MOVQ       CX, BX
+	VMOVUPD    Y1, (BX)
+	VMASKMOVPD Y2, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y3, (BX)
+	VMASKMOVPD Y4, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y5, (BX)
+	VMASKMOVPD Y6, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y7, (BX)
+	VMASKMOVPD Y8, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y9, (BX)
+	VMASKMOVPD Y10, Y0, 32(BX)
+	DECQ       112(AX)
+	JZ         done
+	MOVQ       24(AX), BX
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	MOVQ       CX, 208(AX)
+	JMP        tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile6x2AVX2F64(t *tile[float64])
+// Requires: AVX, FMA3, MMX+
+TEXT ·packingTile6x2AVX2F64(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	VMOVDQU 160(AX), Y0
+	MOVQ    (AX), CX
+	MOVQ    CX, 200(AX)
+	MOVQ    80(AX), CX
+	MOVQ    CX, 208(AX)
+	MOVQ    96(AX), CX
+	MOVQ    CX, 216(AX)
+	MOVQ    136(AX), CX
+	MOVQ    CX, 224(AX)
+
+tiles:
+	MOVQ       56(AX), CX
+	TESTQ      CX, CX
+	JZ         zero
+	VMOVUPD    (CX), Y1
+	VMOVUPD    Y1, Y3
+	VMOVUPD    Y1, Y5
+	VMOVUPD    Y1, Y7
+	VMOVUPD    Y1, Y9
+	VMOVUPD    Y1, Y11
+	VMASKMOVPD 32(CX), Y0, Y2
+	VMOVUPD    Y2, Y4
+	VMOVUPD    Y2, Y6
+	VMOVUPD    Y2, Y8
+	VMOVUPD    Y2, Y10
+	VMOVUPD    Y2, Y12
+	JMP        begin
+
+zero:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	MOVQ   16(AX), DI
+	MOVQ   40(AX), R8
+	MOVQ   48(AX), R9
+	MOVQ   32(AX), R10
+	MOVQ   208(AX), R11
+	MOVQ   88(AX), R11
+	MOVQ   72(AX), R12
+	MOVQ   R9, R11
+	IMUL3Q $0x18, R11, R11
+	ADDQ   R8, R11
+	MOVQ   64(AX), R13
+	SUBQ   $0x04, R13
+	JLT    rest
+
+turn:
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPD      Y13, (R12)
+	VMOVUPD      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Y15
+	VFMADD231PD  Y15, Y13, Y1
+	VFMADD231PD  Y15, Y14, Y2
+	VBROADCASTSD (BX)(CX*1), Y15
+	VFMADD231PD  Y15, Y13, Y3
+	VFMADD231PD  Y15, Y14, Y4
+	VBROADCASTSD (BX)(CX*2), Y15
+	VFMADD231PD  Y15, Y13, Y5
+	VFMADD231PD  Y15, Y14, Y6
+	VBROADCASTSD (BX)(DX*1), Y15
+	VFMADD231PD  Y15, Y13, Y7
+	VFMADD231PD  Y15, Y14, Y8
+	VBROADCASTSD (BX)(CX*4), Y15
+	VFMADD231PD  Y15, Y13, Y9
+	VFMADD231PD  Y15, Y14, Y10
+	VBROADCASTSD (SI), Y15
+	VFMADD231PD  Y15, Y13, Y11
+	VFMADD231PD  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPD      Y13, (R12)
+	VMOVUPD      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Y15
+	VFMADD231PD  Y15, Y13, Y1
+	VFMADD231PD  Y15, Y14, Y2
+	VBROADCASTSD (BX)(CX*1), Y15
+	VFMADD231PD  Y15, Y13, Y3
+	VFMADD231PD  Y15, Y14, Y4
+	VBROADCASTSD (BX)(CX*2), Y15
+	VFMADD231PD  Y15, Y13, Y5
+	VFMADD231PD  Y15, Y14, Y6
+	VBROADCASTSD (BX)(DX*1), Y15
+	VFMADD231PD  Y15, Y13, Y7
+	VFMADD231PD  Y15, Y14, Y8
+	VBROADCASTSD (BX)(CX*4), Y15
+	VFMADD231PD  Y15, Y13, Y9
+	VFMADD231PD  Y15, Y14, Y10
+	VBROADCASTSD (SI), Y15
+	VFMADD231PD  Y15, Y13, Y11
+	VFMADD231PD  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPD      Y13, (R12)
+	VMOVUPD      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Y15
+	VFMADD231PD  Y15, Y13, Y1
+	VFMADD231PD  Y15, Y14, Y2
+	VBROADCASTSD (BX)(CX*1), Y15
+	VFMADD231PD  Y15, Y13, Y3
+	VFMADD231PD  Y15, Y14, Y4
+	VBROADCASTSD (BX)(CX*2), Y15
+	VFMADD231PD  Y15, Y13, Y5
+	VFMADD231PD  Y15, Y14, Y6
+	VBROADCASTSD (BX)(DX*1), Y15
+	VFMADD231PD  Y15, Y13, Y7
+	VFMADD231PD  Y15, Y14, Y8
+	VBROADCASTSD (BX)(CX*4), Y15
+	VFMADD231PD  Y15, Y13, Y9
+	VFMADD231PD  Y15, Y14, Y10
+	VBROADCASTSD (SI), Y15
+	VFMADD231PD  Y15, Y13, Y11
+	VFMADD231PD  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Y13
+	VMOVUPD      32(R8), Y14
+	ADDQ         R9, R8
+	VMOVUPD      Y13, (R12)
+	VMOVUPD      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Y15
+	VFMADD231PD  Y15, Y13, Y1
+	VFMADD231PD  Y15, Y14, Y2
+	VBROADCASTSD (BX)(CX*1), Y15
+	VFMADD231PD  Y15, Y13, Y3
+	VFMADD231PD  Y15, Y14, Y4
+	VBROADCASTSD (BX)(CX*2), Y15
+	VFMADD231PD  Y15, Y13, Y5
+	VFMADD231PD  Y15, Y14, Y6
+	VBROADCASTSD (BX)(DX*1), Y15
+	VFMADD231PD  Y15, Y13, Y7
+	VFMADD231PD  Y15, Y14, Y8
+	VBROADCASTSD (BX)(CX*4), Y15
+	VFMADD231PD  Y15, Y13, Y9
+	VFMADD231PD  Y15, Y14, Y10
+	VBROADCASTSD (SI), Y15
+	VFMADD231PD  Y15, Y13, Y11
+	VFMADD231PD  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
+	JGE          turn
+
+rest:
+	TESTQ R10, R10
+	JZ    sums
+
+one:
+	VMOVUPD      (R8), Y13
+	VMASKMOVPD   32(R8), Y0, Y14
+	ADDQ         R9, R8
+	VMOVUPD      Y13, (R12)
+	VMOVUPD      Y14, 32(R12)
+	ADDQ         $0x00000040, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Y15
+	VFMADD231PD  Y15, Y13, Y1
+	VFMADD231PD  Y15, Y14, Y2
+	VBROADCASTSD (BX)(CX*1), Y15
+	VFMADD231PD  Y15, Y13, Y3
+	VFMADD231PD  Y15, Y14, Y4
+	VBROADCASTSD (BX)(CX*2), Y15
+	VFMADD231PD  Y15, Y13, Y5
+	VFMADD231PD  Y15, Y14, Y6
+	VBROADCASTSD (BX)(DX*1), Y15
+	VFMADD231PD  Y15, Y13, Y7
+	VFMADD231PD  Y15, Y14, Y8
+	VBROADCASTSD (BX)(CX*4), Y15
+	VFMADD231PD  Y15, Y13, Y9
+	VFMADD231PD  Y15, Y14, Y10
+	VBROADCASTSD (SI), Y15
+	VFMADD231PD  Y15, Y13, Y11
+	VFMADD231PD  Y15, Y14, Y12
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
+	JNZ          one
+
+sums:
+	MOVQ       208(AX), CX
+	MOVQ       88(AX), DX
+	CMPQ       120(AX), $0x00
+	JE         alone
+	MOVQ       CX, BX
+	VADDPD     (BX), Y1, Y1
+	VMASKMOVPD 32(BX), Y0, Y13
+	VADDPD     Y13, Y2, Y2
+	ADDQ       DX, BX
+	VADDPD     (BX), Y3, Y3
+	VMASKMOVPD 32(BX), Y0, Y13
+	VADDPD     Y13, Y4, Y4
+	ADDQ       DX, BX
+	VADDPD     (BX), Y5, Y5
+	VMASKMOVPD 32(BX), Y0, Y13
+	VADDPD     Y13, Y6, Y6
+	ADDQ       DX, BX
+	VADDPD     (BX), Y7, Y7
+	VMASKMOVPD 32(BX), Y0, Y13
+	VADDPD     Y13, Y8, Y8
+	ADDQ       DX, BX
+	VADDPD     (BX), Y9, Y9
+	VMASKMOVPD 32(BX), Y0, Y13
+	VADDPD     Y13, Y10, Y10
+	ADDQ       DX, BX
+	VADDPD     (BX), Y11, Y11
+	VMASKMOVPD 32(BX), Y0, Y13
+	VADDPD     Y13, Y12, Y12
+
+alone:
+	MOVQ       216(AX), BX
+	TESTQ      BX, BX
+	JZ         act
+	MOVQ       104(AX), SI
+	MOVQ       BX, DI
+	VMOVUPD    Y1, (DI)
+	VMASKMOVPD Y2, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y3, (DI)
+	VMASKMOVPD Y4, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y5, (DI)
+	VMASKMOVPD Y6, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y7, (DI)
+	VMASKMOVPD Y8, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y9, (DI)
+	VMASKMOVPD Y10, Y0, 32(DI)
+	ADDQ       SI, DI
+	VMOVUPD    Y11, (DI)
+	VMASKMOVPD Y12, Y0, 32(DI)
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	ADDQ       SI, BX
+	MOVQ       BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VXORPS Y13, Y13, Y13
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Y1, Y13, Y1
+	VMAXPD Y2, Y13, Y2
+	VMAXPD Y3, Y13, Y3
+	VMAXPD Y4, Y13, Y4
+	VMAXPD Y5, Y13, Y5
+	VMAXPD Y6, Y13, Y6
+	VMAXPD Y7, Y13, Y7
+	VMAXPD Y8, Y13, Y8
+	VMAXPD Y9, Y13, Y9
+	VMAXPD Y10, Y13, Y10
+	VMAXPD Y11, Y13, Y11
+	VMAXPD Y12, Y13, Y12
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Y13
+	VMULPD       Y13, Y1, Y14
+	VBLENDVPD    Y1, Y14, Y1, Y1
+	VMULPD       Y13, Y2, Y14
+	VBLENDVPD    Y2, Y14, Y2, Y2
+	VMULPD       Y13, Y3, Y14
+	VBLENDVPD    Y3, Y14, Y3, Y3
+	VMULPD       Y13, Y4, Y14
+	VBLENDVPD    Y4, Y14, Y4, Y4
+	VMULPD       Y13, Y5, Y14
+	VBLENDVPD    Y5, Y14, Y5, Y5
+	VMULPD       Y13, Y6, Y14
+	VBLENDVPD    Y6, Y14, Y6, Y6
+	VMULPD       Y13, Y7, Y14
+	VBLENDVPD    Y7, Y14, Y7, Y7
+	VMULPD       Y13, Y8, Y14
+	VBLENDVPD    Y8, Y14, Y8, Y8
+	VMULPD       Y13, Y9, Y14
+	VBLENDVPD    Y9, Y14, Y9, Y9
+	VMULPD       Y13, Y10, Y14
+	VBLENDVPD    Y10, Y14, Y10, Y10
+	VMULPD       Y13, Y11, Y14
+	VBLENDVPD    Y11, Y14, Y11, Y11
+	VMULPD       Y13, Y12, Y13
+	VBLENDVPD    Y12, Y13, Y12, Y12
+
+store:
+	MOVQ       CX, BX
+	VMOVUPD    Y1, (BX)
+	VMASKMOVPD Y2, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y3, (BX)
+	VMASKMOVPD Y4, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y5, (BX)
+	VMASKMOVPD Y6, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y7, (BX)
+	VMASKMOVPD Y8, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y9, (BX)
+	VMASKMOVPD Y10, Y0, 32(BX)
+	ADDQ       DX, BX
+	VMOVUPD    Y11, (BX)
+	VMASKMOVPD Y12, Y0, 32(BX)
+	DECQ       112(AX)
+	JZ         done
+	MOVQ       24(AX), BX
+	ADDQ       BX, 200(AX)
+	MOVQ       152(AX), BX
+	ADDQ       BX, 224(AX)
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	ADDQ       DX, CX
+	MOVQ       CX, 208(AX)
 	JMP        tiles
 
 done:
@@ -2698,7 +3396,7 @@ done:
 	RET
 
 // func packRowsAVX2F64(p *pack[float64])
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packRowsAVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    (AX), CX
@@ -2706,31 +3404,56 @@ TEXT ·packRowsAVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    32(AX), BX
 	MOVQ    8(AX), SI
 	MOVQ    24(AX), DI
-	MOVQ    40(AX), R8
-	VMOVDQU 48(AX), Y0
-	VMOVDQU 80(AX), Y1
-	VMOVDQU 112(AX), Y2
-	VMOVDQU 144(AX), Y3
+	MOVQ    48(AX), R8
+	MOVQ    56(AX), R9
+	MOVQ    64(AX), R10
+	VMOVDQU 72(AX), Y0
+	VMOVDQU 104(AX), Y1
+	VMOVDQU 136(AX), Y2
+	VMOVDQU 168(AX), Y3
+	MOVQ    DI, R11
+	SHLQ    $0x03, R11
 	TESTQ   BX, BX
 	JZ      done
-	CMPQ    R8, $0x02
+	CMPQ    40(AX), $0x02
 	JEQ     two
 
 one:
-	VMASKMOVPD (DX), Y0, Y1
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+oneStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPD (AX), Y0, Y1
+	VMASKMOVPD Y1, Y2, (R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        oneStrip
 	ADDQ       DI, DX
-	VMASKMOVPD Y1, Y2, (CX)
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
 	JNZ        one
 	JMP        done
 
 two:
-	VMASKMOVPD (DX), Y0, Y4
-	VMASKMOVPD 32(DX), Y1, Y5
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPD (AX), Y0, Y4
+	PREFETCHT0 32(AX)(R11*1)
+	VMASKMOVPD 32(AX), Y1, Y5
+	VMASKMOVPD Y4, Y2, (R12)
+	VMASKMOVPD Y5, Y3, 32(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoStrip
 	ADDQ       DI, DX
-	VMASKMOVPD Y4, Y2, (CX)
-	VMASKMOVPD Y5, Y3, 32(CX)
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
 	JNZ        two
@@ -2740,28 +3463,32 @@ done:
 	RET
 
 // func packColumnsAVX2F64(p *pack[float64])
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packColumnsAVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    (AX), CX
 	MOVQ    8(AX), DX
 	MOVQ    32(AX), BX
-	VMOVDQU 112(AX), Y0
+	VMOVDQU 136(AX), Y0
 	XORQ    SI, SI
 	SUBQ    $0x04, BX
 	JLT     rest
 
 full:
-	MOVQ           176(AX), DI
+	MOVQ           200(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y1
 	VBROADCASTF128 16(DI)(SI*1), Y3
-	MOVQ           192(AX), DI
+	MOVQ           216(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
 	VINSERTF128    $0x01, 16(DI)(SI*1), Y3, Y3
-	MOVQ           184(AX), DI
+	MOVQ           208(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y2
 	VBROADCASTF128 16(DI)(SI*1), Y4
-	MOVQ           200(AX), DI
+	MOVQ           224(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
 	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
 	VINSERTF128    $0x01, 16(DI)(SI*1), Y4, Y4
 	VUNPCKLPD      Y2, Y1, Y5
@@ -2785,13 +3512,13 @@ rest:
 	JLT  last
 
 one:
-	MOVQ           176(AX), DI
-	VBROADCASTF128 (DI)(SI*1), Y1
-	MOVQ           192(AX), DI
-	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
-	MOVQ           184(AX), DI
-	VBROADCASTF128 (DI)(SI*1), Y2
 	MOVQ           200(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y1
+	MOVQ           216(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	MOVQ           208(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y2
+	MOVQ           224(AX), DI
 	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
 	VUNPCKLPD      Y2, Y1, Y3
 	VUNPCKHPD      Y2, Y1, Y1
@@ -2812,13 +3539,13 @@ last:
 	SARQ           $0x03, BX
 	IMULQ          DX, BX
 	ADDQ           BX, CX
-	MOVQ           176(AX), BX
-	VBROADCASTF128 (BX)(SI*1), Y1
-	MOVQ           192(AX), BX
-	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
-	MOVQ           184(AX), BX
-	VBROADCASTF128 (BX)(SI*1), Y2
 	MOVQ           200(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y1
+	MOVQ           216(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
+	MOVQ           208(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y2
+	MOVQ           224(AX), BX
 	VINSERTF128    $0x01, (BX)(SI*1), Y2, Y2
 	VUNPCKLPD      Y2, Y1, Y3
 	VUNPCKHPD      Y2, Y1, Y1
@@ -2840,7 +3567,7 @@ TEXT ·sumRowsAVX2F64(SB), NOSPLIT, $0-8
 	MOVQ    16(AX), DX
 	MOVQ    24(AX), BX
 	MOVQ    40(AX), SI
-	VMOVDQU 48(AX), Y0
+	VMOVDQU 72(AX), Y0
 
 vectors:
 	CMPQ    SI, $0x04
@@ -2912,6 +3639,1324 @@ lastStore:
 	VMASKMOVPD Y1, Y0, (CX)
 	VZEROUPPER
 	RET
+
+// func applyTanhAVX2F64(r *rows[float64])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applyTanhAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VANDPD       constantsAVX2Float64<>+0(SB), Y0, Y1
+	VMOVUPD      constantsAVX2Float64<>+32(SB), Y2
+	VMINPD       Y1, Y2, Y1
+	VMULPD       constantsAVX2Float64<>+64(SB), Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y2
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y1, Y2
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y2, Y2
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y2, Y1
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y2, Y1
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y1, Y3
+	VMULPD       Y1, Y1, Y4
+	VFMADD213PD  Y1, Y4, Y3
+	VMOVUPD      Y3, Y1
+	VADDPD       constantsAVX2Float64<>+128(SB), Y2, Y2
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y2, Y2
+	VSUBPD       constantsAVX2Float64<>+544(SB), Y2, Y4
+	VFMADD213PD  Y4, Y2, Y3
+	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y4
+	VFMADD213PD  Y4, Y2, Y1
+	VDIVPD       Y1, Y3, Y1
+	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y1
+	VANDPD       constantsAVX2Float64<>+576(SB), Y0, Y0
+	VORPD        Y0, Y1, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	VANDPD       constantsAVX2Float64<>+0(SB), Y0, Y1
+	VMOVUPD      constantsAVX2Float64<>+32(SB), Y2
+	VMINPD       Y1, Y2, Y1
+	VMULPD       constantsAVX2Float64<>+64(SB), Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y2
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y1, Y2
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y2, Y2
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y2, Y1
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y2, Y1
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y1, Y3
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y1, Y3
+	VMULPD       Y1, Y1, Y4
+	VFMADD213PD  Y1, Y4, Y3
+	VMOVUPD      Y3, Y1
+	VADDPD       constantsAVX2Float64<>+128(SB), Y2, Y2
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y2, Y2
+	VSUBPD       constantsAVX2Float64<>+544(SB), Y2, Y4
+	VFMADD213PD  Y4, Y2, Y3
+	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y4
+	VFMADD213PD  Y4, Y2, Y1
+	VDIVPD       Y1, Y3, Y1
+	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y1
+	VANDPD       constantsAVX2Float64<>+576(SB), Y0, Y0
+	VORPD        Y0, Y1, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   Y0, Y1, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func applySigmoidAVX2F64(r *rows[float64])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applySigmoidAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
+	VCMPPD       $0x16, constantsAVX2Float64<>+608(SB), Y1, Y2
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y1, Y3
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y3, Y1
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y3, Y1
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y1, Y4
+	VMULPD       Y1, Y1, Y5
+	VFMADD213PD  Y1, Y5, Y4
+	VADDPD       constantsAVX2Float64<>+544(SB), Y4, Y1
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y3, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       Y5, Y3, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VBLENDVPD    Y0, Y1, Y2, Y0
+	VADDPD       constantsAVX2Float64<>+544(SB), Y1, Y2
+	VSUBPD       constantsAVX2Float64<>+544(SB), Y2, Y3
+	VSUBPD       Y3, Y1, Y3
+	VDIVPD       Y2, Y0, Y4
+	VFNMADD231PD Y2, Y4, Y0
+	VFNMADD231PD Y3, Y4, Y0
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VFNMADD231PD constantsAVX2Float64<>+640(SB), Y1, Y2
+	VFMADD231PD  Y2, Y0, Y4
+	VMOVUPD      Y4, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
+	VCMPPD       $0x16, constantsAVX2Float64<>+608(SB), Y1, Y2
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y1, Y3
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y3, Y1
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y3, Y1
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y1, Y4
+	VMULPD       Y1, Y1, Y5
+	VFMADD213PD  Y1, Y5, Y4
+	VADDPD       constantsAVX2Float64<>+544(SB), Y4, Y1
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y3, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       Y5, Y3, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VBLENDVPD    Y0, Y1, Y2, Y0
+	VADDPD       constantsAVX2Float64<>+544(SB), Y1, Y2
+	VSUBPD       constantsAVX2Float64<>+544(SB), Y2, Y3
+	VSUBPD       Y3, Y1, Y3
+	VDIVPD       Y2, Y0, Y4
+	VFNMADD231PD Y2, Y4, Y0
+	VFNMADD231PD Y3, Y4, Y0
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VFNMADD231PD constantsAVX2Float64<>+640(SB), Y1, Y2
+	VFMADD231PD  Y2, Y0, Y4
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   Y4, Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func applyGELUAVX2F64(r *rows[float64])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applyGELUAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VANDPD       constantsAVX2Float64<>+0(SB), Y0, Y1
+	VCMPPD       $0x19, constantsAVX2Float64<>+672(SB), Y1, Y2
+	VANDPD       Y2, Y1, Y1
+	VMULPD       Y1, Y1, Y3
+	VMULPD       constantsAVX2Float64<>+704(SB), Y3, Y4
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y5, Y4
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
+	VFNMADD231PD Y1, Y1, Y3
+	VFMADD231PD  constantsAVX2Float64<>+640(SB), Y3, Y4
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y3
+	VMULPD       Y4, Y4, Y6
+	VFMADD213PD  Y4, Y6, Y3
+	VADDPD       constantsAVX2Float64<>+544(SB), Y3, Y3
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y6
+	VSUBPD       Y6, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VADDPD       constantsAVX2Float64<>+128(SB), Y5, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VANDPD       Y2, Y3, Y2
+	VXORPD       Y3, Y3, Y3
+	VMAXPD       Y0, Y3, Y0
+	VMULPD       Y2, Y1, Y2
+	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y3
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
+	VDIVPD       Y3, Y4, Y3
+	VMULPD       Y3, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y4
+	VMULPD       Y3, Y4, Y1
+	VFNMADD231PD Y1, Y2, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	VANDPD       constantsAVX2Float64<>+0(SB), Y0, Y1
+	VCMPPD       $0x19, constantsAVX2Float64<>+672(SB), Y1, Y2
+	VANDPD       Y2, Y1, Y1
+	VMULPD       Y1, Y1, Y3
+	VMULPD       constantsAVX2Float64<>+704(SB), Y3, Y4
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y5, Y4
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
+	VFNMADD231PD Y1, Y1, Y3
+	VFMADD231PD  constantsAVX2Float64<>+640(SB), Y3, Y4
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y3
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y3
+	VMULPD       Y4, Y4, Y6
+	VFMADD213PD  Y4, Y6, Y3
+	VADDPD       constantsAVX2Float64<>+544(SB), Y3, Y3
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y6
+	VSUBPD       Y6, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VADDPD       constantsAVX2Float64<>+128(SB), Y5, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VANDPD       Y2, Y3, Y2
+	VXORPD       Y3, Y3, Y3
+	VMAXPD       Y0, Y3, Y0
+	VMULPD       Y2, Y1, Y2
+	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y3
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
+	VDIVPD       Y3, Y4, Y3
+	VMULPD       Y3, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y4
+	VMULPD       Y3, Y4, Y1
+	VFNMADD231PD Y1, Y2, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   Y0, Y1, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func applySiLUAVX2F64(r *rows[float64])
+// Requires: AVX, AVX2, FMA3
+TEXT ·applySiLUAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      Y1, Y3
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y3, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y4, Y3
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y3
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y3, Y5
+	VMULPD       Y3, Y3, Y6
+	VFMADD213PD  Y3, Y6, Y5
+	VADDPD       constantsAVX2Float64<>+544(SB), Y5, Y3
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       Y6, Y4, Y4
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y3, Y3
+	VADDPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VANDPD       Y2, Y3, Y2
+	VXORPD       Y3, Y3, Y3
+	VMAXPD       Y0, Y3, Y0
+	VMULPD       Y2, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y2
+	VDIVPD       Y2, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      Y1, Y3
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y3, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y4, Y3
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y3
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y3, Y5
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y3, Y5
+	VMULPD       Y3, Y3, Y6
+	VFMADD213PD  Y3, Y6, Y5
+	VADDPD       constantsAVX2Float64<>+544(SB), Y5, Y3
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       Y6, Y4, Y4
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y3, Y3
+	VADDPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VANDPD       Y2, Y3, Y2
+	VXORPD       Y3, Y3, Y3
+	VMAXPD       Y0, Y3, Y0
+	VMULPD       Y2, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y2
+	VDIVPD       Y2, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   Y0, Y1, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveReLUAVX2F64(r *rows[float64])
+// Requires: AVX
+TEXT ·deriveReLUAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VMOVUPD      (SI)(DI*1), Y1
+	VBROADCASTSD 72(AX), Y2
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
+	VANDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   (SI)(DI*1), Y1, Y1
+	VBROADCASTSD 72(AX), Y2
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
+	VANDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveLeakyReLUAVX2F64(r *rows[float64])
+// Requires: AVX
+TEXT ·deriveLeakyReLUAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VMOVUPD      (SI)(DI*1), Y1
+	VBROADCASTSD 72(AX), Y2
+	VMULPD       Y2, Y0, Y2
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
+	VBLENDVPD    Y1, Y0, Y2, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   (SI)(DI*1), Y1, Y1
+	VBROADCASTSD 72(AX), Y2
+	VMULPD       Y2, Y0, Y2
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
+	VBLENDVPD    Y1, Y0, Y2, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveTanhAVX2F64(r *rows[float64])
+// Requires: AVX, FMA3
+TEXT ·deriveTanhAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VMOVUPD      (SI)(DI*1), Y1
+	VBROADCASTSD 72(AX), Y2
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VFNMADD231PD Y1, Y1, Y2
+	VMULPD       Y0, Y2, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   (SI)(DI*1), Y1, Y1
+	VBROADCASTSD 72(AX), Y2
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VFNMADD231PD Y1, Y1, Y2
+	VMULPD       Y0, Y2, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveSigmoidAVX2F64(r *rows[float64])
+// Requires: AVX, FMA3
+TEXT ·deriveSigmoidAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VMOVUPD      (SI)(DI*1), Y1
+	VBROADCASTSD 72(AX), Y2
+	VMOVUPD      Y1, Y2
+	VFNMADD231PD Y1, Y1, Y2
+	VMULPD       Y0, Y2, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   (SI)(DI*1), Y1, Y1
+	VBROADCASTSD 72(AX), Y2
+	VMOVUPD      Y1, Y2
+	VFNMADD231PD Y1, Y1, Y2
+	VMULPD       Y0, Y2, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveGELUAVX2F64(r *rows[float64])
+// Requires: AVX, AVX2, FMA3
+TEXT ·deriveGELUAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VMOVUPD      (SI)(DI*1), Y1
+	VBROADCASTSD 72(AX), Y2
+	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y2
+	VCMPPD       $0x19, constantsAVX2Float64<>+672(SB), Y2, Y3
+	VANDPD       Y3, Y2, Y2
+	VMULPD       Y2, Y2, Y4
+	VMULPD       constantsAVX2Float64<>+704(SB), Y4, Y5
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y6, Y6
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y6, Y5
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y6, Y5
+	VFNMADD231PD Y2, Y2, Y4
+	VFMADD231PD  constantsAVX2Float64<>+640(SB), Y4, Y5
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y5, Y4
+	VMULPD       Y5, Y5, Y7
+	VFMADD213PD  Y5, Y7, Y4
+	VADDPD       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y6, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y7
+	VSUBPD       Y7, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VADDPD       constantsAVX2Float64<>+128(SB), Y6, Y5
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VANDPD       Y3, Y4, Y3
+	VADDPD       constantsAVX2Float64<>+736(SB), Y2, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VDIVPD       Y4, Y5, Y4
+	VMULPD       Y4, Y2, Y5
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y5, Y6
+	VMULPD       Y4, Y6, Y4
+	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y2, Y4
+	VMULPD       Y3, Y4, Y2
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y3
+	VSUBPD       Y2, Y3, Y3
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   (SI)(DI*1), Y1, Y1
+	VBROADCASTSD 72(AX), Y2
+	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y2
+	VCMPPD       $0x19, constantsAVX2Float64<>+672(SB), Y2, Y3
+	VANDPD       Y3, Y2, Y2
+	VMULPD       Y2, Y2, Y4
+	VMULPD       constantsAVX2Float64<>+704(SB), Y4, Y5
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y6, Y6
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y6, Y5
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y6, Y5
+	VFNMADD231PD Y2, Y2, Y4
+	VFMADD231PD  constantsAVX2Float64<>+640(SB), Y4, Y5
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y5, Y4
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y5, Y4
+	VMULPD       Y5, Y5, Y7
+	VFMADD213PD  Y5, Y7, Y4
+	VADDPD       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y6, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y7
+	VSUBPD       Y7, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VADDPD       constantsAVX2Float64<>+128(SB), Y6, Y5
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VANDPD       Y3, Y4, Y3
+	VADDPD       constantsAVX2Float64<>+736(SB), Y2, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VDIVPD       Y4, Y5, Y4
+	VMULPD       Y4, Y2, Y5
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y5, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y5, Y6
+	VMULPD       Y4, Y6, Y4
+	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y2, Y4
+	VMULPD       Y3, Y4, Y2
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y3
+	VSUBPD       Y2, Y3, Y3
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveSiLUAVX2F64(r *rows[float64])
+// Requires: AVX, AVX2, FMA3
+TEXT ·deriveSiLUAVX2F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ (AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), SI
+
+row:
+	MOVQ 56(AX), R8
+	XORQ DI, DI
+	SUBQ $0x01, R8
+	JZ   last
+
+vector:
+	VMOVUPD      (BX)(DI*1), Y0
+	VMOVUPD      (SI)(DI*1), Y1
+	VBROADCASTSD 72(AX), Y2
+	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y2
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y2, Y3
+	VANDPD       Y3, Y2, Y2
+	VMOVUPD      Y2, Y4
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y5, Y4
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y6
+	VMULPD       Y4, Y4, Y7
+	VFMADD213PD  Y4, Y7, Y6
+	VADDPD       constantsAVX2Float64<>+544(SB), Y6, Y4
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y6, Y7
+	VSUBPD       Y7, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y6, Y6
+	VMULPD       Y6, Y4, Y4
+	VADDPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VANDPD       Y3, Y4, Y3
+	VADDPD       constantsAVX2Float64<>+544(SB), Y3, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VDIVPD       Y4, Y5, Y4
+	VMULPD       Y4, Y3, Y3
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VFMADD213PD  Y5, Y4, Y2
+	VMULPD       Y3, Y2, Y2
+	VSUBPD       Y2, Y5, Y3
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x01, R8
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   (BX)(DI*1), Y0, Y0
+	MOVQ         64(AX), R8
+	LEAQ         lanes<>+32(SB), R9
+	NEGQ         R8
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   (SI)(DI*1), Y1, Y1
+	VBROADCASTSD 72(AX), Y2
+	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y2
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y2, Y3
+	VANDPD       Y3, Y2, Y2
+	VMOVUPD      Y2, Y4
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y5, Y4
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y6
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y6
+	VMULPD       Y4, Y4, Y7
+	VFMADD213PD  Y4, Y7, Y6
+	VADDPD       constantsAVX2Float64<>+544(SB), Y6, Y4
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y6, Y7
+	VSUBPD       Y7, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y6, Y6
+	VMULPD       Y6, Y4, Y4
+	VADDPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VANDPD       Y3, Y4, Y3
+	VADDPD       constantsAVX2Float64<>+544(SB), Y3, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VDIVPD       Y4, Y5, Y4
+	VMULPD       Y4, Y3, Y3
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VFMADD213PD  Y5, Y4, Y2
+	VMULPD       Y3, Y2, Y2
+	VSUBPD       Y2, Y5, Y3
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
+	MOVQ         8(AX), DI
+	ADDQ         DI, DX
+	MOVQ         24(AX), DI
+	ADDQ         DI, BX
+	MOVQ         40(AX), DI
+	ADDQ         DI, SI
+	SUBQ         $0x01, CX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+DATA constantsAVX2Float64<>+0(SB)/8, $0x7fffffffffffffff
+DATA constantsAVX2Float64<>+8(SB)/8, $0x7fffffffffffffff
+DATA constantsAVX2Float64<>+16(SB)/8, $0x7fffffffffffffff
+DATA constantsAVX2Float64<>+24(SB)/8, $0x7fffffffffffffff
+DATA constantsAVX2Float64<>+32(SB)/8, $0x4034000000000000
+DATA constantsAVX2Float64<>+40(SB)/8, $0x4034000000000000
+DATA constantsAVX2Float64<>+48(SB)/8, $0x4034000000000000
+DATA constantsAVX2Float64<>+56(SB)/8, $0x4034000000000000
+DATA constantsAVX2Float64<>+64(SB)/8, $0xc000000000000000
+DATA constantsAVX2Float64<>+72(SB)/8, $0xc000000000000000
+DATA constantsAVX2Float64<>+80(SB)/8, $0xc000000000000000
+DATA constantsAVX2Float64<>+88(SB)/8, $0xc000000000000000
+DATA constantsAVX2Float64<>+96(SB)/8, $0x3ff71547652b82fe
+DATA constantsAVX2Float64<>+104(SB)/8, $0x3ff71547652b82fe
+DATA constantsAVX2Float64<>+112(SB)/8, $0x3ff71547652b82fe
+DATA constantsAVX2Float64<>+120(SB)/8, $0x3ff71547652b82fe
+DATA constantsAVX2Float64<>+128(SB)/8, $0x4338000000000000
+DATA constantsAVX2Float64<>+136(SB)/8, $0x4338000000000000
+DATA constantsAVX2Float64<>+144(SB)/8, $0x4338000000000000
+DATA constantsAVX2Float64<>+152(SB)/8, $0x4338000000000000
+DATA constantsAVX2Float64<>+160(SB)/8, $0x3fe62e42fefa39ef
+DATA constantsAVX2Float64<>+168(SB)/8, $0x3fe62e42fefa39ef
+DATA constantsAVX2Float64<>+176(SB)/8, $0x3fe62e42fefa39ef
+DATA constantsAVX2Float64<>+184(SB)/8, $0x3fe62e42fefa39ef
+DATA constantsAVX2Float64<>+192(SB)/8, $0x3c7abc9e3b39803f
+DATA constantsAVX2Float64<>+200(SB)/8, $0x3c7abc9e3b39803f
+DATA constantsAVX2Float64<>+208(SB)/8, $0x3c7abc9e3b39803f
+DATA constantsAVX2Float64<>+216(SB)/8, $0x3c7abc9e3b39803f
+DATA constantsAVX2Float64<>+224(SB)/8, $0x3e5af76b36d6495b
+DATA constantsAVX2Float64<>+232(SB)/8, $0x3e5af76b36d6495b
+DATA constantsAVX2Float64<>+240(SB)/8, $0x3e5af76b36d6495b
+DATA constantsAVX2Float64<>+248(SB)/8, $0x3e5af76b36d6495b
+DATA constantsAVX2Float64<>+256(SB)/8, $0x3e928a2aba703fe3
+DATA constantsAVX2Float64<>+264(SB)/8, $0x3e928a2aba703fe3
+DATA constantsAVX2Float64<>+272(SB)/8, $0x3e928a2aba703fe3
+DATA constantsAVX2Float64<>+280(SB)/8, $0x3e928a2aba703fe3
+DATA constantsAVX2Float64<>+288(SB)/8, $0x3ec71dde9fea19e3
+DATA constantsAVX2Float64<>+296(SB)/8, $0x3ec71dde9fea19e3
+DATA constantsAVX2Float64<>+304(SB)/8, $0x3ec71dde9fea19e3
+DATA constantsAVX2Float64<>+312(SB)/8, $0x3ec71dde9fea19e3
+DATA constantsAVX2Float64<>+320(SB)/8, $0x3efa019a685ba1fa
+DATA constantsAVX2Float64<>+328(SB)/8, $0x3efa019a685ba1fa
+DATA constantsAVX2Float64<>+336(SB)/8, $0x3efa019a685ba1fa
+DATA constantsAVX2Float64<>+344(SB)/8, $0x3efa019a685ba1fa
+DATA constantsAVX2Float64<>+352(SB)/8, $0x3f2a01a01b5dc61e
+DATA constantsAVX2Float64<>+360(SB)/8, $0x3f2a01a01b5dc61e
+DATA constantsAVX2Float64<>+368(SB)/8, $0x3f2a01a01b5dc61e
+DATA constantsAVX2Float64<>+376(SB)/8, $0x3f2a01a01b5dc61e
+DATA constantsAVX2Float64<>+384(SB)/8, $0x3f56c16c17f37739
+DATA constantsAVX2Float64<>+392(SB)/8, $0x3f56c16c17f37739
+DATA constantsAVX2Float64<>+400(SB)/8, $0x3f56c16c17f37739
+DATA constantsAVX2Float64<>+408(SB)/8, $0x3f56c16c17f37739
+DATA constantsAVX2Float64<>+416(SB)/8, $0x3f8111111110e6c4
+DATA constantsAVX2Float64<>+424(SB)/8, $0x3f8111111110e6c4
+DATA constantsAVX2Float64<>+432(SB)/8, $0x3f8111111110e6c4
+DATA constantsAVX2Float64<>+440(SB)/8, $0x3f8111111110e6c4
+DATA constantsAVX2Float64<>+448(SB)/8, $0x3fa55555555520f4
+DATA constantsAVX2Float64<>+456(SB)/8, $0x3fa55555555520f4
+DATA constantsAVX2Float64<>+464(SB)/8, $0x3fa55555555520f4
+DATA constantsAVX2Float64<>+472(SB)/8, $0x3fa55555555520f4
+DATA constantsAVX2Float64<>+480(SB)/8, $0x3fc555555555555c
+DATA constantsAVX2Float64<>+488(SB)/8, $0x3fc555555555555c
+DATA constantsAVX2Float64<>+496(SB)/8, $0x3fc555555555555c
+DATA constantsAVX2Float64<>+504(SB)/8, $0x3fc555555555555c
+DATA constantsAVX2Float64<>+512(SB)/8, $0x3fe0000000000005
+DATA constantsAVX2Float64<>+520(SB)/8, $0x3fe0000000000005
+DATA constantsAVX2Float64<>+528(SB)/8, $0x3fe0000000000005
+DATA constantsAVX2Float64<>+536(SB)/8, $0x3fe0000000000005
+DATA constantsAVX2Float64<>+544(SB)/8, $0x3ff0000000000000
+DATA constantsAVX2Float64<>+552(SB)/8, $0x3ff0000000000000
+DATA constantsAVX2Float64<>+560(SB)/8, $0x3ff0000000000000
+DATA constantsAVX2Float64<>+568(SB)/8, $0x3ff0000000000000
+DATA constantsAVX2Float64<>+576(SB)/8, $0x8000000000000000
+DATA constantsAVX2Float64<>+584(SB)/8, $0x8000000000000000
+DATA constantsAVX2Float64<>+592(SB)/8, $0x8000000000000000
+DATA constantsAVX2Float64<>+600(SB)/8, $0x8000000000000000
+DATA constantsAVX2Float64<>+608(SB)/8, $0xc087500000000000
+DATA constantsAVX2Float64<>+616(SB)/8, $0xc087500000000000
+DATA constantsAVX2Float64<>+624(SB)/8, $0xc087500000000000
+DATA constantsAVX2Float64<>+632(SB)/8, $0xc087500000000000
+DATA constantsAVX2Float64<>+640(SB)/8, $0x3fe0000000000000
+DATA constantsAVX2Float64<>+648(SB)/8, $0x3fe0000000000000
+DATA constantsAVX2Float64<>+656(SB)/8, $0x3fe0000000000000
+DATA constantsAVX2Float64<>+664(SB)/8, $0x3fe0000000000000
+DATA constantsAVX2Float64<>+672(SB)/8, $0x4042ce147ae147ae
+DATA constantsAVX2Float64<>+680(SB)/8, $0x4042ce147ae147ae
+DATA constantsAVX2Float64<>+688(SB)/8, $0x4042ce147ae147ae
+DATA constantsAVX2Float64<>+696(SB)/8, $0x4042ce147ae147ae
+DATA constantsAVX2Float64<>+704(SB)/8, $0xbfe0000000000000
+DATA constantsAVX2Float64<>+712(SB)/8, $0xbfe0000000000000
+DATA constantsAVX2Float64<>+720(SB)/8, $0xbfe0000000000000
+DATA constantsAVX2Float64<>+728(SB)/8, $0xbfe0000000000000
+DATA constantsAVX2Float64<>+736(SB)/8, $0x4008000000000000
+DATA constantsAVX2Float64<>+744(SB)/8, $0x4008000000000000
+DATA constantsAVX2Float64<>+752(SB)/8, $0x4008000000000000
+DATA constantsAVX2Float64<>+760(SB)/8, $0x4008000000000000
+DATA constantsAVX2Float64<>+768(SB)/8, $0xbf83610368c91946
+DATA constantsAVX2Float64<>+776(SB)/8, $0xbf83610368c91946
+DATA constantsAVX2Float64<>+784(SB)/8, $0xbf83610368c91946
+DATA constantsAVX2Float64<>+792(SB)/8, $0xbf83610368c91946
+DATA constantsAVX2Float64<>+800(SB)/8, $0x3fb0d76e01890ee6
+DATA constantsAVX2Float64<>+808(SB)/8, $0x3fb0d76e01890ee6
+DATA constantsAVX2Float64<>+816(SB)/8, $0x3fb0d76e01890ee6
+DATA constantsAVX2Float64<>+824(SB)/8, $0x3fb0d76e01890ee6
+DATA constantsAVX2Float64<>+832(SB)/8, $0xbfc31a9ee2fd8c7a
+DATA constantsAVX2Float64<>+840(SB)/8, $0xbfc31a9ee2fd8c7a
+DATA constantsAVX2Float64<>+848(SB)/8, $0xbfc31a9ee2fd8c7a
+DATA constantsAVX2Float64<>+856(SB)/8, $0xbfc31a9ee2fd8c7a
+DATA constantsAVX2Float64<>+864(SB)/8, $0xbfb5080bad33bca4
+DATA constantsAVX2Float64<>+872(SB)/8, $0xbfb5080bad33bca4
+DATA constantsAVX2Float64<>+880(SB)/8, $0xbfb5080bad33bca4
+DATA constantsAVX2Float64<>+888(SB)/8, $0xbfb5080bad33bca4
+DATA constantsAVX2Float64<>+896(SB)/8, $0x3ff4c3a871059fc4
+DATA constantsAVX2Float64<>+904(SB)/8, $0x3ff4c3a871059fc4
+DATA constantsAVX2Float64<>+912(SB)/8, $0x3ff4c3a871059fc4
+DATA constantsAVX2Float64<>+920(SB)/8, $0x3ff4c3a871059fc4
+DATA constantsAVX2Float64<>+928(SB)/8, $0xc00dfdd4343a42f1
+DATA constantsAVX2Float64<>+936(SB)/8, $0xc00dfdd4343a42f1
+DATA constantsAVX2Float64<>+944(SB)/8, $0xc00dfdd4343a42f1
+DATA constantsAVX2Float64<>+952(SB)/8, $0xc00dfdd4343a42f1
+DATA constantsAVX2Float64<>+960(SB)/8, $0x401a10a68b7e826f
+DATA constantsAVX2Float64<>+968(SB)/8, $0x401a10a68b7e826f
+DATA constantsAVX2Float64<>+976(SB)/8, $0x401a10a68b7e826f
+DATA constantsAVX2Float64<>+984(SB)/8, $0x401a10a68b7e826f
+DATA constantsAVX2Float64<>+992(SB)/8, $0xc0200814c0567d0a
+DATA constantsAVX2Float64<>+1000(SB)/8, $0xc0200814c0567d0a
+DATA constantsAVX2Float64<>+1008(SB)/8, $0xc0200814c0567d0a
+DATA constantsAVX2Float64<>+1016(SB)/8, $0xc0200814c0567d0a
+DATA constantsAVX2Float64<>+1024(SB)/8, $0x401db0fe96688132
+DATA constantsAVX2Float64<>+1032(SB)/8, $0x401db0fe96688132
+DATA constantsAVX2Float64<>+1040(SB)/8, $0x401db0fe96688132
+DATA constantsAVX2Float64<>+1048(SB)/8, $0x401db0fe96688132
+DATA constantsAVX2Float64<>+1056(SB)/8, $0xc0155edd882038cf
+DATA constantsAVX2Float64<>+1064(SB)/8, $0xc0155edd882038cf
+DATA constantsAVX2Float64<>+1072(SB)/8, $0xc0155edd882038cf
+DATA constantsAVX2Float64<>+1080(SB)/8, $0xc0155edd882038cf
+DATA constantsAVX2Float64<>+1088(SB)/8, $0x4008585c1c8bee5f
+DATA constantsAVX2Float64<>+1096(SB)/8, $0x4008585c1c8bee5f
+DATA constantsAVX2Float64<>+1104(SB)/8, $0x4008585c1c8bee5f
+DATA constantsAVX2Float64<>+1112(SB)/8, $0x4008585c1c8bee5f
+DATA constantsAVX2Float64<>+1120(SB)/8, $0xbff606661894f4df
+DATA constantsAVX2Float64<>+1128(SB)/8, $0xbff606661894f4df
+DATA constantsAVX2Float64<>+1136(SB)/8, $0xbff606661894f4df
+DATA constantsAVX2Float64<>+1144(SB)/8, $0xbff606661894f4df
+DATA constantsAVX2Float64<>+1152(SB)/8, $0x3fe017a89adef891
+DATA constantsAVX2Float64<>+1160(SB)/8, $0x3fe017a89adef891
+DATA constantsAVX2Float64<>+1168(SB)/8, $0x3fe017a89adef891
+DATA constantsAVX2Float64<>+1176(SB)/8, $0x3fe017a89adef891
+DATA constantsAVX2Float64<>+1184(SB)/8, $0xbfc3684d486fabc1
+DATA constantsAVX2Float64<>+1192(SB)/8, $0xbfc3684d486fabc1
+DATA constantsAVX2Float64<>+1200(SB)/8, $0xbfc3684d486fabc1
+DATA constantsAVX2Float64<>+1208(SB)/8, $0xbfc3684d486fabc1
+DATA constantsAVX2Float64<>+1216(SB)/8, $0x3f938e7ed6e0b2e8
+DATA constantsAVX2Float64<>+1224(SB)/8, $0x3f938e7ed6e0b2e8
+DATA constantsAVX2Float64<>+1232(SB)/8, $0x3f938e7ed6e0b2e8
+DATA constantsAVX2Float64<>+1240(SB)/8, $0x3f938e7ed6e0b2e8
+DATA constantsAVX2Float64<>+1248(SB)/8, $0xbf91e586681e13b4
+DATA constantsAVX2Float64<>+1256(SB)/8, $0xbf91e586681e13b4
+DATA constantsAVX2Float64<>+1264(SB)/8, $0xbf91e586681e13b4
+DATA constantsAVX2Float64<>+1272(SB)/8, $0xbf91e586681e13b4
+DATA constantsAVX2Float64<>+1280(SB)/8, $0x3f92c7b958be6416
+DATA constantsAVX2Float64<>+1288(SB)/8, $0x3f92c7b958be6416
+DATA constantsAVX2Float64<>+1296(SB)/8, $0x3f92c7b958be6416
+DATA constantsAVX2Float64<>+1304(SB)/8, $0x3f92c7b958be6416
+DATA constantsAVX2Float64<>+1312(SB)/8, $0x3fae07e479daac80
+DATA constantsAVX2Float64<>+1320(SB)/8, $0x3fae07e479daac80
+DATA constantsAVX2Float64<>+1328(SB)/8, $0x3fae07e479daac80
+DATA constantsAVX2Float64<>+1336(SB)/8, $0x3fae07e479daac80
+DATA constantsAVX2Float64<>+1344(SB)/8, $0x3fa4b8fc82418dd2
+DATA constantsAVX2Float64<>+1352(SB)/8, $0x3fa4b8fc82418dd2
+DATA constantsAVX2Float64<>+1360(SB)/8, $0x3fa4b8fc82418dd2
+DATA constantsAVX2Float64<>+1368(SB)/8, $0x3fa4b8fc82418dd2
+DATA constantsAVX2Float64<>+1376(SB)/8, $0xbfbe2f956bad66d8
+DATA constantsAVX2Float64<>+1384(SB)/8, $0xbfbe2f956bad66d8
+DATA constantsAVX2Float64<>+1392(SB)/8, $0xbfbe2f956bad66d8
+DATA constantsAVX2Float64<>+1400(SB)/8, $0xbfbe2f956bad66d8
+DATA constantsAVX2Float64<>+1408(SB)/8, $0xbfd0a6ed1677ecb1
+DATA constantsAVX2Float64<>+1416(SB)/8, $0xbfd0a6ed1677ecb1
+DATA constantsAVX2Float64<>+1424(SB)/8, $0xbfd0a6ed1677ecb1
+DATA constantsAVX2Float64<>+1432(SB)/8, $0xbfd0a6ed1677ecb1
+DATA constantsAVX2Float64<>+1440(SB)/8, $0x3fca82ce21af2ff4
+DATA constantsAVX2Float64<>+1448(SB)/8, $0x3fca82ce21af2ff4
+DATA constantsAVX2Float64<>+1456(SB)/8, $0x3fca82ce21af2ff4
+DATA constantsAVX2Float64<>+1464(SB)/8, $0x3fca82ce21af2ff4
+DATA constantsAVX2Float64<>+1472(SB)/8, $0x3ff11ac896c55bd5
+DATA constantsAVX2Float64<>+1480(SB)/8, $0x3ff11ac896c55bd5
+DATA constantsAVX2Float64<>+1488(SB)/8, $0x3ff11ac896c55bd5
+DATA constantsAVX2Float64<>+1496(SB)/8, $0x3ff11ac896c55bd5
+DATA constantsAVX2Float64<>+1504(SB)/8, $0xc000b94dda4ebd4e
+DATA constantsAVX2Float64<>+1512(SB)/8, $0xc000b94dda4ebd4e
+DATA constantsAVX2Float64<>+1520(SB)/8, $0xc000b94dda4ebd4e
+DATA constantsAVX2Float64<>+1528(SB)/8, $0xc000b94dda4ebd4e
+DATA constantsAVX2Float64<>+1536(SB)/8, $0x3ff8000000000000
+DATA constantsAVX2Float64<>+1544(SB)/8, $0x3ff8000000000000
+DATA constantsAVX2Float64<>+1552(SB)/8, $0x3ff8000000000000
+DATA constantsAVX2Float64<>+1560(SB)/8, $0x3ff8000000000000
+DATA constantsAVX2Float64<>+1568(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1576(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1584(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1592(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1600(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1608(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1616(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1624(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1632(SB)/8, $0x3fd9884533d43651
+DATA constantsAVX2Float64<>+1640(SB)/8, $0x3fd9884533d43651
+DATA constantsAVX2Float64<>+1648(SB)/8, $0x3fd9884533d43651
+DATA constantsAVX2Float64<>+1656(SB)/8, $0x3fd9884533d43651
+GLOBL constantsAVX2Float64<>(SB), RODATA|NOPTR, $1664
+
+DATA lanes<>+0(SB)/8, $0xffffffffffffffff
+DATA lanes<>+8(SB)/8, $0xffffffffffffffff
+DATA lanes<>+16(SB)/8, $0xffffffffffffffff
+DATA lanes<>+24(SB)/8, $0xffffffffffffffff
+DATA lanes<>+32(SB)/8, $0x0000000000000000
+DATA lanes<>+40(SB)/8, $0x0000000000000000
+DATA lanes<>+48(SB)/8, $0x0000000000000000
+DATA lanes<>+56(SB)/8, $0x0000000000000000
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
 // func peakAVX2F64(rounds int)
 // Requires: AVX, FMA3

@@ -174,6 +174,36 @@ func tile5x4AVX512F32(t *tile[float32])
 //go:noescape
 func tile6x4AVX512F32(t *tile[float32])
 
+// packingTile9x2AVX512F32 computes tiles of 9 × 32 and packs B, see [tile].
+//
+//go:noescape
+func packingTile9x2AVX512F32(t *tile[float32])
+
+// packingTile10x2AVX512F32 computes tiles of 10 × 32 and packs B, see [tile].
+//
+//go:noescape
+func packingTile10x2AVX512F32(t *tile[float32])
+
+// packingTile11x2AVX512F32 computes tiles of 11 × 32 and packs B, see [tile].
+//
+//go:noescape
+func packingTile11x2AVX512F32(t *tile[float32])
+
+// packingTile12x2AVX512F32 computes tiles of 12 × 32 and packs B, see [tile].
+//
+//go:noescape
+func packingTile12x2AVX512F32(t *tile[float32])
+
+// packingTile13x2AVX512F32 computes tiles of 13 × 32 and packs B, see [tile].
+//
+//go:noescape
+func packingTile13x2AVX512F32(t *tile[float32])
+
+// packingTile14x2AVX512F32 computes tiles of 14 × 32 and packs B, see [tile].
+//
+//go:noescape
+func packingTile14x2AVX512F32(t *tile[float32])
+
 // packRowsAVX512F32 copies rows, see [pack].
 //
 //go:noescape
@@ -188,6 +218,56 @@ func packColumnsAVX512F32(p *pack[float32])
 //
 //go:noescape
 func sumRowsAVX512F32(p *pack[float32])
+
+// applyTanhAVX512F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyTanhAVX512F32(r *rows[float32])
+
+// applySigmoidAVX512F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySigmoidAVX512F32(r *rows[float32])
+
+// applyGELUAVX512F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyGELUAVX512F32(r *rows[float32])
+
+// applySiLUAVX512F32 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySiLUAVX512F32(r *rows[float32])
+
+// deriveReLUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveReLUAVX512F32(r *rows[float32])
+
+// deriveLeakyReLUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveLeakyReLUAVX512F32(r *rows[float32])
+
+// deriveTanhAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveTanhAVX512F32(r *rows[float32])
+
+// deriveSigmoidAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSigmoidAVX512F32(r *rows[float32])
+
+// deriveGELUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveGELUAVX512F32(r *rows[float32])
+
+// deriveSiLUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSiLUAVX512F32(r *rows[float32])
 
 // peakAVX512F32 must equal this loop on vectors, whose sums it forgets:
 //

@@ -8,15 +8,15 @@
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -31,27 +31,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPS      (BX), Z1
@@ -92,26 +92,26 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z3, Z3, Z3
@@ -121,21 +121,21 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z1
+	VBROADCASTSS 192(AX), Z1
 	VCMPPS       $0x01, Z3, Z0, K2
 	VMULPS       Z1, Z0, K2, Z0
 
 store:
 	MOVQ    CX, BX
 	VMOVUPS Z0, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -146,15 +146,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -171,27 +171,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Z2
@@ -242,9 +242,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z2
@@ -254,20 +254,20 @@ sums:
 	VADDPS    Z2, Z1, Z1
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
 	VMOVUPS Z1, K1, (DI)
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
@@ -278,7 +278,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z2
+	VBROADCASTSS 192(AX), Z2
 	VCMPPS       $0x01, Z4, Z0, K2
 	VMULPS       Z2, Z0, K2, Z0
 	VCMPPS       $0x01, Z4, Z1, K2
@@ -289,15 +289,15 @@ store:
 	VMOVUPS Z0, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z1, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -308,15 +308,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -335,27 +335,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Z3
@@ -416,9 +416,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z3
@@ -431,10 +431,10 @@ sums:
 	VADDPS    Z3, Z2, Z2
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -444,10 +444,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z5, Z5, Z5
@@ -459,7 +459,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z3
+	VBROADCASTSS 192(AX), Z3
 	VCMPPS       $0x01, Z5, Z0, K2
 	VMULPS       Z3, Z0, K2, Z0
 	VCMPPS       $0x01, Z5, Z1, K2
@@ -474,16 +474,16 @@ store:
 	VMOVUPS Z1, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z2, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -494,15 +494,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -523,27 +523,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Z4
@@ -614,9 +614,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z4
@@ -632,10 +632,10 @@ sums:
 	VADDPS    Z4, Z3, Z3
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -648,10 +648,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
@@ -664,7 +664,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z4
+	VBROADCASTSS 192(AX), Z4
 	VCMPPS       $0x01, Z6, Z0, K2
 	VMULPS       Z4, Z0, K2, Z0
 	VCMPPS       $0x01, Z6, Z1, K2
@@ -683,17 +683,17 @@ store:
 	VMOVUPS Z2, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z3, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -704,15 +704,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -735,27 +735,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Z5
@@ -836,9 +836,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z5
@@ -857,10 +857,10 @@ sums:
 	VADDPS    Z5, Z4, Z4
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -876,10 +876,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z7, Z7, Z7
@@ -893,7 +893,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z5
+	VBROADCASTSS 192(AX), Z5
 	VCMPPS       $0x01, Z7, Z0, K2
 	VMULPS       Z5, Z0, K2, Z0
 	VCMPPS       $0x01, Z7, Z1, K2
@@ -916,18 +916,18 @@ store:
 	VMOVUPS Z3, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z4, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -938,15 +938,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -971,29 +971,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z6
@@ -1089,9 +1089,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z6
@@ -1113,10 +1113,10 @@ sums:
 	VADDPS    Z6, Z5, Z5
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -1135,10 +1135,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
@@ -1153,7 +1153,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z6
+	VBROADCASTSS 192(AX), Z6
 	VCMPPS       $0x01, Z8, Z0, K2
 	VMULPS       Z6, Z0, K2, Z0
 	VCMPPS       $0x01, Z8, Z1, K2
@@ -1180,19 +1180,19 @@ store:
 	VMOVUPS Z4, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z5, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -1203,15 +1203,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -1238,29 +1238,30 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -28(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z7
@@ -1366,9 +1367,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z7
@@ -1393,10 +1394,10 @@ sums:
 	VADDPS    Z7, Z6, Z6
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -1418,10 +1419,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
@@ -1437,7 +1438,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z7
+	VBROADCASTSS 192(AX), Z7
 	VCMPPS       $0x01, Z9, Z0, K2
 	VMULPS       Z7, Z0, K2, Z0
 	VCMPPS       $0x01, Z9, Z1, K2
@@ -1468,12 +1469,12 @@ store:
 	VMOVUPS Z5, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z6, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1481,7 +1482,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -1492,15 +1493,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -1529,29 +1530,31 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -32(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z8
@@ -1667,9 +1670,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z8
@@ -1697,10 +1700,10 @@ sums:
 	VADDPS    Z8, Z7, Z7
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -1725,10 +1728,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
@@ -1745,7 +1748,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z8
+	VBROADCASTSS 192(AX), Z8
 	VCMPPS       $0x01, Z10, Z0, K2
 	VMULPS       Z8, Z0, K2, Z0
 	VCMPPS       $0x01, Z10, Z1, K2
@@ -1780,12 +1783,12 @@ store:
 	VMOVUPS Z6, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z7, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1794,7 +1797,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -1805,15 +1808,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -1844,29 +1847,31 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -36(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z9
@@ -1992,9 +1997,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z9
@@ -2025,10 +2030,10 @@ sums:
 	VADDPS    Z9, Z8, Z8
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -2056,10 +2061,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z11, Z11, Z11
@@ -2077,7 +2082,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z9
+	VBROADCASTSS 192(AX), Z9
 	VCMPPS       $0x01, Z11, Z0, K2
 	VMULPS       Z9, Z0, K2, Z0
 	VCMPPS       $0x01, Z11, Z1, K2
@@ -2116,12 +2121,12 @@ store:
 	VMOVUPS Z7, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z8, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -2131,7 +2136,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -2142,15 +2147,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -2183,29 +2188,31 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -40(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z10
@@ -2341,9 +2348,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z10
@@ -2377,10 +2384,10 @@ sums:
 	VADDPS    Z10, Z9, Z9
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -2411,10 +2418,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
@@ -2433,7 +2440,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z10
+	VBROADCASTSS 192(AX), Z10
 	VCMPPS       $0x01, Z12, Z0, K2
 	VMULPS       Z10, Z0, K2, Z0
 	VCMPPS       $0x01, Z12, Z1, K2
@@ -2476,12 +2483,12 @@ store:
 	VMOVUPS Z8, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z9, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -2492,7 +2499,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -2503,15 +2510,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -2546,7 +2553,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -2555,22 +2562,24 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -44(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z11
@@ -2721,9 +2730,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z11
@@ -2760,10 +2769,10 @@ sums:
 	VADDPS    Z11, Z10, Z10
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -2797,10 +2806,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z13, Z13, Z13
@@ -2820,7 +2829,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z11
+	VBROADCASTSS 192(AX), Z11
 	VCMPPS       $0x01, Z13, Z0, K2
 	VMULPS       Z11, Z0, K2, Z0
 	VCMPPS       $0x01, Z13, Z1, K2
@@ -2867,12 +2876,12 @@ store:
 	VMOVUPS Z9, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z10, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -2884,7 +2893,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -2895,15 +2904,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -2940,7 +2949,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -2949,22 +2958,25 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -48(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z12
@@ -3125,9 +3137,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z12
@@ -3167,10 +3179,10 @@ sums:
 	VADDPS    Z12, Z11, Z11
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -3207,10 +3219,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z14, Z14, Z14
@@ -3231,7 +3243,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z12
+	VBROADCASTSS 192(AX), Z12
 	VCMPPS       $0x01, Z14, Z0, K2
 	VMULPS       Z12, Z0, K2, Z0
 	VCMPPS       $0x01, Z14, Z1, K2
@@ -3282,12 +3294,12 @@ store:
 	VMOVUPS Z10, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z11, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -3300,7 +3312,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -3311,15 +3323,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -3358,7 +3370,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -3367,22 +3379,25 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -52(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z13
@@ -3553,9 +3568,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z13
@@ -3598,10 +3613,10 @@ sums:
 	VADDPS    Z13, Z12, Z12
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -3641,10 +3656,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z15, Z15, Z15
@@ -3666,7 +3681,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z13
+	VBROADCASTSS 192(AX), Z13
 	VCMPPS       $0x01, Z15, Z0, K2
 	VMULPS       Z13, Z0, K2, Z0
 	VCMPPS       $0x01, Z15, Z1, K2
@@ -3721,12 +3736,12 @@ store:
 	VMOVUPS Z11, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z12, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -3740,7 +3755,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -3751,15 +3766,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x1AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -3800,7 +3815,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -3809,22 +3824,25 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -56(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z14
@@ -4005,9 +4023,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPS.Z (BX), K1, Z14
@@ -4053,10 +4071,10 @@ sums:
 	VADDPS    Z14, Z13, Z13
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -4099,10 +4117,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z16, Z16, Z16
@@ -4125,7 +4143,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z14
+	VBROADCASTSS 192(AX), Z14
 	VCMPPS       $0x01, Z16, Z0, K2
 	VMULPS       Z14, Z0, K2, Z0
 	VCMPPS       $0x01, Z16, Z1, K2
@@ -4184,12 +4202,12 @@ store:
 	VMOVUPS Z12, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPS Z13, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -4204,7 +4222,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4215,15 +4233,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4240,27 +4258,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPS      (BX), Z2
@@ -4311,9 +4329,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -4321,18 +4339,18 @@ sums:
 	VADDPS    Z2, Z1, Z1
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z5, Z5, Z5
@@ -4343,7 +4361,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z2
+	VBROADCASTSS 192(AX), Z2
 	VCMPPS       $0x01, Z5, Z0, K2
 	VMULPS       Z2, Z0, K2, Z0
 	VCMPPS       $0x01, Z5, Z1, K2
@@ -4353,14 +4371,14 @@ store:
 	MOVQ    CX, BX
 	VMOVUPS Z0, (BX)
 	VMOVUPS Z1, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4371,15 +4389,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4400,27 +4418,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Z4
@@ -4486,9 +4504,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -4500,10 +4518,10 @@ sums:
 	VADDPS    Z4, Z3, Z3
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -4512,10 +4530,10 @@ alone:
 	VMOVUPS Z3, K1, 64(DI)
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z7, Z7, Z7
@@ -4528,7 +4546,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z4
+	VBROADCASTSS 192(AX), Z4
 	VCMPPS       $0x01, Z7, Z0, K2
 	VMULPS       Z4, Z0, K2, Z0
 	VCMPPS       $0x01, Z7, Z1, K2
@@ -4545,15 +4563,15 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z2, (BX)
 	VMOVUPS Z3, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4564,15 +4582,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4597,27 +4615,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Z6
@@ -4698,9 +4716,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -4716,10 +4734,10 @@ sums:
 	VADDPS    Z6, Z5, Z5
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -4732,10 +4750,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
@@ -4750,7 +4768,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z6
+	VBROADCASTSS 192(AX), Z6
 	VCMPPS       $0x01, Z9, Z0, K2
 	VMULPS       Z6, Z0, K2, Z0
 	VCMPPS       $0x01, Z9, Z1, K2
@@ -4774,16 +4792,16 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z4, (BX)
 	VMOVUPS Z5, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4794,15 +4812,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4831,27 +4849,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Z8
@@ -4947,9 +4965,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -4969,10 +4987,10 @@ sums:
 	VADDPS    Z8, Z7, Z7
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -4989,10 +5007,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z11, Z11, Z11
@@ -5009,7 +5027,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z8
+	VBROADCASTSS 192(AX), Z8
 	VCMPPS       $0x01, Z11, Z0, K2
 	VMULPS       Z8, Z0, K2, Z0
 	VCMPPS       $0x01, Z11, Z1, K2
@@ -5040,17 +5058,17 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z6, (BX)
 	VMOVUPS Z7, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -5061,15 +5079,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -5102,27 +5120,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Z10
@@ -5233,9 +5251,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -5259,10 +5277,10 @@ sums:
 	VADDPS    Z10, Z9, Z9
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -5283,10 +5301,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z13, Z13, Z13
@@ -5305,7 +5323,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z10
+	VBROADCASTSS 192(AX), Z10
 	VCMPPS       $0x01, Z13, Z0, K2
 	VMULPS       Z10, Z0, K2, Z0
 	VCMPPS       $0x01, Z13, Z1, K2
@@ -5343,18 +5361,18 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z8, (BX)
 	VMOVUPS Z9, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -5365,15 +5383,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -5410,29 +5428,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z12
@@ -5563,9 +5581,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -5593,10 +5611,10 @@ sums:
 	VADDPS    Z12, Z11, Z11
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -5621,10 +5639,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z15, Z15, Z15
@@ -5645,7 +5663,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z12
+	VBROADCASTSS 192(AX), Z12
 	VCMPPS       $0x01, Z15, Z0, K2
 	VMULPS       Z12, Z0, K2, Z0
 	VCMPPS       $0x01, Z15, Z1, K2
@@ -5690,19 +5708,19 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z10, (BX)
 	VMOVUPS Z11, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -5713,15 +5731,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -5762,29 +5780,30 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -28(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z14
@@ -5930,9 +5949,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -5964,10 +5983,10 @@ sums:
 	VADDPS    Z14, Z13, Z13
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -5996,10 +6015,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z17, Z17, Z17
@@ -6022,7 +6041,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z14
+	VBROADCASTSS 192(AX), Z14
 	VCMPPS       $0x01, Z17, Z0, K2
 	VMULPS       Z14, Z0, K2, Z0
 	VCMPPS       $0x01, Z17, Z1, K2
@@ -6074,12 +6093,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z12, (BX)
 	VMOVUPS Z13, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -6087,7 +6106,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -6098,15 +6117,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -6151,29 +6170,31 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -32(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z16
@@ -6334,9 +6355,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -6372,10 +6393,10 @@ sums:
 	VADDPS    Z16, Z15, Z15
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -6408,10 +6429,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z19, Z19, Z19
@@ -6436,7 +6457,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z16
+	VBROADCASTSS 192(AX), Z16
 	VCMPPS       $0x01, Z19, Z0, K2
 	VMULPS       Z16, Z0, K2, Z0
 	VCMPPS       $0x01, Z19, Z1, K2
@@ -6495,12 +6516,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z14, (BX)
 	VMOVUPS Z15, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -6509,7 +6530,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -6520,15 +6541,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -6577,29 +6598,31 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -36(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z18
@@ -6775,9 +6798,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -6817,10 +6840,10 @@ sums:
 	VADDPS    Z18, Z17, Z17
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -6857,10 +6880,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z21, Z21, Z21
@@ -6887,7 +6910,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z18
+	VBROADCASTSS 192(AX), Z18
 	VCMPPS       $0x01, Z21, Z0, K2
 	VMULPS       Z18, Z0, K2, Z0
 	VCMPPS       $0x01, Z21, Z1, K2
@@ -6953,12 +6976,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z16, (BX)
 	VMOVUPS Z17, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -6968,7 +6991,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -6979,15 +7002,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -7040,29 +7063,31 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -40(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z20
@@ -7253,9 +7278,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -7299,10 +7324,10 @@ sums:
 	VADDPS    Z20, Z19, Z19
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -7343,10 +7368,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z23, Z23, Z23
@@ -7375,7 +7400,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z20
+	VBROADCASTSS 192(AX), Z20
 	VCMPPS       $0x01, Z23, Z0, K2
 	VMULPS       Z20, Z0, K2, Z0
 	VCMPPS       $0x01, Z23, Z1, K2
@@ -7448,12 +7473,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z18, (BX)
 	VMOVUPS Z19, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -7464,7 +7489,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -7475,15 +7500,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -7540,7 +7565,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -7549,22 +7574,24 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -44(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z22
@@ -7775,9 +7802,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -7825,10 +7852,10 @@ sums:
 	VADDPS    Z22, Z21, Z21
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -7873,10 +7900,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z25, Z25, Z25
@@ -7907,7 +7934,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z22
+	VBROADCASTSS 192(AX), Z22
 	VCMPPS       $0x01, Z25, Z0, K2
 	VMULPS       Z22, Z0, K2, Z0
 	VCMPPS       $0x01, Z25, Z1, K2
@@ -7987,12 +8014,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z20, (BX)
 	VMOVUPS Z21, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -8004,7 +8031,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -8015,15 +8042,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -8084,7 +8111,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -8093,22 +8120,25 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -48(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z24
@@ -8334,9 +8364,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -8388,10 +8418,10 @@ sums:
 	VADDPS    Z24, Z23, Z23
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -8440,10 +8470,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z27, Z27, Z27
@@ -8476,7 +8506,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z24
+	VBROADCASTSS 192(AX), Z24
 	VCMPPS       $0x01, Z27, Z0, K2
 	VMULPS       Z24, Z0, K2, Z0
 	VCMPPS       $0x01, Z27, Z1, K2
@@ -8563,12 +8593,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z22, (BX)
 	VMOVUPS Z23, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -8581,7 +8611,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -8592,15 +8622,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -8665,7 +8695,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -8674,22 +8704,25 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -52(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z26
@@ -8930,9 +8963,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -8988,10 +9021,10 @@ sums:
 	VADDPS    Z26, Z25, Z25
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -9044,10 +9077,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z29, Z29, Z29
@@ -9082,7 +9115,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z26
+	VBROADCASTSS 192(AX), Z26
 	VCMPPS       $0x01, Z29, Z0, K2
 	VMULPS       Z26, Z0, K2, Z0
 	VCMPPS       $0x01, Z29, Z1, K2
@@ -9176,12 +9209,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z24, (BX)
 	VMOVUPS Z25, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -9195,7 +9228,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -9206,15 +9239,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x2AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -9283,7 +9316,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -9292,22 +9325,25 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -56(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPS      (R9), Z28
@@ -9563,9 +9599,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -9625,10 +9661,10 @@ sums:
 	VADDPS    Z28, Z27, Z27
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
@@ -9685,10 +9721,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z31, Z31, Z31
@@ -9725,7 +9761,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z28
+	VBROADCASTSS 192(AX), Z28
 	VCMPPS       $0x01, Z31, Z0, K2
 	VMULPS       Z28, Z0, K2, Z0
 	VCMPPS       $0x01, Z31, Z1, K2
@@ -9826,12 +9862,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPS Z26, (BX)
 	VMOVUPS Z27, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -9846,7 +9882,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -9857,15 +9893,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x4AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -9886,27 +9922,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPS      (BX), Z4
@@ -9977,9 +10013,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -9989,20 +10025,20 @@ sums:
 	VADDPS    Z4, Z3, Z3
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, K1, 192(DI)
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
@@ -10015,7 +10051,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z4
+	VBROADCASTSS 192(AX), Z4
 	VCMPPS       $0x01, Z9, Z0, K2
 	VMULPS       Z4, Z0, K2, Z0
 	VCMPPS       $0x01, Z9, Z1, K2
@@ -10031,14 +10067,14 @@ store:
 	VMOVUPS Z1, 64(BX)
 	VMOVUPS Z2, 128(BX)
 	VMOVUPS Z3, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -10049,15 +10085,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x4AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -10086,27 +10122,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Z8
@@ -10202,9 +10238,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -10220,10 +10256,10 @@ sums:
 	VADDPS    Z8, Z7, Z7
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
@@ -10236,10 +10272,10 @@ alone:
 	VMOVUPS Z7, K1, 192(DI)
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z13, Z13, Z13
@@ -10256,7 +10292,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z8
+	VBROADCASTSS 192(AX), Z8
 	VCMPPS       $0x01, Z13, Z0, K2
 	VMULPS       Z8, Z0, K2, Z0
 	VCMPPS       $0x01, Z13, Z1, K2
@@ -10285,15 +10321,15 @@ store:
 	VMOVUPS Z5, 64(BX)
 	VMOVUPS Z6, 128(BX)
 	VMOVUPS Z7, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -10304,15 +10340,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x4AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -10349,27 +10385,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPS      (SI), Z12
@@ -10490,9 +10526,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -10514,10 +10550,10 @@ sums:
 	VADDPS    Z12, Z11, Z11
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
@@ -10536,10 +10572,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z17, Z17, Z17
@@ -10560,7 +10596,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z12
+	VBROADCASTSS 192(AX), Z12
 	VCMPPS       $0x01, Z17, Z0, K2
 	VMULPS       Z12, Z0, K2, Z0
 	VCMPPS       $0x01, Z17, Z1, K2
@@ -10602,16 +10638,16 @@ store:
 	VMOVUPS Z9, 64(BX)
 	VMOVUPS Z10, 128(BX)
 	VMOVUPS Z11, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -10622,15 +10658,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x4AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -10675,27 +10711,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Z16
@@ -10841,9 +10877,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -10871,10 +10907,10 @@ sums:
 	VADDPS    Z16, Z15, Z15
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
@@ -10899,10 +10935,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z21, Z21, Z21
@@ -10927,7 +10963,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z16
+	VBROADCASTSS 192(AX), Z16
 	VCMPPS       $0x01, Z21, Z0, K2
 	VMULPS       Z16, Z0, K2, Z0
 	VCMPPS       $0x01, Z21, Z1, K2
@@ -10982,17 +11018,17 @@ store:
 	VMOVUPS Z13, 64(BX)
 	VMOVUPS Z14, 128(BX)
 	VMOVUPS Z15, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -11003,15 +11039,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x4AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -11064,27 +11100,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPS      (DI), Z20
@@ -11255,9 +11291,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -11291,10 +11327,10 @@ sums:
 	VADDPS    Z20, Z19, Z19
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
@@ -11325,10 +11361,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z25, Z25, Z25
@@ -11357,7 +11393,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z20
+	VBROADCASTSS 192(AX), Z20
 	VCMPPS       $0x01, Z25, Z0, K2
 	VMULPS       Z20, Z0, K2, Z0
 	VCMPPS       $0x01, Z25, Z1, K2
@@ -11425,18 +11461,18 @@ store:
 	VMOVUPS Z17, 64(BX)
 	VMOVUPS Z18, 128(BX)
 	VMOVUPS Z19, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -11447,15 +11483,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x4AVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -11516,29 +11552,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPS      (R8), Z24
@@ -11739,9 +11775,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPS    (BX), Z0, Z0
@@ -11781,10 +11817,10 @@ sums:
 	VADDPS    Z24, Z23, Z23
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
@@ -11821,10 +11857,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z29, Z29, Z29
@@ -11857,7 +11893,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSS 184(AX), Z24
+	VBROADCASTSS 192(AX), Z24
 	VCMPPS       $0x01, Z29, Z0, K2
 	VMULPS       Z24, Z0, K2, Z0
 	VCMPPS       $0x01, Z29, Z1, K2
@@ -11938,19 +11974,3509 @@ store:
 	VMOVUPS Z21, 64(BX)
 	VMOVUPS Z22, 128(BX)
 	VMOVUPS Z23, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile9x2AVX512F32(t *tile[float32])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile9x2AVX512F32(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPS   (CX), Z0
+	VMOVUPS   Z0, Z2
+	VMOVUPS   Z0, Z4
+	VMOVUPS   Z0, Z6
+	VMOVUPS   Z0, Z8
+	VMOVUPS   Z0, Z10
+	VMOVUPS   Z0, Z12
+	VMOVUPS   Z0, Z14
+	VMOVUPS   Z0, Z16
+	VMOVUPS.Z 64(CX), K1, Z1
+	VMOVUPS   Z1, Z3
+	VMOVUPS   Z1, Z5
+	VMOVUPS   Z1, Z7
+	VMOVUPS   Z1, Z9
+	VMOVUPS   Z1, Z11
+	VMOVUPS   Z1, Z13
+	VMOVUPS   Z1, Z15
+	VMOVUPS   Z1, Z17
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	MOVQ   16(AX), DI
+	MOVQ   40(AX), R8
+	MOVQ   48(AX), R9
+	MOVQ   32(AX), R10
+	MOVQ   208(AX), R11
+	MOVQ   88(AX), R11
+	MOVQ   72(AX), R12
+	MOVQ   R9, R11
+	IMUL3Q $0x18, R11, R11
+	ADDQ   R8, R11
+	MOVQ   64(AX), R13
+	SUBQ   $0x04, R13
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R12)
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (BX)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (BX)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (BX)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (SI)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (SI)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (SI)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R12)
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (BX)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (BX)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (BX)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (SI)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (SI)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (SI)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R12)
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (BX)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (BX)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (BX)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (SI)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (SI)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (SI)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R12)
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (BX)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (BX)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (BX)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (SI)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (SI)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (SI)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
+	JGE          turn
+
+rest:
+	TESTQ R10, R10
+	JZ    sums
+
+one:
+	VMOVUPS      (R8), Z18
+	VMOVUPS.Z    64(R8), K1, Z19
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R12)
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (BX)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (BX)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (BX)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (SI)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (SI)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (SI)(DX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z1, Z1
+	ADDQ      DX, BX
+	VADDPS    (BX), Z2, Z2
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z3, Z3
+	ADDQ      DX, BX
+	VADDPS    (BX), Z4, Z4
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z5, Z5
+	ADDQ      DX, BX
+	VADDPS    (BX), Z6, Z6
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z7, Z7
+	ADDQ      DX, BX
+	VADDPS    (BX), Z8, Z8
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z9, Z9
+	ADDQ      DX, BX
+	VADDPS    (BX), Z10, Z10
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z11, Z11
+	ADDQ      DX, BX
+	VADDPS    (BX), Z12, Z12
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z13, Z13
+	ADDQ      DX, BX
+	VADDPS    (BX), Z14, Z14
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z15, Z15
+	ADDQ      DX, BX
+	VADDPS    (BX), Z16, Z16
+	VMOVUPS.Z 64(BX), K1, Z18
+	VADDPS    Z18, Z17, Z17
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z21, Z21, Z21
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Z0, Z21, Z0
+	VMAXPS Z1, Z21, Z1
+	VMAXPS Z2, Z21, Z2
+	VMAXPS Z3, Z21, Z3
+	VMAXPS Z4, Z21, Z4
+	VMAXPS Z5, Z21, Z5
+	VMAXPS Z6, Z21, Z6
+	VMAXPS Z7, Z21, Z7
+	VMAXPS Z8, Z21, Z8
+	VMAXPS Z9, Z21, Z9
+	VMAXPS Z10, Z21, Z10
+	VMAXPS Z11, Z21, Z11
+	VMAXPS Z12, Z21, Z12
+	VMAXPS Z13, Z21, Z13
+	VMAXPS Z14, Z21, Z14
+	VMAXPS Z15, Z21, Z15
+	VMAXPS Z16, Z21, Z16
+	VMAXPS Z17, Z21, Z17
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Z18
+	VCMPPS       $0x01, Z21, Z0, K2
+	VMULPS       Z18, Z0, K2, Z0
+	VCMPPS       $0x01, Z21, Z1, K2
+	VMULPS       Z18, Z1, K2, Z1
+	VCMPPS       $0x01, Z21, Z2, K2
+	VMULPS       Z18, Z2, K2, Z2
+	VCMPPS       $0x01, Z21, Z3, K2
+	VMULPS       Z18, Z3, K2, Z3
+	VCMPPS       $0x01, Z21, Z4, K2
+	VMULPS       Z18, Z4, K2, Z4
+	VCMPPS       $0x01, Z21, Z5, K2
+	VMULPS       Z18, Z5, K2, Z5
+	VCMPPS       $0x01, Z21, Z6, K2
+	VMULPS       Z18, Z6, K2, Z6
+	VCMPPS       $0x01, Z21, Z7, K2
+	VMULPS       Z18, Z7, K2, Z7
+	VCMPPS       $0x01, Z21, Z8, K2
+	VMULPS       Z18, Z8, K2, Z8
+	VCMPPS       $0x01, Z21, Z9, K2
+	VMULPS       Z18, Z9, K2, Z9
+	VCMPPS       $0x01, Z21, Z10, K2
+	VMULPS       Z18, Z10, K2, Z10
+	VCMPPS       $0x01, Z21, Z11, K2
+	VMULPS       Z18, Z11, K2, Z11
+	VCMPPS       $0x01, Z21, Z12, K2
+	VMULPS       Z18, Z12, K2, Z12
+	VCMPPS       $0x01, Z21, Z13, K2
+	VMULPS       Z18, Z13, K2, Z13
+	VCMPPS       $0x01, Z21, Z14, K2
+	VMULPS       Z18, Z14, K2, Z14
+	VCMPPS       $0x01, Z21, Z15, K2
+	VMULPS       Z18, Z15, K2, Z15
+	VCMPPS       $0x01, Z21, Z16, K2
+	VMULPS       Z18, Z16, K2, Z16
+	VCMPPS       $0x01, Z21, Z17, K2
+	VMULPS       Z18, Z17, K2, Z17
+
+store:
+	MOVQ    CX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile10x2AVX512F32(t *tile[float32])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile10x2AVX512F32(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPS   (CX), Z0
+	VMOVUPS   Z0, Z2
+	VMOVUPS   Z0, Z4
+	VMOVUPS   Z0, Z6
+	VMOVUPS   Z0, Z8
+	VMOVUPS   Z0, Z10
+	VMOVUPS   Z0, Z12
+	VMOVUPS   Z0, Z14
+	VMOVUPS   Z0, Z16
+	VMOVUPS   Z0, Z18
+	VMOVUPS.Z 64(CX), K1, Z1
+	VMOVUPS   Z1, Z3
+	VMOVUPS   Z1, Z5
+	VMOVUPS   Z1, Z7
+	VMOVUPS   Z1, Z9
+	VMOVUPS   Z1, Z11
+	VMOVUPS   Z1, Z13
+	VMOVUPS   Z1, Z15
+	VMOVUPS   Z1, Z17
+	VMOVUPS   Z1, Z19
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	MOVQ   16(AX), DI
+	MOVQ   40(AX), R8
+	MOVQ   48(AX), R9
+	MOVQ   32(AX), R10
+	MOVQ   208(AX), R11
+	MOVQ   88(AX), R11
+	MOVQ   72(AX), R12
+	MOVQ   R9, R11
+	IMUL3Q $0x18, R11, R11
+	ADDQ   R8, R11
+	MOVQ   64(AX), R13
+	SUBQ   $0x04, R13
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	VMOVUPS      (R8), Z20
+	VMOVUPS      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (BX)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (BX)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (BX)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (SI)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (SI)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (SI)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (SI)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Z20
+	VMOVUPS      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (BX)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (BX)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (BX)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (SI)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (SI)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (SI)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (SI)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Z20
+	VMOVUPS      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (BX)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (BX)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (BX)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (SI)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (SI)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (SI)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (SI)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPS      (R8), Z20
+	VMOVUPS      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (BX)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (BX)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (BX)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (SI)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (SI)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (SI)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (SI)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
+	JGE          turn
+
+rest:
+	TESTQ R10, R10
+	JZ    sums
+
+one:
+	VMOVUPS      (R8), Z20
+	VMOVUPS.Z    64(R8), K1, Z21
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (BX)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (BX)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (BX)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (SI)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (SI)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (SI)(DX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (SI)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z1, Z1
+	ADDQ      DX, BX
+	VADDPS    (BX), Z2, Z2
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z3, Z3
+	ADDQ      DX, BX
+	VADDPS    (BX), Z4, Z4
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z5, Z5
+	ADDQ      DX, BX
+	VADDPS    (BX), Z6, Z6
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z7, Z7
+	ADDQ      DX, BX
+	VADDPS    (BX), Z8, Z8
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z9, Z9
+	ADDQ      DX, BX
+	VADDPS    (BX), Z10, Z10
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z11, Z11
+	ADDQ      DX, BX
+	VADDPS    (BX), Z12, Z12
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z13, Z13
+	ADDQ      DX, BX
+	VADDPS    (BX), Z14, Z14
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z15, Z15
+	ADDQ      DX, BX
+	VADDPS    (BX), Z16, Z16
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z17, Z17
+	ADDQ      DX, BX
+	VADDPS    (BX), Z18, Z18
+	VMOVUPS.Z 64(BX), K1, Z20
+	VADDPS    Z20, Z19, Z19
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z23, Z23, Z23
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Z0, Z23, Z0
+	VMAXPS Z1, Z23, Z1
+	VMAXPS Z2, Z23, Z2
+	VMAXPS Z3, Z23, Z3
+	VMAXPS Z4, Z23, Z4
+	VMAXPS Z5, Z23, Z5
+	VMAXPS Z6, Z23, Z6
+	VMAXPS Z7, Z23, Z7
+	VMAXPS Z8, Z23, Z8
+	VMAXPS Z9, Z23, Z9
+	VMAXPS Z10, Z23, Z10
+	VMAXPS Z11, Z23, Z11
+	VMAXPS Z12, Z23, Z12
+	VMAXPS Z13, Z23, Z13
+	VMAXPS Z14, Z23, Z14
+	VMAXPS Z15, Z23, Z15
+	VMAXPS Z16, Z23, Z16
+	VMAXPS Z17, Z23, Z17
+	VMAXPS Z18, Z23, Z18
+	VMAXPS Z19, Z23, Z19
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Z20
+	VCMPPS       $0x01, Z23, Z0, K2
+	VMULPS       Z20, Z0, K2, Z0
+	VCMPPS       $0x01, Z23, Z1, K2
+	VMULPS       Z20, Z1, K2, Z1
+	VCMPPS       $0x01, Z23, Z2, K2
+	VMULPS       Z20, Z2, K2, Z2
+	VCMPPS       $0x01, Z23, Z3, K2
+	VMULPS       Z20, Z3, K2, Z3
+	VCMPPS       $0x01, Z23, Z4, K2
+	VMULPS       Z20, Z4, K2, Z4
+	VCMPPS       $0x01, Z23, Z5, K2
+	VMULPS       Z20, Z5, K2, Z5
+	VCMPPS       $0x01, Z23, Z6, K2
+	VMULPS       Z20, Z6, K2, Z6
+	VCMPPS       $0x01, Z23, Z7, K2
+	VMULPS       Z20, Z7, K2, Z7
+	VCMPPS       $0x01, Z23, Z8, K2
+	VMULPS       Z20, Z8, K2, Z8
+	VCMPPS       $0x01, Z23, Z9, K2
+	VMULPS       Z20, Z9, K2, Z9
+	VCMPPS       $0x01, Z23, Z10, K2
+	VMULPS       Z20, Z10, K2, Z10
+	VCMPPS       $0x01, Z23, Z11, K2
+	VMULPS       Z20, Z11, K2, Z11
+	VCMPPS       $0x01, Z23, Z12, K2
+	VMULPS       Z20, Z12, K2, Z12
+	VCMPPS       $0x01, Z23, Z13, K2
+	VMULPS       Z20, Z13, K2, Z13
+	VCMPPS       $0x01, Z23, Z14, K2
+	VMULPS       Z20, Z14, K2, Z14
+	VCMPPS       $0x01, Z23, Z15, K2
+	VMULPS       Z20, Z15, K2, Z15
+	VCMPPS       $0x01, Z23, Z16, K2
+	VMULPS       Z20, Z16, K2, Z16
+	VCMPPS       $0x01, Z23, Z17, K2
+	VMULPS       Z20, Z17, K2, Z17
+	VCMPPS       $0x01, Z23, Z18, K2
+	VMULPS       Z20, Z18, K2, Z18
+	VCMPPS       $0x01, Z23, Z19, K2
+	VMULPS       Z20, Z19, K2, Z19
+
+store:
+	MOVQ    CX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile11x2AVX512F32(t *tile[float32])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile11x2AVX512F32(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPS   (CX), Z0
+	VMOVUPS   Z0, Z2
+	VMOVUPS   Z0, Z4
+	VMOVUPS   Z0, Z6
+	VMOVUPS   Z0, Z8
+	VMOVUPS   Z0, Z10
+	VMOVUPS   Z0, Z12
+	VMOVUPS   Z0, Z14
+	VMOVUPS   Z0, Z16
+	VMOVUPS   Z0, Z18
+	VMOVUPS   Z0, Z20
+	VMOVUPS.Z 64(CX), K1, Z1
+	VMOVUPS   Z1, Z3
+	VMOVUPS   Z1, Z5
+	VMOVUPS   Z1, Z7
+	VMOVUPS   Z1, Z9
+	VMOVUPS   Z1, Z11
+	VMOVUPS   Z1, Z13
+	VMOVUPS   Z1, Z15
+	VMOVUPS   Z1, Z17
+	VMOVUPS   Z1, Z19
+	VMOVUPS   Z1, Z21
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPS      Z22, (R13)
+	VMOVUPS      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (BX)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (BX)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (BX)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (SI)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (SI)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (SI)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (SI)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPS      Z22, (R13)
+	VMOVUPS      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (BX)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (BX)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (BX)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (SI)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (SI)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (SI)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (SI)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPS      Z22, (R13)
+	VMOVUPS      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (BX)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (BX)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (BX)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (SI)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (SI)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (SI)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (SI)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPS      Z22, (R13)
+	VMOVUPS      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (BX)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (BX)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (BX)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (SI)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (SI)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (SI)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (SI)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPS      (R9), Z22
+	VMOVUPS.Z    64(R9), K1, Z23
+	ADDQ         R10, R9
+	VMOVUPS      Z22, (R13)
+	VMOVUPS      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (BX)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (BX)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (BX)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (SI)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (SI)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (SI)(DX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (SI)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z1, Z1
+	ADDQ      DX, BX
+	VADDPS    (BX), Z2, Z2
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z3, Z3
+	ADDQ      DX, BX
+	VADDPS    (BX), Z4, Z4
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z5, Z5
+	ADDQ      DX, BX
+	VADDPS    (BX), Z6, Z6
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z7, Z7
+	ADDQ      DX, BX
+	VADDPS    (BX), Z8, Z8
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z9, Z9
+	ADDQ      DX, BX
+	VADDPS    (BX), Z10, Z10
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z11, Z11
+	ADDQ      DX, BX
+	VADDPS    (BX), Z12, Z12
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z13, Z13
+	ADDQ      DX, BX
+	VADDPS    (BX), Z14, Z14
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z15, Z15
+	ADDQ      DX, BX
+	VADDPS    (BX), Z16, Z16
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z17, Z17
+	ADDQ      DX, BX
+	VADDPS    (BX), Z18, Z18
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z19, Z19
+	ADDQ      DX, BX
+	VADDPS    (BX), Z20, Z20
+	VMOVUPS.Z 64(BX), K1, Z22
+	VADDPS    Z22, Z21, Z21
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z25, Z25, Z25
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Z0, Z25, Z0
+	VMAXPS Z1, Z25, Z1
+	VMAXPS Z2, Z25, Z2
+	VMAXPS Z3, Z25, Z3
+	VMAXPS Z4, Z25, Z4
+	VMAXPS Z5, Z25, Z5
+	VMAXPS Z6, Z25, Z6
+	VMAXPS Z7, Z25, Z7
+	VMAXPS Z8, Z25, Z8
+	VMAXPS Z9, Z25, Z9
+	VMAXPS Z10, Z25, Z10
+	VMAXPS Z11, Z25, Z11
+	VMAXPS Z12, Z25, Z12
+	VMAXPS Z13, Z25, Z13
+	VMAXPS Z14, Z25, Z14
+	VMAXPS Z15, Z25, Z15
+	VMAXPS Z16, Z25, Z16
+	VMAXPS Z17, Z25, Z17
+	VMAXPS Z18, Z25, Z18
+	VMAXPS Z19, Z25, Z19
+	VMAXPS Z20, Z25, Z20
+	VMAXPS Z21, Z25, Z21
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Z22
+	VCMPPS       $0x01, Z25, Z0, K2
+	VMULPS       Z22, Z0, K2, Z0
+	VCMPPS       $0x01, Z25, Z1, K2
+	VMULPS       Z22, Z1, K2, Z1
+	VCMPPS       $0x01, Z25, Z2, K2
+	VMULPS       Z22, Z2, K2, Z2
+	VCMPPS       $0x01, Z25, Z3, K2
+	VMULPS       Z22, Z3, K2, Z3
+	VCMPPS       $0x01, Z25, Z4, K2
+	VMULPS       Z22, Z4, K2, Z4
+	VCMPPS       $0x01, Z25, Z5, K2
+	VMULPS       Z22, Z5, K2, Z5
+	VCMPPS       $0x01, Z25, Z6, K2
+	VMULPS       Z22, Z6, K2, Z6
+	VCMPPS       $0x01, Z25, Z7, K2
+	VMULPS       Z22, Z7, K2, Z7
+	VCMPPS       $0x01, Z25, Z8, K2
+	VMULPS       Z22, Z8, K2, Z8
+	VCMPPS       $0x01, Z25, Z9, K2
+	VMULPS       Z22, Z9, K2, Z9
+	VCMPPS       $0x01, Z25, Z10, K2
+	VMULPS       Z22, Z10, K2, Z10
+	VCMPPS       $0x01, Z25, Z11, K2
+	VMULPS       Z22, Z11, K2, Z11
+	VCMPPS       $0x01, Z25, Z12, K2
+	VMULPS       Z22, Z12, K2, Z12
+	VCMPPS       $0x01, Z25, Z13, K2
+	VMULPS       Z22, Z13, K2, Z13
+	VCMPPS       $0x01, Z25, Z14, K2
+	VMULPS       Z22, Z14, K2, Z14
+	VCMPPS       $0x01, Z25, Z15, K2
+	VMULPS       Z22, Z15, K2, Z15
+	VCMPPS       $0x01, Z25, Z16, K2
+	VMULPS       Z22, Z16, K2, Z16
+	VCMPPS       $0x01, Z25, Z17, K2
+	VMULPS       Z22, Z17, K2, Z17
+	VCMPPS       $0x01, Z25, Z18, K2
+	VMULPS       Z22, Z18, K2, Z18
+	VCMPPS       $0x01, Z25, Z19, K2
+	VMULPS       Z22, Z19, K2, Z19
+	VCMPPS       $0x01, Z25, Z20, K2
+	VMULPS       Z22, Z20, K2, Z20
+	VCMPPS       $0x01, Z25, Z21, K2
+	VMULPS       Z22, Z21, K2, Z21
+
+store:
+	MOVQ    CX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile12x2AVX512F32(t *tile[float32])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile12x2AVX512F32(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPS   (CX), Z0
+	VMOVUPS   Z0, Z2
+	VMOVUPS   Z0, Z4
+	VMOVUPS   Z0, Z6
+	VMOVUPS   Z0, Z8
+	VMOVUPS   Z0, Z10
+	VMOVUPS   Z0, Z12
+	VMOVUPS   Z0, Z14
+	VMOVUPS   Z0, Z16
+	VMOVUPS   Z0, Z18
+	VMOVUPS   Z0, Z20
+	VMOVUPS   Z0, Z22
+	VMOVUPS.Z 64(CX), K1, Z1
+	VMOVUPS   Z1, Z3
+	VMOVUPS   Z1, Z5
+	VMOVUPS   Z1, Z7
+	VMOVUPS   Z1, Z9
+	VMOVUPS   Z1, Z11
+	VMOVUPS   Z1, Z13
+	VMOVUPS   Z1, Z15
+	VMOVUPS   Z1, Z17
+	VMOVUPS   Z1, Z19
+	VMOVUPS   Z1, Z21
+	VMOVUPS   Z1, Z23
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (BX)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (BX)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (BX)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (SI)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (SI)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (SI)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (BX)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (BX)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (BX)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (SI)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (SI)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (SI)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (BX)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (BX)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (BX)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (SI)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (SI)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (SI)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (BX)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (BX)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (BX)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (SI)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (SI)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (SI)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPS      (R9), Z24
+	VMOVUPS.Z    64(R9), K1, Z25
+	ADDQ         R10, R9
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (BX)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (BX)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (BX)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (SI)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (SI)(DX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (SI)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z1, Z1
+	ADDQ      DX, BX
+	VADDPS    (BX), Z2, Z2
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z3, Z3
+	ADDQ      DX, BX
+	VADDPS    (BX), Z4, Z4
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z5, Z5
+	ADDQ      DX, BX
+	VADDPS    (BX), Z6, Z6
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z7, Z7
+	ADDQ      DX, BX
+	VADDPS    (BX), Z8, Z8
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z9, Z9
+	ADDQ      DX, BX
+	VADDPS    (BX), Z10, Z10
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z11, Z11
+	ADDQ      DX, BX
+	VADDPS    (BX), Z12, Z12
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z13, Z13
+	ADDQ      DX, BX
+	VADDPS    (BX), Z14, Z14
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z15, Z15
+	ADDQ      DX, BX
+	VADDPS    (BX), Z16, Z16
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z17, Z17
+	ADDQ      DX, BX
+	VADDPS    (BX), Z18, Z18
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z19, Z19
+	ADDQ      DX, BX
+	VADDPS    (BX), Z20, Z20
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z21, Z21
+	ADDQ      DX, BX
+	VADDPS    (BX), Z22, Z22
+	VMOVUPS.Z 64(BX), K1, Z24
+	VADDPS    Z24, Z23, Z23
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z27, Z27, Z27
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Z0, Z27, Z0
+	VMAXPS Z1, Z27, Z1
+	VMAXPS Z2, Z27, Z2
+	VMAXPS Z3, Z27, Z3
+	VMAXPS Z4, Z27, Z4
+	VMAXPS Z5, Z27, Z5
+	VMAXPS Z6, Z27, Z6
+	VMAXPS Z7, Z27, Z7
+	VMAXPS Z8, Z27, Z8
+	VMAXPS Z9, Z27, Z9
+	VMAXPS Z10, Z27, Z10
+	VMAXPS Z11, Z27, Z11
+	VMAXPS Z12, Z27, Z12
+	VMAXPS Z13, Z27, Z13
+	VMAXPS Z14, Z27, Z14
+	VMAXPS Z15, Z27, Z15
+	VMAXPS Z16, Z27, Z16
+	VMAXPS Z17, Z27, Z17
+	VMAXPS Z18, Z27, Z18
+	VMAXPS Z19, Z27, Z19
+	VMAXPS Z20, Z27, Z20
+	VMAXPS Z21, Z27, Z21
+	VMAXPS Z22, Z27, Z22
+	VMAXPS Z23, Z27, Z23
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Z24
+	VCMPPS       $0x01, Z27, Z0, K2
+	VMULPS       Z24, Z0, K2, Z0
+	VCMPPS       $0x01, Z27, Z1, K2
+	VMULPS       Z24, Z1, K2, Z1
+	VCMPPS       $0x01, Z27, Z2, K2
+	VMULPS       Z24, Z2, K2, Z2
+	VCMPPS       $0x01, Z27, Z3, K2
+	VMULPS       Z24, Z3, K2, Z3
+	VCMPPS       $0x01, Z27, Z4, K2
+	VMULPS       Z24, Z4, K2, Z4
+	VCMPPS       $0x01, Z27, Z5, K2
+	VMULPS       Z24, Z5, K2, Z5
+	VCMPPS       $0x01, Z27, Z6, K2
+	VMULPS       Z24, Z6, K2, Z6
+	VCMPPS       $0x01, Z27, Z7, K2
+	VMULPS       Z24, Z7, K2, Z7
+	VCMPPS       $0x01, Z27, Z8, K2
+	VMULPS       Z24, Z8, K2, Z8
+	VCMPPS       $0x01, Z27, Z9, K2
+	VMULPS       Z24, Z9, K2, Z9
+	VCMPPS       $0x01, Z27, Z10, K2
+	VMULPS       Z24, Z10, K2, Z10
+	VCMPPS       $0x01, Z27, Z11, K2
+	VMULPS       Z24, Z11, K2, Z11
+	VCMPPS       $0x01, Z27, Z12, K2
+	VMULPS       Z24, Z12, K2, Z12
+	VCMPPS       $0x01, Z27, Z13, K2
+	VMULPS       Z24, Z13, K2, Z13
+	VCMPPS       $0x01, Z27, Z14, K2
+	VMULPS       Z24, Z14, K2, Z14
+	VCMPPS       $0x01, Z27, Z15, K2
+	VMULPS       Z24, Z15, K2, Z15
+	VCMPPS       $0x01, Z27, Z16, K2
+	VMULPS       Z24, Z16, K2, Z16
+	VCMPPS       $0x01, Z27, Z17, K2
+	VMULPS       Z24, Z17, K2, Z17
+	VCMPPS       $0x01, Z27, Z18, K2
+	VMULPS       Z24, Z18, K2, Z18
+	VCMPPS       $0x01, Z27, Z19, K2
+	VMULPS       Z24, Z19, K2, Z19
+	VCMPPS       $0x01, Z27, Z20, K2
+	VMULPS       Z24, Z20, K2, Z20
+	VCMPPS       $0x01, Z27, Z21, K2
+	VMULPS       Z24, Z21, K2, Z21
+	VCMPPS       $0x01, Z27, Z22, K2
+	VMULPS       Z24, Z22, K2, Z22
+	VCMPPS       $0x01, Z27, Z23, K2
+	VMULPS       Z24, Z23, K2, Z23
+
+store:
+	MOVQ    CX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile13x2AVX512F32(t *tile[float32])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile13x2AVX512F32(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPS   (CX), Z0
+	VMOVUPS   Z0, Z2
+	VMOVUPS   Z0, Z4
+	VMOVUPS   Z0, Z6
+	VMOVUPS   Z0, Z8
+	VMOVUPS   Z0, Z10
+	VMOVUPS   Z0, Z12
+	VMOVUPS   Z0, Z14
+	VMOVUPS   Z0, Z16
+	VMOVUPS   Z0, Z18
+	VMOVUPS   Z0, Z20
+	VMOVUPS   Z0, Z22
+	VMOVUPS   Z0, Z24
+	VMOVUPS.Z 64(CX), K1, Z1
+	VMOVUPS   Z1, Z3
+	VMOVUPS   Z1, Z5
+	VMOVUPS   Z1, Z7
+	VMOVUPS   Z1, Z9
+	VMOVUPS   Z1, Z11
+	VMOVUPS   Z1, Z13
+	VMOVUPS   Z1, Z15
+	VMOVUPS   Z1, Z17
+	VMOVUPS   Z1, Z19
+	VMOVUPS   Z1, Z21
+	VMOVUPS   Z1, Z23
+	VMOVUPS   Z1, Z25
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	VMOVUPS      (R9), Z26
+	VMOVUPS      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPS      Z26, (R13)
+	VMOVUPS      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (BX)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (BX)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (BX)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (SI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (SI)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (SI)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (DI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z26
+	VMOVUPS      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPS      Z26, (R13)
+	VMOVUPS      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (BX)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (BX)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (BX)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (SI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (SI)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (SI)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (DI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z26
+	VMOVUPS      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPS      Z26, (R13)
+	VMOVUPS      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (BX)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (BX)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (BX)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (SI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (SI)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (SI)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (DI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z26
+	VMOVUPS      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPS      Z26, (R13)
+	VMOVUPS      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (BX)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (BX)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (BX)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (SI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (SI)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (SI)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (DI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPS      (R9), Z26
+	VMOVUPS.Z    64(R9), K1, Z27
+	ADDQ         R10, R9
+	VMOVUPS      Z26, (R13)
+	VMOVUPS      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (BX)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (BX)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (BX)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (SI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (SI)(DX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (SI)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (DI)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z1, Z1
+	ADDQ      DX, BX
+	VADDPS    (BX), Z2, Z2
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z3, Z3
+	ADDQ      DX, BX
+	VADDPS    (BX), Z4, Z4
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z5, Z5
+	ADDQ      DX, BX
+	VADDPS    (BX), Z6, Z6
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z7, Z7
+	ADDQ      DX, BX
+	VADDPS    (BX), Z8, Z8
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z9, Z9
+	ADDQ      DX, BX
+	VADDPS    (BX), Z10, Z10
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z11, Z11
+	ADDQ      DX, BX
+	VADDPS    (BX), Z12, Z12
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z13, Z13
+	ADDQ      DX, BX
+	VADDPS    (BX), Z14, Z14
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z15, Z15
+	ADDQ      DX, BX
+	VADDPS    (BX), Z16, Z16
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z17, Z17
+	ADDQ      DX, BX
+	VADDPS    (BX), Z18, Z18
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z19, Z19
+	ADDQ      DX, BX
+	VADDPS    (BX), Z20, Z20
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z21, Z21
+	ADDQ      DX, BX
+	VADDPS    (BX), Z22, Z22
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z23, Z23
+	ADDQ      DX, BX
+	VADDPS    (BX), Z24, Z24
+	VMOVUPS.Z 64(BX), K1, Z26
+	VADDPS    Z26, Z25, Z25
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z24, (DI)
+	VMOVUPS Z25, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z29, Z29, Z29
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Z0, Z29, Z0
+	VMAXPS Z1, Z29, Z1
+	VMAXPS Z2, Z29, Z2
+	VMAXPS Z3, Z29, Z3
+	VMAXPS Z4, Z29, Z4
+	VMAXPS Z5, Z29, Z5
+	VMAXPS Z6, Z29, Z6
+	VMAXPS Z7, Z29, Z7
+	VMAXPS Z8, Z29, Z8
+	VMAXPS Z9, Z29, Z9
+	VMAXPS Z10, Z29, Z10
+	VMAXPS Z11, Z29, Z11
+	VMAXPS Z12, Z29, Z12
+	VMAXPS Z13, Z29, Z13
+	VMAXPS Z14, Z29, Z14
+	VMAXPS Z15, Z29, Z15
+	VMAXPS Z16, Z29, Z16
+	VMAXPS Z17, Z29, Z17
+	VMAXPS Z18, Z29, Z18
+	VMAXPS Z19, Z29, Z19
+	VMAXPS Z20, Z29, Z20
+	VMAXPS Z21, Z29, Z21
+	VMAXPS Z22, Z29, Z22
+	VMAXPS Z23, Z29, Z23
+	VMAXPS Z24, Z29, Z24
+	VMAXPS Z25, Z29, Z25
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Z26
+	VCMPPS       $0x01, Z29, Z0, K2
+	VMULPS       Z26, Z0, K2, Z0
+	VCMPPS       $0x01, Z29, Z1, K2
+	VMULPS       Z26, Z1, K2, Z1
+	VCMPPS       $0x01, Z29, Z2, K2
+	VMULPS       Z26, Z2, K2, Z2
+	VCMPPS       $0x01, Z29, Z3, K2
+	VMULPS       Z26, Z3, K2, Z3
+	VCMPPS       $0x01, Z29, Z4, K2
+	VMULPS       Z26, Z4, K2, Z4
+	VCMPPS       $0x01, Z29, Z5, K2
+	VMULPS       Z26, Z5, K2, Z5
+	VCMPPS       $0x01, Z29, Z6, K2
+	VMULPS       Z26, Z6, K2, Z6
+	VCMPPS       $0x01, Z29, Z7, K2
+	VMULPS       Z26, Z7, K2, Z7
+	VCMPPS       $0x01, Z29, Z8, K2
+	VMULPS       Z26, Z8, K2, Z8
+	VCMPPS       $0x01, Z29, Z9, K2
+	VMULPS       Z26, Z9, K2, Z9
+	VCMPPS       $0x01, Z29, Z10, K2
+	VMULPS       Z26, Z10, K2, Z10
+	VCMPPS       $0x01, Z29, Z11, K2
+	VMULPS       Z26, Z11, K2, Z11
+	VCMPPS       $0x01, Z29, Z12, K2
+	VMULPS       Z26, Z12, K2, Z12
+	VCMPPS       $0x01, Z29, Z13, K2
+	VMULPS       Z26, Z13, K2, Z13
+	VCMPPS       $0x01, Z29, Z14, K2
+	VMULPS       Z26, Z14, K2, Z14
+	VCMPPS       $0x01, Z29, Z15, K2
+	VMULPS       Z26, Z15, K2, Z15
+	VCMPPS       $0x01, Z29, Z16, K2
+	VMULPS       Z26, Z16, K2, Z16
+	VCMPPS       $0x01, Z29, Z17, K2
+	VMULPS       Z26, Z17, K2, Z17
+	VCMPPS       $0x01, Z29, Z18, K2
+	VMULPS       Z26, Z18, K2, Z18
+	VCMPPS       $0x01, Z29, Z19, K2
+	VMULPS       Z26, Z19, K2, Z19
+	VCMPPS       $0x01, Z29, Z20, K2
+	VMULPS       Z26, Z20, K2, Z20
+	VCMPPS       $0x01, Z29, Z21, K2
+	VMULPS       Z26, Z21, K2, Z21
+	VCMPPS       $0x01, Z29, Z22, K2
+	VMULPS       Z26, Z22, K2, Z22
+	VCMPPS       $0x01, Z29, Z23, K2
+	VMULPS       Z26, Z23, K2, Z23
+	VCMPPS       $0x01, Z29, Z24, K2
+	VMULPS       Z26, Z24, K2, Z24
+	VCMPPS       $0x01, Z29, Z25, K2
+	VMULPS       Z26, Z25, K2, Z25
+
+store:
+	MOVQ    CX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z24, (BX)
+	VMOVUPS Z25, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile14x2AVX512F32(t *tile[float32])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile14x2AVX512F32(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPS   (CX), Z0
+	VMOVUPS   Z0, Z2
+	VMOVUPS   Z0, Z4
+	VMOVUPS   Z0, Z6
+	VMOVUPS   Z0, Z8
+	VMOVUPS   Z0, Z10
+	VMOVUPS   Z0, Z12
+	VMOVUPS   Z0, Z14
+	VMOVUPS   Z0, Z16
+	VMOVUPS   Z0, Z18
+	VMOVUPS   Z0, Z20
+	VMOVUPS   Z0, Z22
+	VMOVUPS   Z0, Z24
+	VMOVUPS   Z0, Z26
+	VMOVUPS.Z 64(CX), K1, Z1
+	VMOVUPS   Z1, Z3
+	VMOVUPS   Z1, Z5
+	VMOVUPS   Z1, Z7
+	VMOVUPS   Z1, Z9
+	VMOVUPS   Z1, Z11
+	VMOVUPS   Z1, Z13
+	VMOVUPS   Z1, Z15
+	VMOVUPS   Z1, Z17
+	VMOVUPS   Z1, Z19
+	VMOVUPS   Z1, Z21
+	VMOVUPS   Z1, Z23
+	VMOVUPS   Z1, Z25
+	VMOVUPS   Z1, Z27
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPS      Z28, (R13)
+	VMOVUPS      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (BX)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (BX)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (BX)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (BX)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (SI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (SI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (SI)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (DI), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (DI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (DI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPS      Z28, (R13)
+	VMOVUPS      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (BX)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (BX)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (BX)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (BX)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (SI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (SI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (SI)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (DI), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (DI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (DI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPS      Z28, (R13)
+	VMOVUPS      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (BX)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (BX)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (BX)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (BX)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (SI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (SI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (SI)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (DI), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (DI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (DI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPS      Z28, (R13)
+	VMOVUPS      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (BX)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (BX)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (BX)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (BX)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (SI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (SI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (SI)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (DI), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (DI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (DI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPS      (R9), Z28
+	VMOVUPS.Z    64(R9), K1, Z29
+	ADDQ         R10, R9
+	VMOVUPS      Z28, (R13)
+	VMOVUPS      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSS (BX), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (BX)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (BX)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (BX)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (BX)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (SI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (SI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (SI)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (DI), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (DI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (DI)(DX*1), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	ADDQ      DX, BX
+	VADDPS    (BX), Z2, Z2
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z3, Z3
+	ADDQ      DX, BX
+	VADDPS    (BX), Z4, Z4
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z5, Z5
+	ADDQ      DX, BX
+	VADDPS    (BX), Z6, Z6
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z7, Z7
+	ADDQ      DX, BX
+	VADDPS    (BX), Z8, Z8
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z9, Z9
+	ADDQ      DX, BX
+	VADDPS    (BX), Z10, Z10
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z11, Z11
+	ADDQ      DX, BX
+	VADDPS    (BX), Z12, Z12
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z13, Z13
+	ADDQ      DX, BX
+	VADDPS    (BX), Z14, Z14
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z15, Z15
+	ADDQ      DX, BX
+	VADDPS    (BX), Z16, Z16
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z17, Z17
+	ADDQ      DX, BX
+	VADDPS    (BX), Z18, Z18
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z19, Z19
+	ADDQ      DX, BX
+	VADDPS    (BX), Z20, Z20
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z21, Z21
+	ADDQ      DX, BX
+	VADDPS    (BX), Z22, Z22
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z23, Z23
+	ADDQ      DX, BX
+	VADDPS    (BX), Z24, Z24
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z25, Z25
+	ADDQ      DX, BX
+	VADDPS    (BX), Z26, Z26
+	VMOVUPS.Z 64(BX), K1, Z28
+	VADDPS    Z28, Z27, Z27
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z24, (DI)
+	VMOVUPS Z25, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPS Z26, (DI)
+	VMOVUPS Z27, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z31, Z31, Z31
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPS Z0, Z31, Z0
+	VMAXPS Z1, Z31, Z1
+	VMAXPS Z2, Z31, Z2
+	VMAXPS Z3, Z31, Z3
+	VMAXPS Z4, Z31, Z4
+	VMAXPS Z5, Z31, Z5
+	VMAXPS Z6, Z31, Z6
+	VMAXPS Z7, Z31, Z7
+	VMAXPS Z8, Z31, Z8
+	VMAXPS Z9, Z31, Z9
+	VMAXPS Z10, Z31, Z10
+	VMAXPS Z11, Z31, Z11
+	VMAXPS Z12, Z31, Z12
+	VMAXPS Z13, Z31, Z13
+	VMAXPS Z14, Z31, Z14
+	VMAXPS Z15, Z31, Z15
+	VMAXPS Z16, Z31, Z16
+	VMAXPS Z17, Z31, Z17
+	VMAXPS Z18, Z31, Z18
+	VMAXPS Z19, Z31, Z19
+	VMAXPS Z20, Z31, Z20
+	VMAXPS Z21, Z31, Z21
+	VMAXPS Z22, Z31, Z22
+	VMAXPS Z23, Z31, Z23
+	VMAXPS Z24, Z31, Z24
+	VMAXPS Z25, Z31, Z25
+	VMAXPS Z26, Z31, Z26
+	VMAXPS Z27, Z31, Z27
+	JMP    store
+
+leaky:
+	VBROADCASTSS 192(AX), Z28
+	VCMPPS       $0x01, Z31, Z0, K2
+	VMULPS       Z28, Z0, K2, Z0
+	VCMPPS       $0x01, Z31, Z1, K2
+	VMULPS       Z28, Z1, K2, Z1
+	VCMPPS       $0x01, Z31, Z2, K2
+	VMULPS       Z28, Z2, K2, Z2
+	VCMPPS       $0x01, Z31, Z3, K2
+	VMULPS       Z28, Z3, K2, Z3
+	VCMPPS       $0x01, Z31, Z4, K2
+	VMULPS       Z28, Z4, K2, Z4
+	VCMPPS       $0x01, Z31, Z5, K2
+	VMULPS       Z28, Z5, K2, Z5
+	VCMPPS       $0x01, Z31, Z6, K2
+	VMULPS       Z28, Z6, K2, Z6
+	VCMPPS       $0x01, Z31, Z7, K2
+	VMULPS       Z28, Z7, K2, Z7
+	VCMPPS       $0x01, Z31, Z8, K2
+	VMULPS       Z28, Z8, K2, Z8
+	VCMPPS       $0x01, Z31, Z9, K2
+	VMULPS       Z28, Z9, K2, Z9
+	VCMPPS       $0x01, Z31, Z10, K2
+	VMULPS       Z28, Z10, K2, Z10
+	VCMPPS       $0x01, Z31, Z11, K2
+	VMULPS       Z28, Z11, K2, Z11
+	VCMPPS       $0x01, Z31, Z12, K2
+	VMULPS       Z28, Z12, K2, Z12
+	VCMPPS       $0x01, Z31, Z13, K2
+	VMULPS       Z28, Z13, K2, Z13
+	VCMPPS       $0x01, Z31, Z14, K2
+	VMULPS       Z28, Z14, K2, Z14
+	VCMPPS       $0x01, Z31, Z15, K2
+	VMULPS       Z28, Z15, K2, Z15
+	VCMPPS       $0x01, Z31, Z16, K2
+	VMULPS       Z28, Z16, K2, Z16
+	VCMPPS       $0x01, Z31, Z17, K2
+	VMULPS       Z28, Z17, K2, Z17
+	VCMPPS       $0x01, Z31, Z18, K2
+	VMULPS       Z28, Z18, K2, Z18
+	VCMPPS       $0x01, Z31, Z19, K2
+	VMULPS       Z28, Z19, K2, Z19
+	VCMPPS       $0x01, Z31, Z20, K2
+	VMULPS       Z28, Z20, K2, Z20
+	VCMPPS       $0x01, Z31, Z21, K2
+	VMULPS       Z28, Z21, K2, Z21
+	VCMPPS       $0x01, Z31, Z22, K2
+	VMULPS       Z28, Z22, K2, Z22
+	VCMPPS       $0x01, Z31, Z23, K2
+	VMULPS       Z28, Z23, K2, Z23
+	VCMPPS       $0x01, Z31, Z24, K2
+	VMULPS       Z28, Z24, K2, Z24
+	VCMPPS       $0x01, Z31, Z25, K2
+	VMULPS       Z28, Z25, K2, Z25
+	VCMPPS       $0x01, Z31, Z26, K2
+	VMULPS       Z28, Z26, K2, Z26
+	VCMPPS       $0x01, Z31, Z27, K2
+	VMULPS       Z28, Z27, K2, Z27
+
+store:
+	MOVQ    CX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z24, (BX)
+	VMOVUPS Z25, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPS Z26, (BX)
+	VMOVUPS Z27, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -11958,7 +15484,7 @@ done:
 	RET
 
 // func packRowsAVX512F32(p *pack[float32])
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·packRowsAVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  (AX), CX
@@ -11966,128 +15492,169 @@ TEXT ·packRowsAVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), BX
 	MOVQ  8(AX), SI
 	MOVQ  24(AX), DI
-	MOVQ  40(AX), R8
-	KMOVW 48(AX), K1
-	KMOVW 80(AX), K2
-	KMOVW 112(AX), K3
-	KMOVW 144(AX), K4
+	MOVQ  48(AX), R8
+	MOVQ  56(AX), R9
+	MOVQ  64(AX), R10
+	KMOVW 72(AX), K1
+	KMOVW 104(AX), K2
+	KMOVW 136(AX), K3
+	KMOVW 168(AX), K4
+	MOVQ  DI, R11
+	SHLQ  $0x03, R11
 	TESTQ BX, BX
 	JZ    done
-	CMPQ  R8, $0x02
+	CMPQ  40(AX), $0x02
 	JEQ   two
 
 one:
-	VMOVUPS.Z (DX), K1, Z0
-	ADDQ      DI, DX
-	VMOVUPS   Z0, K3, (CX)
-	ADDQ      SI, CX
-	SUBQ      $0x01, BX
-	JNZ       one
-	JMP       done
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+oneStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS.Z  (AX), K1, Z0
+	VMOVUPS    Z0, K3, (R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        oneStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        one
+	JMP        done
 
 two:
-	VMOVUPS.Z (DX), K1, Z0
-	VMOVUPS.Z 64(DX), K2, Z1
-	ADDQ      DI, DX
-	VMOVUPS   Z0, K3, (CX)
-	VMOVUPS   Z1, K4, 64(CX)
-	ADDQ      SI, CX
-	SUBQ      $0x01, BX
-	JNZ       two
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS.Z  (AX), K1, Z0
+	PREFETCHT0 64(AX)(R11*1)
+	VMOVUPS.Z  64(AX), K2, Z1
+	VMOVUPS    Z0, K3, (R12)
+	VMOVUPS    Z1, K4, 64(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        two
 
 done:
 	VZEROUPPER
 	RET
 
 // func packColumnsAVX512F32(p *pack[float32])
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·packColumnsAVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  (AX), CX
 	MOVQ  8(AX), DX
 	MOVQ  32(AX), BX
-	KMOVW 112(AX), K1
+	KMOVW 136(AX), K1
 	XORQ  SI, SI
 	SUBQ  $0x10, BX
 	JLT   rest
 
 full:
-	MOVQ            176(AX), DI
+	MOVQ            200(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VBROADCASTF32X4 (DI)(SI*1), Z0
 	VBROADCASTF32X4 16(DI)(SI*1), Z4
 	VBROADCASTF32X4 32(DI)(SI*1), Z8
 	VBROADCASTF32X4 48(DI)(SI*1), Z12
-	MOVQ            208(AX), DI
+	MOVQ            232(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x01, (DI)(SI*1), Z0, Z0
 	VINSERTF32X4    $0x01, 16(DI)(SI*1), Z4, Z4
 	VINSERTF32X4    $0x01, 32(DI)(SI*1), Z8, Z8
 	VINSERTF32X4    $0x01, 48(DI)(SI*1), Z12, Z12
-	MOVQ            240(AX), DI
+	MOVQ            264(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x02, (DI)(SI*1), Z0, Z0
 	VINSERTF32X4    $0x02, 16(DI)(SI*1), Z4, Z4
 	VINSERTF32X4    $0x02, 32(DI)(SI*1), Z8, Z8
 	VINSERTF32X4    $0x02, 48(DI)(SI*1), Z12, Z12
-	MOVQ            272(AX), DI
+	MOVQ            296(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z0, Z0
 	VINSERTF32X4    $0x03, 16(DI)(SI*1), Z4, Z4
 	VINSERTF32X4    $0x03, 32(DI)(SI*1), Z8, Z8
 	VINSERTF32X4    $0x03, 48(DI)(SI*1), Z12, Z12
-	MOVQ            184(AX), DI
+	MOVQ            208(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VBROADCASTF32X4 (DI)(SI*1), Z1
 	VBROADCASTF32X4 16(DI)(SI*1), Z5
 	VBROADCASTF32X4 32(DI)(SI*1), Z9
 	VBROADCASTF32X4 48(DI)(SI*1), Z13
-	MOVQ            216(AX), DI
+	MOVQ            240(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x01, (DI)(SI*1), Z1, Z1
 	VINSERTF32X4    $0x01, 16(DI)(SI*1), Z5, Z5
 	VINSERTF32X4    $0x01, 32(DI)(SI*1), Z9, Z9
 	VINSERTF32X4    $0x01, 48(DI)(SI*1), Z13, Z13
-	MOVQ            248(AX), DI
+	MOVQ            272(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x02, (DI)(SI*1), Z1, Z1
 	VINSERTF32X4    $0x02, 16(DI)(SI*1), Z5, Z5
 	VINSERTF32X4    $0x02, 32(DI)(SI*1), Z9, Z9
 	VINSERTF32X4    $0x02, 48(DI)(SI*1), Z13, Z13
-	MOVQ            280(AX), DI
+	MOVQ            304(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z1, Z1
 	VINSERTF32X4    $0x03, 16(DI)(SI*1), Z5, Z5
 	VINSERTF32X4    $0x03, 32(DI)(SI*1), Z9, Z9
 	VINSERTF32X4    $0x03, 48(DI)(SI*1), Z13, Z13
-	MOVQ            192(AX), DI
+	MOVQ            216(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VBROADCASTF32X4 (DI)(SI*1), Z2
 	VBROADCASTF32X4 16(DI)(SI*1), Z6
 	VBROADCASTF32X4 32(DI)(SI*1), Z10
 	VBROADCASTF32X4 48(DI)(SI*1), Z14
-	MOVQ            224(AX), DI
+	MOVQ            248(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x01, (DI)(SI*1), Z2, Z2
 	VINSERTF32X4    $0x01, 16(DI)(SI*1), Z6, Z6
 	VINSERTF32X4    $0x01, 32(DI)(SI*1), Z10, Z10
 	VINSERTF32X4    $0x01, 48(DI)(SI*1), Z14, Z14
-	MOVQ            256(AX), DI
+	MOVQ            280(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x02, (DI)(SI*1), Z2, Z2
 	VINSERTF32X4    $0x02, 16(DI)(SI*1), Z6, Z6
 	VINSERTF32X4    $0x02, 32(DI)(SI*1), Z10, Z10
 	VINSERTF32X4    $0x02, 48(DI)(SI*1), Z14, Z14
-	MOVQ            288(AX), DI
+	MOVQ            312(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z2, Z2
 	VINSERTF32X4    $0x03, 16(DI)(SI*1), Z6, Z6
 	VINSERTF32X4    $0x03, 32(DI)(SI*1), Z10, Z10
 	VINSERTF32X4    $0x03, 48(DI)(SI*1), Z14, Z14
-	MOVQ            200(AX), DI
+	MOVQ            224(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VBROADCASTF32X4 (DI)(SI*1), Z3
 	VBROADCASTF32X4 16(DI)(SI*1), Z7
 	VBROADCASTF32X4 32(DI)(SI*1), Z11
 	VBROADCASTF32X4 48(DI)(SI*1), Z15
-	MOVQ            232(AX), DI
+	MOVQ            256(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x01, (DI)(SI*1), Z3, Z3
 	VINSERTF32X4    $0x01, 16(DI)(SI*1), Z7, Z7
 	VINSERTF32X4    $0x01, 32(DI)(SI*1), Z11, Z11
 	VINSERTF32X4    $0x01, 48(DI)(SI*1), Z15, Z15
-	MOVQ            264(AX), DI
+	MOVQ            288(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x02, (DI)(SI*1), Z3, Z3
 	VINSERTF32X4    $0x02, 16(DI)(SI*1), Z7, Z7
 	VINSERTF32X4    $0x02, 32(DI)(SI*1), Z11, Z11
 	VINSERTF32X4    $0x02, 48(DI)(SI*1), Z15, Z15
-	MOVQ            296(AX), DI
+	MOVQ            320(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z3, Z3
 	VINSERTF32X4    $0x03, 16(DI)(SI*1), Z7, Z7
 	VINSERTF32X4    $0x03, 32(DI)(SI*1), Z11, Z11
@@ -12165,37 +15732,37 @@ rest:
 	JLT  last
 
 one:
-	MOVQ            176(AX), DI
-	VBROADCASTF32X4 (DI)(SI*1), Z0
-	MOVQ            208(AX), DI
-	VINSERTF32X4    $0x01, (DI)(SI*1), Z0, Z0
-	MOVQ            240(AX), DI
-	VINSERTF32X4    $0x02, (DI)(SI*1), Z0, Z0
-	MOVQ            272(AX), DI
-	VINSERTF32X4    $0x03, (DI)(SI*1), Z0, Z0
-	MOVQ            184(AX), DI
-	VBROADCASTF32X4 (DI)(SI*1), Z1
-	MOVQ            216(AX), DI
-	VINSERTF32X4    $0x01, (DI)(SI*1), Z1, Z1
-	MOVQ            248(AX), DI
-	VINSERTF32X4    $0x02, (DI)(SI*1), Z1, Z1
-	MOVQ            280(AX), DI
-	VINSERTF32X4    $0x03, (DI)(SI*1), Z1, Z1
-	MOVQ            192(AX), DI
-	VBROADCASTF32X4 (DI)(SI*1), Z2
-	MOVQ            224(AX), DI
-	VINSERTF32X4    $0x01, (DI)(SI*1), Z2, Z2
-	MOVQ            256(AX), DI
-	VINSERTF32X4    $0x02, (DI)(SI*1), Z2, Z2
-	MOVQ            288(AX), DI
-	VINSERTF32X4    $0x03, (DI)(SI*1), Z2, Z2
 	MOVQ            200(AX), DI
-	VBROADCASTF32X4 (DI)(SI*1), Z3
+	VBROADCASTF32X4 (DI)(SI*1), Z0
 	MOVQ            232(AX), DI
-	VINSERTF32X4    $0x01, (DI)(SI*1), Z3, Z3
+	VINSERTF32X4    $0x01, (DI)(SI*1), Z0, Z0
 	MOVQ            264(AX), DI
-	VINSERTF32X4    $0x02, (DI)(SI*1), Z3, Z3
+	VINSERTF32X4    $0x02, (DI)(SI*1), Z0, Z0
 	MOVQ            296(AX), DI
+	VINSERTF32X4    $0x03, (DI)(SI*1), Z0, Z0
+	MOVQ            208(AX), DI
+	VBROADCASTF32X4 (DI)(SI*1), Z1
+	MOVQ            240(AX), DI
+	VINSERTF32X4    $0x01, (DI)(SI*1), Z1, Z1
+	MOVQ            272(AX), DI
+	VINSERTF32X4    $0x02, (DI)(SI*1), Z1, Z1
+	MOVQ            304(AX), DI
+	VINSERTF32X4    $0x03, (DI)(SI*1), Z1, Z1
+	MOVQ            216(AX), DI
+	VBROADCASTF32X4 (DI)(SI*1), Z2
+	MOVQ            248(AX), DI
+	VINSERTF32X4    $0x01, (DI)(SI*1), Z2, Z2
+	MOVQ            280(AX), DI
+	VINSERTF32X4    $0x02, (DI)(SI*1), Z2, Z2
+	MOVQ            312(AX), DI
+	VINSERTF32X4    $0x03, (DI)(SI*1), Z2, Z2
+	MOVQ            224(AX), DI
+	VBROADCASTF32X4 (DI)(SI*1), Z3
+	MOVQ            256(AX), DI
+	VINSERTF32X4    $0x01, (DI)(SI*1), Z3, Z3
+	MOVQ            288(AX), DI
+	VINSERTF32X4    $0x02, (DI)(SI*1), Z3, Z3
+	MOVQ            320(AX), DI
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z3, Z3
 	VUNPCKLPS       Z1, Z0, Z4
 	VUNPCKLPS       Z3, Z2, Z5
@@ -12226,37 +15793,37 @@ last:
 	SARQ            $0x02, BX
 	IMULQ           DX, BX
 	ADDQ            BX, CX
-	MOVQ            176(AX), BX
-	VBROADCASTF32X4 (BX)(SI*1), Z0
-	MOVQ            208(AX), BX
-	VINSERTF32X4    $0x01, (BX)(SI*1), Z0, Z0
-	MOVQ            240(AX), BX
-	VINSERTF32X4    $0x02, (BX)(SI*1), Z0, Z0
-	MOVQ            272(AX), BX
-	VINSERTF32X4    $0x03, (BX)(SI*1), Z0, Z0
-	MOVQ            184(AX), BX
-	VBROADCASTF32X4 (BX)(SI*1), Z1
-	MOVQ            216(AX), BX
-	VINSERTF32X4    $0x01, (BX)(SI*1), Z1, Z1
-	MOVQ            248(AX), BX
-	VINSERTF32X4    $0x02, (BX)(SI*1), Z1, Z1
-	MOVQ            280(AX), BX
-	VINSERTF32X4    $0x03, (BX)(SI*1), Z1, Z1
-	MOVQ            192(AX), BX
-	VBROADCASTF32X4 (BX)(SI*1), Z2
-	MOVQ            224(AX), BX
-	VINSERTF32X4    $0x01, (BX)(SI*1), Z2, Z2
-	MOVQ            256(AX), BX
-	VINSERTF32X4    $0x02, (BX)(SI*1), Z2, Z2
-	MOVQ            288(AX), BX
-	VINSERTF32X4    $0x03, (BX)(SI*1), Z2, Z2
 	MOVQ            200(AX), BX
-	VBROADCASTF32X4 (BX)(SI*1), Z3
+	VBROADCASTF32X4 (BX)(SI*1), Z0
 	MOVQ            232(AX), BX
-	VINSERTF32X4    $0x01, (BX)(SI*1), Z3, Z3
+	VINSERTF32X4    $0x01, (BX)(SI*1), Z0, Z0
 	MOVQ            264(AX), BX
-	VINSERTF32X4    $0x02, (BX)(SI*1), Z3, Z3
+	VINSERTF32X4    $0x02, (BX)(SI*1), Z0, Z0
 	MOVQ            296(AX), BX
+	VINSERTF32X4    $0x03, (BX)(SI*1), Z0, Z0
+	MOVQ            208(AX), BX
+	VBROADCASTF32X4 (BX)(SI*1), Z1
+	MOVQ            240(AX), BX
+	VINSERTF32X4    $0x01, (BX)(SI*1), Z1, Z1
+	MOVQ            272(AX), BX
+	VINSERTF32X4    $0x02, (BX)(SI*1), Z1, Z1
+	MOVQ            304(AX), BX
+	VINSERTF32X4    $0x03, (BX)(SI*1), Z1, Z1
+	MOVQ            216(AX), BX
+	VBROADCASTF32X4 (BX)(SI*1), Z2
+	MOVQ            248(AX), BX
+	VINSERTF32X4    $0x01, (BX)(SI*1), Z2, Z2
+	MOVQ            280(AX), BX
+	VINSERTF32X4    $0x02, (BX)(SI*1), Z2, Z2
+	MOVQ            312(AX), BX
+	VINSERTF32X4    $0x03, (BX)(SI*1), Z2, Z2
+	MOVQ            224(AX), BX
+	VBROADCASTF32X4 (BX)(SI*1), Z3
+	MOVQ            256(AX), BX
+	VINSERTF32X4    $0x01, (BX)(SI*1), Z3, Z3
+	MOVQ            288(AX), BX
+	VINSERTF32X4    $0x02, (BX)(SI*1), Z3, Z3
+	MOVQ            320(AX), BX
 	VINSERTF32X4    $0x03, (BX)(SI*1), Z3, Z3
 	VUNPCKLPS       Z1, Z0, Z4
 	VUNPCKLPS       Z3, Z2, Z5
@@ -12288,7 +15855,7 @@ TEXT ·sumRowsAVX512F32(SB), NOSPLIT, $0-8
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
 	MOVQ  40(AX), SI
-	KMOVW 48(AX), K1
+	KMOVW 72(AX), K1
 
 vectors:
 	CMPQ    SI, $0x04
@@ -12360,6 +15927,959 @@ lastStore:
 	VMOVUPS Z0, K1, (CX)
 	VZEROUPPER
 	RET
+
+// func applyTanhAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applyTanhAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS           (SI)(R8*1), Z0
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+4(SB), Z2
+	VMINPS            Z1, Z2, Z1
+	VMULPS.BCST       constantsAVX512Float32<>+8(SB), Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z1, Z2
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z2, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z2, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z2, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z3
+	VMULPS            Z1, Z1, Z4
+	VFMADD213PS       Z1, Z4, Z3
+	VMOVUPS           Z3, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z4
+	VSCALEFPS         Z2, Z4, Z2
+	VSUBPS.BCST       constantsAVX512Float32<>+52(SB), Z2, Z4
+	VFMADD213PS       Z4, Z2, Z3
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z2, Z4
+	VFMADD213PS       Z4, Z2, Z1
+	VDIVPS            Z1, Z3, Z1
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z1
+	VANDPS.BCST       constantsAVX512Float32<>+56(SB), Z0, Z0
+	VORPS             Z0, Z1, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (SI)(R8*1), K1, Z0
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+4(SB), Z2
+	VMINPS            Z1, Z2, Z1
+	VMULPS.BCST       constantsAVX512Float32<>+8(SB), Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z1, Z2
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z2, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z2, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z2, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z3
+	VMULPS            Z1, Z1, Z4
+	VFMADD213PS       Z1, Z4, Z3
+	VMOVUPS           Z3, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z4
+	VSCALEFPS         Z2, Z4, Z2
+	VSUBPS.BCST       constantsAVX512Float32<>+52(SB), Z2, Z4
+	VFMADD213PS       Z4, Z2, Z3
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z2, Z4
+	VFMADD213PS       Z4, Z2, Z1
+	VDIVPS            Z1, Z3, Z1
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z1
+	VANDPS.BCST       constantsAVX512Float32<>+56(SB), Z0, Z0
+	VORPS             Z0, Z1, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS           Z0, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func applySigmoidAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applySigmoidAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS           (SI)(R8*1), Z0
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+60(SB), Z1, K1
+	VMOVUPS.Z         Z1, K1, Z1
+	VMOVUPS           Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z1, Z4
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z4, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z4, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z4, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z5
+	VMULPS            Z1, Z1, Z6
+	VFMADD213PS       Z1, Z6, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z1
+	VSCALEFPS         Z4, Z1, Z1
+	VMOVUPS.Z         Z1, K1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z4
+	VPMOVD2M          Z0, K1
+	VBLENDMPS         Z1, Z4, K1, Z2
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z1, Z0
+	VSUBPS.BCST       constantsAVX512Float32<>+52(SB), Z0, Z4
+	VSUBPS            Z4, Z1, Z4
+	VDIVPS            Z0, Z2, Z5
+	VFNMADD231PS      Z0, Z5, Z2
+	VFNMADD231PS      Z4, Z5, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z0
+	VFNMADD231PS.BCST constantsAVX512Float32<>+48(SB), Z1, Z0
+	VFMADD231PS       Z0, Z2, Z5
+	VMOVUPS           Z5, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (SI)(R8*1), K1, Z0
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+60(SB), Z1, K1
+	VMOVUPS.Z         Z1, K1, Z1
+	VMOVUPS           Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z1, Z4
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z4, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z4, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z4, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z5
+	VMULPS            Z1, Z1, Z6
+	VFMADD213PS       Z1, Z6, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z1
+	VSCALEFPS         Z4, Z1, Z1
+	VMOVUPS.Z         Z1, K1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z4
+	VPMOVD2M          Z0, K1
+	VBLENDMPS         Z1, Z4, K1, Z3
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z1, Z0
+	VSUBPS.BCST       constantsAVX512Float32<>+52(SB), Z0, Z4
+	VSUBPS            Z4, Z1, Z4
+	VDIVPS            Z0, Z3, Z5
+	VFNMADD231PS      Z0, Z5, Z3
+	VFNMADD231PS      Z4, Z5, Z3
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z0
+	VFNMADD231PS.BCST constantsAVX512Float32<>+48(SB), Z1, Z0
+	VFMADD231PS       Z0, Z3, Z5
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS           Z5, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func applyGELUAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applyGELUAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS           (SI)(R8*1), Z0
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
+	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z1, K1
+	VMOVUPS.Z         Z1, K1, Z1
+	VMULPS            Z1, Z1, Z4
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
+	VFNMADD231PS      Z1, Z1, Z4
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z4
+	VMULPS            Z5, Z5, Z7
+	VFMADD213PS       Z5, Z7, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
+	VSCALEFPS         Z6, Z4, Z4
+	VMOVUPS.Z         Z4, K1, Z4
+	VPXORQ            Z2, Z2, Z2
+	VMAXPS            Z0, Z2, Z0
+	VMULPS            Z4, Z1, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
+	VDIVPS            Z5, Z6, Z5
+	VMULPS            Z5, Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z6
+	VMULPS            Z5, Z6, Z1
+	VFNMADD231PS      Z1, Z4, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (SI)(R8*1), K1, Z0
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
+	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z1, K1
+	VMOVUPS.Z         Z1, K1, Z1
+	VMULPS            Z1, Z1, Z4
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
+	VFNMADD231PS      Z1, Z1, Z4
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z4
+	VMULPS            Z5, Z5, Z7
+	VFMADD213PS       Z5, Z7, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
+	VSCALEFPS         Z6, Z4, Z4
+	VMOVUPS.Z         Z4, K1, Z4
+	VPXORQ            Z3, Z3, Z3
+	VMAXPS            Z0, Z3, Z0
+	VMULPS            Z4, Z1, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
+	VDIVPS            Z5, Z6, Z5
+	VMULPS            Z5, Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z6
+	VMULPS            Z5, Z6, Z1
+	VFNMADD231PS      Z1, Z4, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS           Z0, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func applySiLUAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applySiLUAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS           (SI)(R8*1), Z0
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VMOVUPS.Z         Z1, K1, Z1
+	VMOVUPS           Z1, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z4, Z5
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z5, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z5, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z6
+	VMULPS            Z4, Z4, Z7
+	VFMADD213PS       Z4, Z7, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z4
+	VSCALEFPS         Z5, Z4, Z4
+	VMOVUPS.Z         Z4, K1, Z4
+	VPXORQ            Z2, Z2, Z2
+	VMAXPS            Z0, Z2, Z0
+	VMULPS            Z4, Z1, Z1
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
+	VDIVPS            Z4, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (SI)(R8*1), K1, Z0
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VMOVUPS.Z         Z1, K1, Z1
+	VMOVUPS           Z1, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z4, Z5
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z5, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z5, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z4, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z6
+	VMULPS            Z4, Z4, Z7
+	VFMADD213PS       Z4, Z7, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z4
+	VSCALEFPS         Z5, Z4, Z4
+	VMOVUPS.Z         Z4, K1, Z4
+	VPXORQ            Z3, Z3, Z3
+	VMAXPS            Z0, Z3, Z0
+	VMULPS            Z4, Z1, Z1
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
+	VDIVPS            Z4, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS           Z0, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func deriveReLUAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512F
+TEXT ·deriveReLUAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS      (SI)(R8*1), Z0
+	VMOVUPS      (DI)(R8*1), Z1
+	VBROADCASTSS 72(AX), Z2
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
+	VMOVUPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSS 72(AX), Z2
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
+	VMOVUPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveLeakyReLUAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512F
+TEXT ·deriveLeakyReLUAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS      (SI)(R8*1), Z0
+	VMOVUPS      (DI)(R8*1), Z1
+	VBROADCASTSS 72(AX), Z2
+	VMULPS       Z2, Z0, Z2
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z3
+	VMOVUPS      Z3, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSS 72(AX), Z2
+	VMULPS       Z2, Z0, Z2
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z4
+	VMOVUPS      Z4, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveTanhAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512F
+TEXT ·deriveTanhAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS      (SI)(R8*1), Z0
+	VMOVUPS      (DI)(R8*1), Z1
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS constantsAVX512Float32<>+52(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS constantsAVX512Float32<>+52(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveSigmoidAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512F
+TEXT ·deriveSigmoidAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS      (SI)(R8*1), Z0
+	VMOVUPS      (DI)(R8*1), Z1
+	VBROADCASTSS 72(AX), Z2
+	VMOVUPS      Z1, Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSS 72(AX), Z2
+	VMOVUPS      Z1, Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveGELUAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·deriveGELUAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS           (SI)(R8*1), Z0
+	VMOVUPS           (DI)(R8*1), Z1
+	VBROADCASTSS      72(AX), Z2
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z2
+	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z2, K1
+	VMOVUPS.Z         Z2, K1, Z2
+	VMULPS            Z2, Z2, Z5
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z5, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z6, Z7
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z7, Z7
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z7, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z7, Z6
+	VFNMADD231PS      Z2, Z2, Z5
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z5
+	VMULPS            Z6, Z6, Z8
+	VFMADD213PS       Z6, Z8, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z5
+	VSCALEFPS         Z7, Z5, Z5
+	VMOVUPS.Z         Z5, K1, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z2, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VDIVPS            Z6, Z7, Z6
+	VMULPS            Z6, Z2, Z7
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z7, Z8
+	VMULPS            Z6, Z8, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z2, Z6
+	VMULPS            Z5, Z6, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z5
+	VSUBPS            Z2, Z5, Z5
+	VPMOVD2M          Z1, K1
+	VBLENDMPS         Z2, Z5, K1, Z3
+	VMULPS            Z0, Z3, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (SI)(R8*1), K1, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (DI)(R8*1), K1, Z1
+	VBROADCASTSS      72(AX), Z2
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z2
+	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z2, K1
+	VMOVUPS.Z         Z2, K1, Z2
+	VMULPS            Z2, Z2, Z5
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z5, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z6, Z7
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z7, Z7
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z7, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z7, Z6
+	VFNMADD231PS      Z2, Z2, Z5
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z6, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z5
+	VMULPS            Z6, Z6, Z8
+	VFMADD213PS       Z6, Z8, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z5
+	VSCALEFPS         Z7, Z5, Z5
+	VMOVUPS.Z         Z5, K1, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z2, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VDIVPS            Z6, Z7, Z6
+	VMULPS            Z6, Z2, Z7
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z7, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z7, Z8
+	VMULPS            Z6, Z8, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z2, Z6
+	VMULPS            Z5, Z6, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z5
+	VSUBPS            Z2, Z5, Z5
+	VPMOVD2M          Z1, K1
+	VBLENDMPS         Z2, Z5, K1, Z4
+	VMULPS            Z0, Z4, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func deriveSiLUAVX512F32(r *rows[float32])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·deriveSiLUAVX512F32(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPS           (SI)(R8*1), Z0
+	VMOVUPS           (DI)(R8*1), Z1
+	VBROADCASTSS      72(AX), Z2
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z2
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z2, K1
+	VMOVUPS.Z         Z2, K1, Z2
+	VMOVUPS           Z2, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z7
+	VMULPS            Z5, Z5, Z8
+	VFMADD213PS       Z5, Z8, Z7
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z7, Z5
+	VSCALEFPS         Z6, Z5, Z5
+	VMOVUPS.Z         Z5, K1, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VDIVPS            Z6, Z7, Z6
+	VMULPS            Z6, Z5, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VFMADD213PS       Z7, Z6, Z2
+	VMULPS            Z5, Z2, Z2
+	VSUBPS            Z2, Z7, Z5
+	VPMOVD2M          Z1, K1
+	VBLENDMPS         Z2, Z5, K1, Z3
+	VMULPS            Z0, Z3, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (SI)(R8*1), K1, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPS.Z         (DI)(R8*1), K1, Z1
+	VBROADCASTSS      72(AX), Z2
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z2
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z2, K1
+	VMOVUPS.Z         Z2, K1, Z2
+	VMOVUPS           Z2, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z7
+	VMULPS            Z5, Z5, Z8
+	VFMADD213PS       Z5, Z8, Z7
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z7, Z5
+	VSCALEFPS         Z6, Z5, Z5
+	VMOVUPS.Z         Z5, K1, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VDIVPS            Z6, Z7, Z6
+	VMULPS            Z6, Z5, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VFMADD213PS       Z7, Z6, Z2
+	VMULPS            Z5, Z2, Z2
+	VSUBPS            Z2, Z7, Z5
+	VPMOVD2M          Z1, K1
+	VBLENDMPS         Z2, Z5, K1, Z4
+	VMULPS            Z0, Z4, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+DATA constantsAVX512Float32<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX512Float32<>+4(SB)/4, $0x41200000
+DATA constantsAVX512Float32<>+8(SB)/4, $0xc0000000
+DATA constantsAVX512Float32<>+12(SB)/4, $0x3fb8aa3b
+DATA constantsAVX512Float32<>+16(SB)/4, $0x4b400000
+DATA constantsAVX512Float32<>+20(SB)/4, $0x3f317218
+DATA constantsAVX512Float32<>+24(SB)/4, $0xb102e308
+DATA constantsAVX512Float32<>+28(SB)/4, $0x3950d0c8
+DATA constantsAVX512Float32<>+32(SB)/4, $0x3ab6ba43
+DATA constantsAVX512Float32<>+36(SB)/4, $0x3c088848
+DATA constantsAVX512Float32<>+40(SB)/4, $0x3d2aaa57
+DATA constantsAVX512Float32<>+44(SB)/4, $0x3e2aaaab
+DATA constantsAVX512Float32<>+48(SB)/4, $0x3f000000
+DATA constantsAVX512Float32<>+52(SB)/4, $0x3f800000
+DATA constantsAVX512Float32<>+56(SB)/4, $0x80000000
+DATA constantsAVX512Float32<>+60(SB)/4, $0xc2d00000
+DATA constantsAVX512Float32<>+64(SB)/4, $0x41523d71
+DATA constantsAVX512Float32<>+68(SB)/4, $0xbf000000
+DATA constantsAVX512Float32<>+72(SB)/4, $0x40400000
+DATA constantsAVX512Float32<>+76(SB)/4, $0x3d638078
+DATA constantsAVX512Float32<>+80(SB)/4, $0xbe57d15c
+DATA constantsAVX512Float32<>+84(SB)/4, $0x3e85901b
+DATA constantsAVX512Float32<>+88(SB)/4, $0xbde523fc
+DATA constantsAVX512Float32<>+92(SB)/4, $0x3debc4f4
+DATA constantsAVX512Float32<>+96(SB)/4, $0xbe0e005c
+DATA constantsAVX512Float32<>+100(SB)/4, $0xbe836068
+DATA constantsAVX512Float32<>+104(SB)/4, $0x3e53b6f7
+DATA constantsAVX512Float32<>+108(SB)/4, $0x3f88d6e5
+DATA constantsAVX512Float32<>+112(SB)/4, $0xc005ca70
+DATA constantsAVX512Float32<>+116(SB)/4, $0x3fc00000
+DATA constantsAVX512Float32<>+120(SB)/4, $0xc2ae999a
+DATA constantsAVX512Float32<>+124(SB)/4, $0x00000000
+DATA constantsAVX512Float32<>+128(SB)/4, $0x3ecc422a
+GLOBL constantsAVX512Float32<>(SB), RODATA|NOPTR, $132
 
 // func peakAVX512F32(rounds int)
 // Requires: AVX, AVX512F

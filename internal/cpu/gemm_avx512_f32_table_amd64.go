@@ -10,3 +10,21 @@ var tilesAVX512F32 = [][]func(*tile[float32]){
 	{},
 	{tile1x4AVX512F32, tile2x4AVX512F32, tile3x4AVX512F32, tile4x4AVX512F32, tile5x4AVX512F32, tile6x4AVX512F32},
 }
+
+var packingTilesAVX512F32 = []func(*tile[float32]){nil, nil, nil, nil, nil, nil, nil, nil, packingTile9x2AVX512F32, packingTile10x2AVX512F32, packingTile11x2AVX512F32, packingTile12x2AVX512F32, packingTile13x2AVX512F32, packingTile14x2AVX512F32}
+
+var applyAVX512F32 = [...]func(*rows[float32]){
+	Tanh:    applyTanhAVX512F32,
+	Sigmoid: applySigmoidAVX512F32,
+	GELU:    applyGELUAVX512F32,
+	SiLU:    applySiLUAVX512F32,
+}
+
+var deriveAVX512F32 = [...]func(*rows[float32]){
+	ReLU:      deriveReLUAVX512F32,
+	LeakyReLU: deriveLeakyReLUAVX512F32,
+	Tanh:      deriveTanhAVX512F32,
+	Sigmoid:   deriveSigmoidAVX512F32,
+	GELU:      deriveGELUAVX512F32,
+	SiLU:      deriveSiLUAVX512F32,
+}

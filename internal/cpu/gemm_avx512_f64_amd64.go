@@ -174,6 +174,36 @@ func tile5x4AVX512F64(t *tile[float64])
 //go:noescape
 func tile6x4AVX512F64(t *tile[float64])
 
+// packingTile9x2AVX512F64 computes tiles of 9 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile9x2AVX512F64(t *tile[float64])
+
+// packingTile10x2AVX512F64 computes tiles of 10 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile10x2AVX512F64(t *tile[float64])
+
+// packingTile11x2AVX512F64 computes tiles of 11 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile11x2AVX512F64(t *tile[float64])
+
+// packingTile12x2AVX512F64 computes tiles of 12 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile12x2AVX512F64(t *tile[float64])
+
+// packingTile13x2AVX512F64 computes tiles of 13 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile13x2AVX512F64(t *tile[float64])
+
+// packingTile14x2AVX512F64 computes tiles of 14 × 16 and packs B, see [tile].
+//
+//go:noescape
+func packingTile14x2AVX512F64(t *tile[float64])
+
 // packRowsAVX512F64 copies rows, see [pack].
 //
 //go:noescape
@@ -188,6 +218,56 @@ func packColumnsAVX512F64(p *pack[float64])
 //
 //go:noescape
 func sumRowsAVX512F64(p *pack[float64])
+
+// applyTanhAVX512F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyTanhAVX512F64(r *rows[float64])
+
+// applySigmoidAVX512F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySigmoidAVX512F64(r *rows[float64])
+
+// applyGELUAVX512F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applyGELUAVX512F64(r *rows[float64])
+
+// applySiLUAVX512F64 computes dst = act(src), see [rows].
+//
+//go:noescape
+func applySiLUAVX512F64(r *rows[float64])
+
+// deriveReLUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveReLUAVX512F64(r *rows[float64])
+
+// deriveLeakyReLUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveLeakyReLUAVX512F64(r *rows[float64])
+
+// deriveTanhAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveTanhAVX512F64(r *rows[float64])
+
+// deriveSigmoidAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSigmoidAVX512F64(r *rows[float64])
+
+// deriveGELUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveGELUAVX512F64(r *rows[float64])
+
+// deriveSiLUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+//
+//go:noescape
+func deriveSiLUAVX512F64(r *rows[float64])
 
 // peakAVX512F64 must equal this loop on vectors, whose sums it forgets:
 //

@@ -8,15 +8,15 @@
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -31,27 +31,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPD      (BX), Z1
@@ -92,26 +92,26 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z1
 	VADDPD    Z1, Z0, Z0
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z3, Z3, Z3
@@ -121,21 +121,21 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z1
+	VBROADCASTSD 192(AX), Z1
 	VCMPPD       $0x01, Z3, Z0, K2
 	VMULPD       Z1, Z0, K2, Z0
 
 store:
 	MOVQ    CX, BX
 	VMOVUPD Z0, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -146,15 +146,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -171,27 +171,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Z2
@@ -242,9 +242,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z2
@@ -254,20 +254,20 @@ sums:
 	VADDPD    Z2, Z1, Z1
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
 	VMOVUPD Z1, K1, (DI)
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
@@ -278,7 +278,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z2
+	VBROADCASTSD 192(AX), Z2
 	VCMPPD       $0x01, Z4, Z0, K2
 	VMULPD       Z2, Z0, K2, Z0
 	VCMPPD       $0x01, Z4, Z1, K2
@@ -289,15 +289,15 @@ store:
 	VMOVUPD Z0, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z1, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -308,15 +308,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -335,27 +335,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Z3
@@ -416,9 +416,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z3
@@ -431,10 +431,10 @@ sums:
 	VADDPD    Z3, Z2, Z2
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -444,10 +444,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z5, Z5, Z5
@@ -459,7 +459,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z3
+	VBROADCASTSD 192(AX), Z3
 	VCMPPD       $0x01, Z5, Z0, K2
 	VMULPD       Z3, Z0, K2, Z0
 	VCMPPD       $0x01, Z5, Z1, K2
@@ -474,16 +474,16 @@ store:
 	VMOVUPD Z1, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z2, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -494,15 +494,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -523,27 +523,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Z4
@@ -614,9 +614,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z4
@@ -632,10 +632,10 @@ sums:
 	VADDPD    Z4, Z3, Z3
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -648,10 +648,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
@@ -664,7 +664,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z4
+	VBROADCASTSD 192(AX), Z4
 	VCMPPD       $0x01, Z6, Z0, K2
 	VMULPD       Z4, Z0, K2, Z0
 	VCMPPD       $0x01, Z6, Z1, K2
@@ -683,17 +683,17 @@ store:
 	VMOVUPD Z2, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z3, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -704,15 +704,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -735,27 +735,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Z5
@@ -836,9 +836,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z5
@@ -857,10 +857,10 @@ sums:
 	VADDPD    Z5, Z4, Z4
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -876,10 +876,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z7, Z7, Z7
@@ -893,7 +893,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z5
+	VBROADCASTSD 192(AX), Z5
 	VCMPPD       $0x01, Z7, Z0, K2
 	VMULPD       Z5, Z0, K2, Z0
 	VCMPPD       $0x01, Z7, Z1, K2
@@ -916,18 +916,18 @@ store:
 	VMOVUPD Z3, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z4, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -938,15 +938,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -971,29 +971,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z6
@@ -1089,9 +1089,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z6
@@ -1113,10 +1113,10 @@ sums:
 	VADDPD    Z6, Z5, Z5
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -1135,10 +1135,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
@@ -1153,7 +1153,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z6
+	VBROADCASTSD 192(AX), Z6
 	VCMPPD       $0x01, Z8, Z0, K2
 	VMULPD       Z6, Z0, K2, Z0
 	VCMPPD       $0x01, Z8, Z1, K2
@@ -1180,19 +1180,19 @@ store:
 	VMOVUPD Z4, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z5, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -1203,15 +1203,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -1238,29 +1238,32 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -28(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z7
@@ -1366,9 +1369,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z7
@@ -1393,10 +1396,10 @@ sums:
 	VADDPD    Z7, Z6, Z6
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -1418,10 +1421,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
@@ -1437,7 +1440,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z7
+	VBROADCASTSD 192(AX), Z7
 	VCMPPD       $0x01, Z9, Z0, K2
 	VMULPD       Z7, Z0, K2, Z0
 	VCMPPD       $0x01, Z9, Z1, K2
@@ -1468,12 +1471,12 @@ store:
 	VMOVUPD Z5, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z6, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1481,7 +1484,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -1492,15 +1495,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -1529,29 +1532,33 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -32(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z8
@@ -1667,9 +1674,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z8
@@ -1697,10 +1704,10 @@ sums:
 	VADDPD    Z8, Z7, Z7
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -1725,10 +1732,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
@@ -1745,7 +1752,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z8
+	VBROADCASTSD 192(AX), Z8
 	VCMPPD       $0x01, Z10, Z0, K2
 	VMULPD       Z8, Z0, K2, Z0
 	VCMPPD       $0x01, Z10, Z1, K2
@@ -1780,12 +1787,12 @@ store:
 	VMOVUPD Z6, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z7, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1794,7 +1801,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -1805,15 +1812,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -1844,29 +1851,33 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -36(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z9
@@ -1992,9 +2003,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z9
@@ -2025,10 +2036,10 @@ sums:
 	VADDPD    Z9, Z8, Z8
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -2056,10 +2067,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z11, Z11, Z11
@@ -2077,7 +2088,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z9
+	VBROADCASTSD 192(AX), Z9
 	VCMPPD       $0x01, Z11, Z0, K2
 	VMULPD       Z9, Z0, K2, Z0
 	VCMPPD       $0x01, Z11, Z1, K2
@@ -2116,12 +2127,12 @@ store:
 	VMOVUPD Z7, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z8, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -2131,7 +2142,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -2142,15 +2153,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -2183,29 +2194,34 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -40(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z10
@@ -2341,9 +2357,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z10
@@ -2377,10 +2393,10 @@ sums:
 	VADDPD    Z10, Z9, Z9
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -2411,10 +2427,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
@@ -2433,7 +2449,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z10
+	VBROADCASTSD 192(AX), Z10
 	VCMPPD       $0x01, Z12, Z0, K2
 	VMULPD       Z10, Z0, K2, Z0
 	VCMPPD       $0x01, Z12, Z1, K2
@@ -2476,12 +2492,12 @@ store:
 	VMOVUPD Z8, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z9, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -2492,7 +2508,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -2503,15 +2519,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -2546,7 +2562,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -2555,22 +2571,27 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -44(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z11
@@ -2721,9 +2742,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z11
@@ -2760,10 +2781,10 @@ sums:
 	VADDPD    Z11, Z10, Z10
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -2797,10 +2818,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z13, Z13, Z13
@@ -2820,7 +2841,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z11
+	VBROADCASTSD 192(AX), Z11
 	VCMPPD       $0x01, Z13, Z0, K2
 	VMULPD       Z11, Z0, K2, Z0
 	VCMPPD       $0x01, Z13, Z1, K2
@@ -2867,12 +2888,12 @@ store:
 	VMOVUPD Z9, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z10, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -2884,7 +2905,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -2895,15 +2916,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -2940,7 +2961,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -2949,22 +2970,28 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -48(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
+	PREFETCHT0 1088(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z12
@@ -3125,9 +3152,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z12
@@ -3167,10 +3194,10 @@ sums:
 	VADDPD    Z12, Z11, Z11
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -3207,10 +3234,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z14, Z14, Z14
@@ -3231,7 +3258,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z12
+	VBROADCASTSD 192(AX), Z12
 	VCMPPD       $0x01, Z14, Z0, K2
 	VMULPD       Z12, Z0, K2, Z0
 	VCMPPD       $0x01, Z14, Z1, K2
@@ -3282,12 +3309,12 @@ store:
 	VMOVUPD Z10, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z11, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -3300,7 +3327,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -3311,15 +3338,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -3358,7 +3385,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -3367,22 +3394,28 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -52(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
+	PREFETCHT0 1088(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z13
@@ -3553,9 +3586,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z13
@@ -3598,10 +3631,10 @@ sums:
 	VADDPD    Z13, Z12, Z12
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -3641,10 +3674,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z15, Z15, Z15
@@ -3666,7 +3699,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z13
+	VBROADCASTSD 192(AX), Z13
 	VCMPPD       $0x01, Z15, Z0, K2
 	VMULPD       Z13, Z0, K2, Z0
 	VCMPPD       $0x01, Z15, Z1, K2
@@ -3721,12 +3754,12 @@ store:
 	VMOVUPD Z11, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z12, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -3740,7 +3773,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -3751,15 +3784,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x1AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -3800,7 +3833,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -3809,22 +3842,29 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -56(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
+	PREFETCHT0 1088(BX)
+	PREFETCHT0 1152(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z14
@@ -4005,9 +4045,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VMOVUPD.Z (BX), K1, Z14
@@ -4053,10 +4093,10 @@ sums:
 	VADDPD    Z14, Z13, Z13
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, K1, (DI)
 	ADDQ    SI, DI
@@ -4099,10 +4139,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z16, Z16, Z16
@@ -4125,7 +4165,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z14
+	VBROADCASTSD 192(AX), Z14
 	VCMPPD       $0x01, Z16, Z0, K2
 	VMULPD       Z14, Z0, K2, Z0
 	VCMPPD       $0x01, Z16, Z1, K2
@@ -4184,12 +4224,12 @@ store:
 	VMOVUPD Z12, K1, (BX)
 	ADDQ    DX, BX
 	VMOVUPD Z13, K1, (BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -4204,7 +4244,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4215,15 +4255,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4240,27 +4280,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPD      (BX), Z2
@@ -4311,9 +4351,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -4321,18 +4361,18 @@ sums:
 	VADDPD    Z2, Z1, Z1
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z5, Z5, Z5
@@ -4343,7 +4383,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z2
+	VBROADCASTSD 192(AX), Z2
 	VCMPPD       $0x01, Z5, Z0, K2
 	VMULPD       Z2, Z0, K2, Z0
 	VCMPPD       $0x01, Z5, Z1, K2
@@ -4353,14 +4393,14 @@ store:
 	MOVQ    CX, BX
 	VMOVUPD Z0, (BX)
 	VMOVUPD Z1, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4371,15 +4411,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4400,27 +4440,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Z4
@@ -4486,9 +4526,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -4500,10 +4540,10 @@ sums:
 	VADDPD    Z4, Z3, Z3
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -4512,10 +4552,10 @@ alone:
 	VMOVUPD Z3, K1, 64(DI)
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z7, Z7, Z7
@@ -4528,7 +4568,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z4
+	VBROADCASTSD 192(AX), Z4
 	VCMPPD       $0x01, Z7, Z0, K2
 	VMULPD       Z4, Z0, K2, Z0
 	VCMPPD       $0x01, Z7, Z1, K2
@@ -4545,15 +4585,15 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z2, (BX)
 	VMOVUPD Z3, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4564,15 +4604,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4597,27 +4637,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Z6
@@ -4698,9 +4738,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -4716,10 +4756,10 @@ sums:
 	VADDPD    Z6, Z5, Z5
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -4732,10 +4772,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
@@ -4750,7 +4790,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z6
+	VBROADCASTSD 192(AX), Z6
 	VCMPPD       $0x01, Z9, Z0, K2
 	VMULPD       Z6, Z0, K2, Z0
 	VCMPPD       $0x01, Z9, Z1, K2
@@ -4774,16 +4814,16 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z4, (BX)
 	VMOVUPD Z5, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -4794,15 +4834,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -4831,27 +4871,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Z8
@@ -4947,9 +4987,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -4969,10 +5009,10 @@ sums:
 	VADDPD    Z8, Z7, Z7
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -4989,10 +5029,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z11, Z11, Z11
@@ -5009,7 +5049,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z8
+	VBROADCASTSD 192(AX), Z8
 	VCMPPD       $0x01, Z11, Z0, K2
 	VMULPD       Z8, Z0, K2, Z0
 	VCMPPD       $0x01, Z11, Z1, K2
@@ -5040,17 +5080,17 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z6, (BX)
 	VMOVUPD Z7, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -5061,15 +5101,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -5102,27 +5142,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Z10
@@ -5233,9 +5273,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -5259,10 +5299,10 @@ sums:
 	VADDPD    Z10, Z9, Z9
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -5283,10 +5323,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z13, Z13, Z13
@@ -5305,7 +5345,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z10
+	VBROADCASTSD 192(AX), Z10
 	VCMPPD       $0x01, Z13, Z0, K2
 	VMULPD       Z10, Z0, K2, Z0
 	VCMPPD       $0x01, Z13, Z1, K2
@@ -5343,18 +5383,18 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z8, (BX)
 	VMOVUPD Z9, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -5365,15 +5405,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -5410,29 +5450,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z12
@@ -5563,9 +5603,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -5593,10 +5633,10 @@ sums:
 	VADDPD    Z12, Z11, Z11
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -5621,10 +5661,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z15, Z15, Z15
@@ -5645,7 +5685,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z12
+	VBROADCASTSD 192(AX), Z12
 	VCMPPD       $0x01, Z15, Z0, K2
 	VMULPD       Z12, Z0, K2, Z0
 	VCMPPD       $0x01, Z15, Z1, K2
@@ -5690,19 +5730,19 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z10, (BX)
 	VMOVUPD Z11, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -5713,15 +5753,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -5762,29 +5802,32 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -28(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z14
@@ -5930,9 +5973,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -5964,10 +6007,10 @@ sums:
 	VADDPD    Z14, Z13, Z13
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -5996,10 +6039,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z17, Z17, Z17
@@ -6022,7 +6065,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z14
+	VBROADCASTSD 192(AX), Z14
 	VCMPPD       $0x01, Z17, Z0, K2
 	VMULPD       Z14, Z0, K2, Z0
 	VCMPPD       $0x01, Z17, Z1, K2
@@ -6074,12 +6117,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z12, (BX)
 	VMOVUPD Z13, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -6087,7 +6130,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -6098,15 +6141,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -6151,29 +6194,33 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -32(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z16
@@ -6334,9 +6381,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -6372,10 +6419,10 @@ sums:
 	VADDPD    Z16, Z15, Z15
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -6408,10 +6455,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z19, Z19, Z19
@@ -6436,7 +6483,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z16
+	VBROADCASTSD 192(AX), Z16
 	VCMPPD       $0x01, Z19, Z0, K2
 	VMULPD       Z16, Z0, K2, Z0
 	VCMPPD       $0x01, Z19, Z1, K2
@@ -6495,12 +6542,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z14, (BX)
 	VMOVUPD Z15, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -6509,7 +6556,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -6520,15 +6567,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -6577,29 +6624,33 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -36(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z18
@@ -6775,9 +6826,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -6817,10 +6868,10 @@ sums:
 	VADDPD    Z18, Z17, Z17
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -6857,10 +6908,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z21, Z21, Z21
@@ -6887,7 +6938,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z18
+	VBROADCASTSD 192(AX), Z18
 	VCMPPD       $0x01, Z21, Z0, K2
 	VMULPD       Z18, Z0, K2, Z0
 	VCMPPD       $0x01, Z21, Z1, K2
@@ -6953,12 +7004,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z16, (BX)
 	VMOVUPD Z17, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -6968,7 +7019,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -6979,15 +7030,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -7040,29 +7091,34 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -40(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z20
@@ -7253,9 +7309,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -7299,10 +7355,10 @@ sums:
 	VADDPD    Z20, Z19, Z19
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -7343,10 +7399,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z23, Z23, Z23
@@ -7375,7 +7431,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z20
+	VBROADCASTSD 192(AX), Z20
 	VCMPPD       $0x01, Z23, Z0, K2
 	VMULPD       Z20, Z0, K2, Z0
 	VCMPPD       $0x01, Z23, Z1, K2
@@ -7448,12 +7504,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z18, (BX)
 	VMOVUPD Z19, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -7464,7 +7520,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -7475,15 +7531,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -7540,7 +7596,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -7549,22 +7605,27 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -44(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z22
@@ -7775,9 +7836,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -7825,10 +7886,10 @@ sums:
 	VADDPD    Z22, Z21, Z21
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -7873,10 +7934,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z25, Z25, Z25
@@ -7907,7 +7968,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z22
+	VBROADCASTSD 192(AX), Z22
 	VCMPPD       $0x01, Z25, Z0, K2
 	VMULPD       Z22, Z0, K2, Z0
 	VCMPPD       $0x01, Z25, Z1, K2
@@ -7987,12 +8048,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z20, (BX)
 	VMOVUPD Z21, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -8004,7 +8065,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -8015,15 +8076,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -8084,7 +8145,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -8093,22 +8154,28 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -48(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
+	PREFETCHT0 1088(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z24
@@ -8334,9 +8401,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -8388,10 +8455,10 @@ sums:
 	VADDPD    Z24, Z23, Z23
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -8440,10 +8507,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z27, Z27, Z27
@@ -8476,7 +8543,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z24
+	VBROADCASTSD 192(AX), Z24
 	VCMPPD       $0x01, Z27, Z0, K2
 	VMULPD       Z24, Z0, K2, Z0
 	VCMPPD       $0x01, Z27, Z1, K2
@@ -8563,12 +8630,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z22, (BX)
 	VMOVUPD Z23, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -8581,7 +8648,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -8592,15 +8659,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -8665,7 +8732,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -8674,22 +8741,28 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -52(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
+	PREFETCHT0 1088(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z26
@@ -8930,9 +9003,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -8988,10 +9061,10 @@ sums:
 	VADDPD    Z26, Z25, Z25
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -9044,10 +9117,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z29, Z29, Z29
@@ -9082,7 +9155,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z26
+	VBROADCASTSD 192(AX), Z26
 	VCMPPD       $0x01, Z29, Z0, K2
 	VMULPD       Z26, Z0, K2, Z0
 	VCMPPD       $0x01, Z29, Z1, K2
@@ -9176,12 +9249,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z24, (BX)
 	VMOVUPD Z25, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -9195,7 +9268,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -9206,15 +9279,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x2AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -9283,7 +9356,7 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	LEAQ (SI)(CX*4), DI
@@ -9292,22 +9365,29 @@ begin:
 	MOVQ 40(AX), R9
 	MOVQ 48(AX), R10
 	MOVQ 32(AX), R11
-	MOVQ 200(AX), R12
-	MOVQ 80(AX), R13
+	MOVQ 208(AX), R12
+	MOVQ 88(AX), R13
 	MOVQ 64(AX), R14
 	SUBQ $0x04, R14
 	JLT  rest
 	LEAQ -56(R14), R15
-	MOVQ R15, 224(AX)
+	MOVQ R15, 232(AX)
 
 turn:
+	PREFETCHT0 768(BX)
+	PREFETCHT0 832(BX)
+	PREFETCHT0 896(BX)
+	PREFETCHT0 960(BX)
+	PREFETCHT0 1024(BX)
+	PREFETCHT0 1088(BX)
+	PREFETCHT0 1152(BX)
 	PREFETCHT1 (R12)
 	PREFETCHT1 64(R12)
 	ADDQ       R13, R12
-	CMPQ       R14, 224(AX)
+	CMPQ       R14, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R12
-	MOVQ       136(AX), R13
+	MOVQ       224(AX), R12
+	MOVQ       144(AX), R13
 
 columns:
 	VMOVUPD      (R9), Z28
@@ -9563,9 +9643,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -9625,10 +9705,10 @@ sums:
 	VADDPD    Z28, Z27, Z27
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, K1, 64(DI)
@@ -9685,10 +9765,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z31, Z31, Z31
@@ -9725,7 +9805,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z28
+	VBROADCASTSD 192(AX), Z28
 	VCMPPD       $0x01, Z31, Z0, K2
 	VMULPD       Z28, Z0, K2, Z0
 	VCMPPD       $0x01, Z31, Z1, K2
@@ -9826,12 +9906,12 @@ store:
 	ADDQ    DX, BX
 	VMOVUPD Z26, (BX)
 	VMOVUPD Z27, K1, 64(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -9846,7 +9926,7 @@ store:
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -9857,15 +9937,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x4AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -9886,27 +9966,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), CX
-	MOVQ 192(AX), CX
+	MOVQ 200(AX), CX
 	MOVQ 16(AX), DX
 	MOVQ 40(AX), BX
 	MOVQ 48(AX), SI
 	MOVQ 32(AX), DI
-	MOVQ 200(AX), R8
-	MOVQ 80(AX), R9
+	MOVQ 208(AX), R8
+	MOVQ 88(AX), R9
 	MOVQ 64(AX), R10
 	SUBQ $0x04, R10
 	JLT  rest
 	LEAQ -4(R10), R11
-	MOVQ R11, 224(AX)
+	MOVQ R11, 232(AX)
 
 turn:
 	PREFETCHT1 (R8)
 	PREFETCHT1 64(R8)
 	ADDQ       R9, R8
-	CMPQ       R10, 224(AX)
+	CMPQ       R10, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R8
-	MOVQ       136(AX), R9
+	MOVQ       224(AX), R8
+	MOVQ       144(AX), R9
 
 columns:
 	VMOVUPD      (BX), Z4
@@ -9977,9 +10057,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -9989,20 +10069,20 @@ sums:
 	VADDPD    Z4, Z3, Z3
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, 64(DI)
 	VMOVUPD Z2, 128(DI)
 	VMOVUPD Z3, K1, 192(DI)
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
@@ -10015,7 +10095,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z4
+	VBROADCASTSD 192(AX), Z4
 	VCMPPD       $0x01, Z9, Z0, K2
 	VMULPD       Z4, Z0, K2, Z0
 	VCMPPD       $0x01, Z9, Z1, K2
@@ -10031,14 +10111,14 @@ store:
 	VMOVUPD Z1, 64(BX)
 	VMOVUPD Z2, 128(BX)
 	VMOVUPD Z3, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -10049,15 +10129,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x4AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -10086,27 +10166,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -8(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Z8
@@ -10202,9 +10282,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -10220,10 +10300,10 @@ sums:
 	VADDPD    Z8, Z7, Z7
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, 64(DI)
@@ -10236,10 +10316,10 @@ alone:
 	VMOVUPD Z7, K1, 192(DI)
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z13, Z13, Z13
@@ -10256,7 +10336,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z8
+	VBROADCASTSD 192(AX), Z8
 	VCMPPD       $0x01, Z13, Z0, K2
 	VMULPD       Z8, Z0, K2, Z0
 	VCMPPD       $0x01, Z13, Z1, K2
@@ -10285,15 +10365,15 @@ store:
 	VMOVUPD Z5, 64(BX)
 	VMOVUPD Z6, 128(BX)
 	VMOVUPD Z7, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -10304,15 +10384,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x4AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -10349,27 +10429,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), DX
+	MOVQ 200(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 40(AX), SI
 	MOVQ 48(AX), DI
 	MOVQ 32(AX), R8
-	MOVQ 200(AX), R9
-	MOVQ 80(AX), R10
+	MOVQ 208(AX), R9
+	MOVQ 88(AX), R10
 	MOVQ 64(AX), R11
 	SUBQ $0x04, R11
 	JLT  rest
 	LEAQ -12(R11), R12
-	MOVQ R12, 224(AX)
+	MOVQ R12, 232(AX)
 
 turn:
 	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
 	ADDQ       R10, R9
-	CMPQ       R11, 224(AX)
+	CMPQ       R11, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R9
-	MOVQ       136(AX), R10
+	MOVQ       224(AX), R9
+	MOVQ       144(AX), R10
 
 columns:
 	VMOVUPD      (SI), Z12
@@ -10490,9 +10570,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -10514,10 +10594,10 @@ sums:
 	VADDPD    Z12, Z11, Z11
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, 64(DI)
@@ -10536,10 +10616,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z17, Z17, Z17
@@ -10560,7 +10640,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z12
+	VBROADCASTSD 192(AX), Z12
 	VCMPPD       $0x01, Z17, Z0, K2
 	VMULPD       Z12, Z0, K2, Z0
 	VCMPPD       $0x01, Z17, Z1, K2
@@ -10602,16 +10682,16 @@ store:
 	VMOVUPD Z9, 64(BX)
 	VMOVUPD Z10, 128(BX)
 	VMOVUPD Z11, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -10622,15 +10702,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x4AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -10675,27 +10755,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -16(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Z16
@@ -10841,9 +10921,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -10871,10 +10951,10 @@ sums:
 	VADDPD    Z16, Z15, Z15
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, 64(DI)
@@ -10899,10 +10979,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z21, Z21, Z21
@@ -10927,7 +11007,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z16
+	VBROADCASTSD 192(AX), Z16
 	VCMPPD       $0x01, Z21, Z0, K2
 	VMULPD       Z16, Z0, K2, Z0
 	VCMPPD       $0x01, Z21, Z1, K2
@@ -10982,17 +11062,17 @@ store:
 	VMOVUPD Z13, 64(BX)
 	VMOVUPD Z14, 128(BX)
 	VMOVUPD Z15, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -11003,15 +11083,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x4AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -11064,27 +11144,27 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	MOVQ 16(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 32(AX), R9
-	MOVQ 200(AX), R10
-	MOVQ 80(AX), R11
+	MOVQ 208(AX), R10
+	MOVQ 88(AX), R11
 	MOVQ 64(AX), R12
 	SUBQ $0x04, R12
 	JLT  rest
 	LEAQ -20(R12), R13
-	MOVQ R13, 224(AX)
+	MOVQ R13, 232(AX)
 
 turn:
 	PREFETCHT1 (R10)
 	PREFETCHT1 64(R10)
 	ADDQ       R11, R10
-	CMPQ       R12, 224(AX)
+	CMPQ       R12, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R10
-	MOVQ       136(AX), R11
+	MOVQ       224(AX), R10
+	MOVQ       144(AX), R11
 
 columns:
 	VMOVUPD      (DI), Z20
@@ -11255,9 +11335,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -11291,10 +11371,10 @@ sums:
 	VADDPD    Z20, Z19, Z19
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, 64(DI)
@@ -11325,10 +11405,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z25, Z25, Z25
@@ -11357,7 +11437,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z20
+	VBROADCASTSD 192(AX), Z20
 	VCMPPD       $0x01, Z25, Z0, K2
 	VMULPD       Z20, Z0, K2, Z0
 	VCMPPD       $0x01, Z25, Z1, K2
@@ -11425,18 +11505,18 @@ store:
 	VMOVUPD Z17, 64(BX)
 	VMOVUPD Z18, 128(BX)
 	VMOVUPD Z19, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -11447,15 +11527,15 @@ done:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x4AVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
-	KMOVW 152(AX), K1
+	KMOVW 160(AX), K1
 	MOVQ  (AX), CX
-	MOVQ  CX, 192(AX)
-	MOVQ  72(AX), CX
 	MOVQ  CX, 200(AX)
-	MOVQ  88(AX), CX
+	MOVQ  80(AX), CX
 	MOVQ  CX, 208(AX)
-	MOVQ  128(AX), CX
+	MOVQ  96(AX), CX
 	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
 
 tiles:
 	MOVQ      56(AX), CX
@@ -11516,29 +11596,29 @@ zero:
 begin:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ 192(AX), BX
+	MOVQ 200(AX), BX
 	LEAQ (BX)(CX*4), SI
 	ADDQ CX, SI
 	MOVQ 16(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 48(AX), R9
 	MOVQ 32(AX), R10
-	MOVQ 200(AX), R11
-	MOVQ 80(AX), R12
+	MOVQ 208(AX), R11
+	MOVQ 88(AX), R12
 	MOVQ 64(AX), R13
 	SUBQ $0x04, R13
 	JLT  rest
 	LEAQ -24(R13), R14
-	MOVQ R14, 224(AX)
+	MOVQ R14, 232(AX)
 
 turn:
 	PREFETCHT1 (R11)
 	PREFETCHT1 64(R11)
 	ADDQ       R12, R11
-	CMPQ       R13, 224(AX)
+	CMPQ       R13, 232(AX)
 	JNE        columns
-	MOVQ       216(AX), R11
-	MOVQ       136(AX), R12
+	MOVQ       224(AX), R11
+	MOVQ       144(AX), R12
 
 columns:
 	VMOVUPD      (R8), Z24
@@ -11739,9 +11819,9 @@ one:
 	JNZ          one
 
 sums:
-	MOVQ      200(AX), CX
-	MOVQ      80(AX), DX
-	CMPQ      112(AX), $0x00
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
 	JE        alone
 	MOVQ      CX, BX
 	VADDPD    (BX), Z0, Z0
@@ -11781,10 +11861,10 @@ sums:
 	VADDPD    Z24, Z23, Z23
 
 alone:
-	MOVQ    208(AX), BX
+	MOVQ    216(AX), BX
 	TESTQ   BX, BX
 	JZ      act
-	MOVQ    96(AX), SI
+	MOVQ    104(AX), SI
 	MOVQ    BX, DI
 	VMOVUPD Z0, (DI)
 	VMOVUPD Z1, 64(DI)
@@ -11821,10 +11901,10 @@ alone:
 	ADDQ    SI, BX
 	ADDQ    SI, BX
 	ADDQ    SI, BX
-	MOVQ    BX, 208(AX)
+	MOVQ    BX, 216(AX)
 
 act:
-	MOVQ   120(AX), BX
+	MOVQ   128(AX), BX
 	TESTQ  BX, BX
 	JZ     store
 	VPXORD Z29, Z29, Z29
@@ -11857,7 +11937,7 @@ act:
 	JMP    store
 
 leaky:
-	VBROADCASTSD 184(AX), Z24
+	VBROADCASTSD 192(AX), Z24
 	VCMPPD       $0x01, Z29, Z0, K2
 	VMULPD       Z24, Z0, K2, Z0
 	VCMPPD       $0x01, Z29, Z1, K2
@@ -11938,19 +12018,3527 @@ store:
 	VMOVUPD Z21, 64(BX)
 	VMOVUPD Z22, 128(BX)
 	VMOVUPD Z23, K1, 192(BX)
-	DECQ    104(AX)
+	DECQ    112(AX)
 	JZ      done
 	MOVQ    24(AX), BX
-	ADDQ    BX, 192(AX)
-	MOVQ    144(AX), BX
-	ADDQ    BX, 216(AX)
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	MOVQ    CX, 200(AX)
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile9x2AVX512F64(t *tile[float64])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile9x2AVX512F64(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPD   (CX), Z0
+	VMOVUPD   Z0, Z2
+	VMOVUPD   Z0, Z4
+	VMOVUPD   Z0, Z6
+	VMOVUPD   Z0, Z8
+	VMOVUPD   Z0, Z10
+	VMOVUPD   Z0, Z12
+	VMOVUPD   Z0, Z14
+	VMOVUPD   Z0, Z16
+	VMOVUPD.Z 64(CX), K1, Z1
+	VMOVUPD   Z1, Z3
+	VMOVUPD   Z1, Z5
+	VMOVUPD   Z1, Z7
+	VMOVUPD   Z1, Z9
+	VMOVUPD   Z1, Z11
+	VMOVUPD   Z1, Z13
+	VMOVUPD   Z1, Z15
+	VMOVUPD   Z1, Z17
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	MOVQ   16(AX), DI
+	MOVQ   40(AX), R8
+	MOVQ   48(AX), R9
+	MOVQ   32(AX), R10
+	MOVQ   208(AX), R11
+	MOVQ   88(AX), R11
+	MOVQ   72(AX), R12
+	MOVQ   R9, R11
+	IMUL3Q $0x18, R11, R11
+	ADDQ   R8, R11
+	MOVQ   64(AX), R13
+	SUBQ   $0x04, R13
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	PREFETCHT0   960(BX)
+	VMOVUPD      (R8), Z18
+	VMOVUPD      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPD      Z18, (R12)
+	VMOVUPD      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z20
+	VFMADD231PD  Z20, Z18, Z0
+	VFMADD231PD  Z20, Z19, Z1
+	VBROADCASTSD (BX)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z2
+	VFMADD231PD  Z20, Z19, Z3
+	VBROADCASTSD (BX)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z4
+	VFMADD231PD  Z20, Z19, Z5
+	VBROADCASTSD (BX)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z6
+	VFMADD231PD  Z20, Z19, Z7
+	VBROADCASTSD (BX)(CX*4), Z20
+	VFMADD231PD  Z20, Z18, Z8
+	VFMADD231PD  Z20, Z19, Z9
+	VBROADCASTSD (SI), Z20
+	VFMADD231PD  Z20, Z18, Z10
+	VFMADD231PD  Z20, Z19, Z11
+	VBROADCASTSD (SI)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z12
+	VFMADD231PD  Z20, Z19, Z13
+	VBROADCASTSD (SI)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z14
+	VFMADD231PD  Z20, Z19, Z15
+	VBROADCASTSD (SI)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z16
+	VFMADD231PD  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Z18
+	VMOVUPD      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPD      Z18, (R12)
+	VMOVUPD      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z20
+	VFMADD231PD  Z20, Z18, Z0
+	VFMADD231PD  Z20, Z19, Z1
+	VBROADCASTSD (BX)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z2
+	VFMADD231PD  Z20, Z19, Z3
+	VBROADCASTSD (BX)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z4
+	VFMADD231PD  Z20, Z19, Z5
+	VBROADCASTSD (BX)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z6
+	VFMADD231PD  Z20, Z19, Z7
+	VBROADCASTSD (BX)(CX*4), Z20
+	VFMADD231PD  Z20, Z18, Z8
+	VFMADD231PD  Z20, Z19, Z9
+	VBROADCASTSD (SI), Z20
+	VFMADD231PD  Z20, Z18, Z10
+	VFMADD231PD  Z20, Z19, Z11
+	VBROADCASTSD (SI)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z12
+	VFMADD231PD  Z20, Z19, Z13
+	VBROADCASTSD (SI)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z14
+	VFMADD231PD  Z20, Z19, Z15
+	VBROADCASTSD (SI)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z16
+	VFMADD231PD  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Z18
+	VMOVUPD      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPD      Z18, (R12)
+	VMOVUPD      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z20
+	VFMADD231PD  Z20, Z18, Z0
+	VFMADD231PD  Z20, Z19, Z1
+	VBROADCASTSD (BX)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z2
+	VFMADD231PD  Z20, Z19, Z3
+	VBROADCASTSD (BX)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z4
+	VFMADD231PD  Z20, Z19, Z5
+	VBROADCASTSD (BX)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z6
+	VFMADD231PD  Z20, Z19, Z7
+	VBROADCASTSD (BX)(CX*4), Z20
+	VFMADD231PD  Z20, Z18, Z8
+	VFMADD231PD  Z20, Z19, Z9
+	VBROADCASTSD (SI), Z20
+	VFMADD231PD  Z20, Z18, Z10
+	VFMADD231PD  Z20, Z19, Z11
+	VBROADCASTSD (SI)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z12
+	VFMADD231PD  Z20, Z19, Z13
+	VBROADCASTSD (SI)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z14
+	VFMADD231PD  Z20, Z19, Z15
+	VBROADCASTSD (SI)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z16
+	VFMADD231PD  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Z18
+	VMOVUPD      64(R8), Z19
+	ADDQ         R9, R8
+	VMOVUPD      Z18, (R12)
+	VMOVUPD      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z20
+	VFMADD231PD  Z20, Z18, Z0
+	VFMADD231PD  Z20, Z19, Z1
+	VBROADCASTSD (BX)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z2
+	VFMADD231PD  Z20, Z19, Z3
+	VBROADCASTSD (BX)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z4
+	VFMADD231PD  Z20, Z19, Z5
+	VBROADCASTSD (BX)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z6
+	VFMADD231PD  Z20, Z19, Z7
+	VBROADCASTSD (BX)(CX*4), Z20
+	VFMADD231PD  Z20, Z18, Z8
+	VFMADD231PD  Z20, Z19, Z9
+	VBROADCASTSD (SI), Z20
+	VFMADD231PD  Z20, Z18, Z10
+	VFMADD231PD  Z20, Z19, Z11
+	VBROADCASTSD (SI)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z12
+	VFMADD231PD  Z20, Z19, Z13
+	VBROADCASTSD (SI)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z14
+	VFMADD231PD  Z20, Z19, Z15
+	VBROADCASTSD (SI)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z16
+	VFMADD231PD  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
+	JGE          turn
+
+rest:
+	TESTQ R10, R10
+	JZ    sums
+
+one:
+	VMOVUPD      (R8), Z18
+	VMOVUPD.Z    64(R8), K1, Z19
+	ADDQ         R9, R8
+	VMOVUPD      Z18, (R12)
+	VMOVUPD      Z19, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z20
+	VFMADD231PD  Z20, Z18, Z0
+	VFMADD231PD  Z20, Z19, Z1
+	VBROADCASTSD (BX)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z2
+	VFMADD231PD  Z20, Z19, Z3
+	VBROADCASTSD (BX)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z4
+	VFMADD231PD  Z20, Z19, Z5
+	VBROADCASTSD (BX)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z6
+	VFMADD231PD  Z20, Z19, Z7
+	VBROADCASTSD (BX)(CX*4), Z20
+	VFMADD231PD  Z20, Z18, Z8
+	VFMADD231PD  Z20, Z19, Z9
+	VBROADCASTSD (SI), Z20
+	VFMADD231PD  Z20, Z18, Z10
+	VFMADD231PD  Z20, Z19, Z11
+	VBROADCASTSD (SI)(CX*1), Z20
+	VFMADD231PD  Z20, Z18, Z12
+	VFMADD231PD  Z20, Z19, Z13
+	VBROADCASTSD (SI)(CX*2), Z20
+	VFMADD231PD  Z20, Z18, Z14
+	VFMADD231PD  Z20, Z19, Z15
+	VBROADCASTSD (SI)(DX*1), Z20
+	VFMADD231PD  Z20, Z18, Z16
+	VFMADD231PD  Z20, Z19, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPD    (BX), Z0, Z0
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z1, Z1
+	ADDQ      DX, BX
+	VADDPD    (BX), Z2, Z2
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z3, Z3
+	ADDQ      DX, BX
+	VADDPD    (BX), Z4, Z4
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z5, Z5
+	ADDQ      DX, BX
+	VADDPD    (BX), Z6, Z6
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z7, Z7
+	ADDQ      DX, BX
+	VADDPD    (BX), Z8, Z8
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z9, Z9
+	ADDQ      DX, BX
+	VADDPD    (BX), Z10, Z10
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z11, Z11
+	ADDQ      DX, BX
+	VADDPD    (BX), Z12, Z12
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z13, Z13
+	ADDQ      DX, BX
+	VADDPD    (BX), Z14, Z14
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z15, Z15
+	ADDQ      DX, BX
+	VADDPD    (BX), Z16, Z16
+	VMOVUPD.Z 64(BX), K1, Z18
+	VADDPD    Z18, Z17, Z17
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z2, (DI)
+	VMOVUPD Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z4, (DI)
+	VMOVUPD Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z6, (DI)
+	VMOVUPD Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z8, (DI)
+	VMOVUPD Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z10, (DI)
+	VMOVUPD Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z12, (DI)
+	VMOVUPD Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z14, (DI)
+	VMOVUPD Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z16, (DI)
+	VMOVUPD Z17, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z21, Z21, Z21
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Z0, Z21, Z0
+	VMAXPD Z1, Z21, Z1
+	VMAXPD Z2, Z21, Z2
+	VMAXPD Z3, Z21, Z3
+	VMAXPD Z4, Z21, Z4
+	VMAXPD Z5, Z21, Z5
+	VMAXPD Z6, Z21, Z6
+	VMAXPD Z7, Z21, Z7
+	VMAXPD Z8, Z21, Z8
+	VMAXPD Z9, Z21, Z9
+	VMAXPD Z10, Z21, Z10
+	VMAXPD Z11, Z21, Z11
+	VMAXPD Z12, Z21, Z12
+	VMAXPD Z13, Z21, Z13
+	VMAXPD Z14, Z21, Z14
+	VMAXPD Z15, Z21, Z15
+	VMAXPD Z16, Z21, Z16
+	VMAXPD Z17, Z21, Z17
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Z18
+	VCMPPD       $0x01, Z21, Z0, K2
+	VMULPD       Z18, Z0, K2, Z0
+	VCMPPD       $0x01, Z21, Z1, K2
+	VMULPD       Z18, Z1, K2, Z1
+	VCMPPD       $0x01, Z21, Z2, K2
+	VMULPD       Z18, Z2, K2, Z2
+	VCMPPD       $0x01, Z21, Z3, K2
+	VMULPD       Z18, Z3, K2, Z3
+	VCMPPD       $0x01, Z21, Z4, K2
+	VMULPD       Z18, Z4, K2, Z4
+	VCMPPD       $0x01, Z21, Z5, K2
+	VMULPD       Z18, Z5, K2, Z5
+	VCMPPD       $0x01, Z21, Z6, K2
+	VMULPD       Z18, Z6, K2, Z6
+	VCMPPD       $0x01, Z21, Z7, K2
+	VMULPD       Z18, Z7, K2, Z7
+	VCMPPD       $0x01, Z21, Z8, K2
+	VMULPD       Z18, Z8, K2, Z8
+	VCMPPD       $0x01, Z21, Z9, K2
+	VMULPD       Z18, Z9, K2, Z9
+	VCMPPD       $0x01, Z21, Z10, K2
+	VMULPD       Z18, Z10, K2, Z10
+	VCMPPD       $0x01, Z21, Z11, K2
+	VMULPD       Z18, Z11, K2, Z11
+	VCMPPD       $0x01, Z21, Z12, K2
+	VMULPD       Z18, Z12, K2, Z12
+	VCMPPD       $0x01, Z21, Z13, K2
+	VMULPD       Z18, Z13, K2, Z13
+	VCMPPD       $0x01, Z21, Z14, K2
+	VMULPD       Z18, Z14, K2, Z14
+	VCMPPD       $0x01, Z21, Z15, K2
+	VMULPD       Z18, Z15, K2, Z15
+	VCMPPD       $0x01, Z21, Z16, K2
+	VMULPD       Z18, Z16, K2, Z16
+	VCMPPD       $0x01, Z21, Z17, K2
+	VMULPD       Z18, Z17, K2, Z17
+
+store:
+	MOVQ    CX, BX
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z2, (BX)
+	VMOVUPD Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z4, (BX)
+	VMOVUPD Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z6, (BX)
+	VMOVUPD Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z8, (BX)
+	VMOVUPD Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z10, (BX)
+	VMOVUPD Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z12, (BX)
+	VMOVUPD Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z14, (BX)
+	VMOVUPD Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z16, (BX)
+	VMOVUPD Z17, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile10x2AVX512F64(t *tile[float64])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile10x2AVX512F64(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPD   (CX), Z0
+	VMOVUPD   Z0, Z2
+	VMOVUPD   Z0, Z4
+	VMOVUPD   Z0, Z6
+	VMOVUPD   Z0, Z8
+	VMOVUPD   Z0, Z10
+	VMOVUPD   Z0, Z12
+	VMOVUPD   Z0, Z14
+	VMOVUPD   Z0, Z16
+	VMOVUPD   Z0, Z18
+	VMOVUPD.Z 64(CX), K1, Z1
+	VMOVUPD   Z1, Z3
+	VMOVUPD   Z1, Z5
+	VMOVUPD   Z1, Z7
+	VMOVUPD   Z1, Z9
+	VMOVUPD   Z1, Z11
+	VMOVUPD   Z1, Z13
+	VMOVUPD   Z1, Z15
+	VMOVUPD   Z1, Z17
+	VMOVUPD   Z1, Z19
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	MOVQ   16(AX), DI
+	MOVQ   40(AX), R8
+	MOVQ   48(AX), R9
+	MOVQ   32(AX), R10
+	MOVQ   208(AX), R11
+	MOVQ   88(AX), R11
+	MOVQ   72(AX), R12
+	MOVQ   R9, R11
+	IMUL3Q $0x18, R11, R11
+	ADDQ   R8, R11
+	MOVQ   64(AX), R13
+	SUBQ   $0x04, R13
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	PREFETCHT0   960(BX)
+	PREFETCHT0   1024(BX)
+	VMOVUPD      (R8), Z20
+	VMOVUPD      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPD      Z20, (R12)
+	VMOVUPD      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z22
+	VFMADD231PD  Z22, Z20, Z0
+	VFMADD231PD  Z22, Z21, Z1
+	VBROADCASTSD (BX)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z2
+	VFMADD231PD  Z22, Z21, Z3
+	VBROADCASTSD (BX)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z4
+	VFMADD231PD  Z22, Z21, Z5
+	VBROADCASTSD (BX)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z6
+	VFMADD231PD  Z22, Z21, Z7
+	VBROADCASTSD (BX)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z8
+	VFMADD231PD  Z22, Z21, Z9
+	VBROADCASTSD (SI), Z22
+	VFMADD231PD  Z22, Z20, Z10
+	VFMADD231PD  Z22, Z21, Z11
+	VBROADCASTSD (SI)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z12
+	VFMADD231PD  Z22, Z21, Z13
+	VBROADCASTSD (SI)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z14
+	VFMADD231PD  Z22, Z21, Z15
+	VBROADCASTSD (SI)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z16
+	VFMADD231PD  Z22, Z21, Z17
+	VBROADCASTSD (SI)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z18
+	VFMADD231PD  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Z20
+	VMOVUPD      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPD      Z20, (R12)
+	VMOVUPD      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z22
+	VFMADD231PD  Z22, Z20, Z0
+	VFMADD231PD  Z22, Z21, Z1
+	VBROADCASTSD (BX)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z2
+	VFMADD231PD  Z22, Z21, Z3
+	VBROADCASTSD (BX)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z4
+	VFMADD231PD  Z22, Z21, Z5
+	VBROADCASTSD (BX)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z6
+	VFMADD231PD  Z22, Z21, Z7
+	VBROADCASTSD (BX)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z8
+	VFMADD231PD  Z22, Z21, Z9
+	VBROADCASTSD (SI), Z22
+	VFMADD231PD  Z22, Z20, Z10
+	VFMADD231PD  Z22, Z21, Z11
+	VBROADCASTSD (SI)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z12
+	VFMADD231PD  Z22, Z21, Z13
+	VBROADCASTSD (SI)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z14
+	VFMADD231PD  Z22, Z21, Z15
+	VBROADCASTSD (SI)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z16
+	VFMADD231PD  Z22, Z21, Z17
+	VBROADCASTSD (SI)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z18
+	VFMADD231PD  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Z20
+	VMOVUPD      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPD      Z20, (R12)
+	VMOVUPD      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z22
+	VFMADD231PD  Z22, Z20, Z0
+	VFMADD231PD  Z22, Z21, Z1
+	VBROADCASTSD (BX)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z2
+	VFMADD231PD  Z22, Z21, Z3
+	VBROADCASTSD (BX)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z4
+	VFMADD231PD  Z22, Z21, Z5
+	VBROADCASTSD (BX)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z6
+	VFMADD231PD  Z22, Z21, Z7
+	VBROADCASTSD (BX)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z8
+	VFMADD231PD  Z22, Z21, Z9
+	VBROADCASTSD (SI), Z22
+	VFMADD231PD  Z22, Z20, Z10
+	VFMADD231PD  Z22, Z21, Z11
+	VBROADCASTSD (SI)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z12
+	VFMADD231PD  Z22, Z21, Z13
+	VBROADCASTSD (SI)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z14
+	VFMADD231PD  Z22, Z21, Z15
+	VBROADCASTSD (SI)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z16
+	VFMADD231PD  Z22, Z21, Z17
+	VBROADCASTSD (SI)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z18
+	VFMADD231PD  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	VMOVUPD      (R8), Z20
+	VMOVUPD      64(R8), Z21
+	ADDQ         R9, R8
+	VMOVUPD      Z20, (R12)
+	VMOVUPD      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z22
+	VFMADD231PD  Z22, Z20, Z0
+	VFMADD231PD  Z22, Z21, Z1
+	VBROADCASTSD (BX)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z2
+	VFMADD231PD  Z22, Z21, Z3
+	VBROADCASTSD (BX)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z4
+	VFMADD231PD  Z22, Z21, Z5
+	VBROADCASTSD (BX)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z6
+	VFMADD231PD  Z22, Z21, Z7
+	VBROADCASTSD (BX)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z8
+	VFMADD231PD  Z22, Z21, Z9
+	VBROADCASTSD (SI), Z22
+	VFMADD231PD  Z22, Z20, Z10
+	VFMADD231PD  Z22, Z21, Z11
+	VBROADCASTSD (SI)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z12
+	VFMADD231PD  Z22, Z21, Z13
+	VBROADCASTSD (SI)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z14
+	VFMADD231PD  Z22, Z21, Z15
+	VBROADCASTSD (SI)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z16
+	VFMADD231PD  Z22, Z21, Z17
+	VBROADCASTSD (SI)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z18
+	VFMADD231PD  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x04, R10
+	SUBQ         $0x04, R13
+	JGE          turn
+
+rest:
+	TESTQ R10, R10
+	JZ    sums
+
+one:
+	VMOVUPD      (R8), Z20
+	VMOVUPD.Z    64(R8), K1, Z21
+	ADDQ         R9, R8
+	VMOVUPD      Z20, (R12)
+	VMOVUPD      Z21, 64(R12)
+	ADDQ         $0x00000080, R12
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R9, R11
+	VBROADCASTSD (BX), Z22
+	VFMADD231PD  Z22, Z20, Z0
+	VFMADD231PD  Z22, Z21, Z1
+	VBROADCASTSD (BX)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z2
+	VFMADD231PD  Z22, Z21, Z3
+	VBROADCASTSD (BX)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z4
+	VFMADD231PD  Z22, Z21, Z5
+	VBROADCASTSD (BX)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z6
+	VFMADD231PD  Z22, Z21, Z7
+	VBROADCASTSD (BX)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z8
+	VFMADD231PD  Z22, Z21, Z9
+	VBROADCASTSD (SI), Z22
+	VFMADD231PD  Z22, Z20, Z10
+	VFMADD231PD  Z22, Z21, Z11
+	VBROADCASTSD (SI)(CX*1), Z22
+	VFMADD231PD  Z22, Z20, Z12
+	VFMADD231PD  Z22, Z21, Z13
+	VBROADCASTSD (SI)(CX*2), Z22
+	VFMADD231PD  Z22, Z20, Z14
+	VFMADD231PD  Z22, Z21, Z15
+	VBROADCASTSD (SI)(DX*1), Z22
+	VFMADD231PD  Z22, Z20, Z16
+	VFMADD231PD  Z22, Z21, Z17
+	VBROADCASTSD (SI)(CX*4), Z22
+	VFMADD231PD  Z22, Z20, Z18
+	VFMADD231PD  Z22, Z21, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, SI
+	SUBQ         $0x01, R10
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPD    (BX), Z0, Z0
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z1, Z1
+	ADDQ      DX, BX
+	VADDPD    (BX), Z2, Z2
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z3, Z3
+	ADDQ      DX, BX
+	VADDPD    (BX), Z4, Z4
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z5, Z5
+	ADDQ      DX, BX
+	VADDPD    (BX), Z6, Z6
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z7, Z7
+	ADDQ      DX, BX
+	VADDPD    (BX), Z8, Z8
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z9, Z9
+	ADDQ      DX, BX
+	VADDPD    (BX), Z10, Z10
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z11, Z11
+	ADDQ      DX, BX
+	VADDPD    (BX), Z12, Z12
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z13, Z13
+	ADDQ      DX, BX
+	VADDPD    (BX), Z14, Z14
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z15, Z15
+	ADDQ      DX, BX
+	VADDPD    (BX), Z16, Z16
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z17, Z17
+	ADDQ      DX, BX
+	VADDPD    (BX), Z18, Z18
+	VMOVUPD.Z 64(BX), K1, Z20
+	VADDPD    Z20, Z19, Z19
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z2, (DI)
+	VMOVUPD Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z4, (DI)
+	VMOVUPD Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z6, (DI)
+	VMOVUPD Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z8, (DI)
+	VMOVUPD Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z10, (DI)
+	VMOVUPD Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z12, (DI)
+	VMOVUPD Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z14, (DI)
+	VMOVUPD Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z16, (DI)
+	VMOVUPD Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z18, (DI)
+	VMOVUPD Z19, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z23, Z23, Z23
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Z0, Z23, Z0
+	VMAXPD Z1, Z23, Z1
+	VMAXPD Z2, Z23, Z2
+	VMAXPD Z3, Z23, Z3
+	VMAXPD Z4, Z23, Z4
+	VMAXPD Z5, Z23, Z5
+	VMAXPD Z6, Z23, Z6
+	VMAXPD Z7, Z23, Z7
+	VMAXPD Z8, Z23, Z8
+	VMAXPD Z9, Z23, Z9
+	VMAXPD Z10, Z23, Z10
+	VMAXPD Z11, Z23, Z11
+	VMAXPD Z12, Z23, Z12
+	VMAXPD Z13, Z23, Z13
+	VMAXPD Z14, Z23, Z14
+	VMAXPD Z15, Z23, Z15
+	VMAXPD Z16, Z23, Z16
+	VMAXPD Z17, Z23, Z17
+	VMAXPD Z18, Z23, Z18
+	VMAXPD Z19, Z23, Z19
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Z20
+	VCMPPD       $0x01, Z23, Z0, K2
+	VMULPD       Z20, Z0, K2, Z0
+	VCMPPD       $0x01, Z23, Z1, K2
+	VMULPD       Z20, Z1, K2, Z1
+	VCMPPD       $0x01, Z23, Z2, K2
+	VMULPD       Z20, Z2, K2, Z2
+	VCMPPD       $0x01, Z23, Z3, K2
+	VMULPD       Z20, Z3, K2, Z3
+	VCMPPD       $0x01, Z23, Z4, K2
+	VMULPD       Z20, Z4, K2, Z4
+	VCMPPD       $0x01, Z23, Z5, K2
+	VMULPD       Z20, Z5, K2, Z5
+	VCMPPD       $0x01, Z23, Z6, K2
+	VMULPD       Z20, Z6, K2, Z6
+	VCMPPD       $0x01, Z23, Z7, K2
+	VMULPD       Z20, Z7, K2, Z7
+	VCMPPD       $0x01, Z23, Z8, K2
+	VMULPD       Z20, Z8, K2, Z8
+	VCMPPD       $0x01, Z23, Z9, K2
+	VMULPD       Z20, Z9, K2, Z9
+	VCMPPD       $0x01, Z23, Z10, K2
+	VMULPD       Z20, Z10, K2, Z10
+	VCMPPD       $0x01, Z23, Z11, K2
+	VMULPD       Z20, Z11, K2, Z11
+	VCMPPD       $0x01, Z23, Z12, K2
+	VMULPD       Z20, Z12, K2, Z12
+	VCMPPD       $0x01, Z23, Z13, K2
+	VMULPD       Z20, Z13, K2, Z13
+	VCMPPD       $0x01, Z23, Z14, K2
+	VMULPD       Z20, Z14, K2, Z14
+	VCMPPD       $0x01, Z23, Z15, K2
+	VMULPD       Z20, Z15, K2, Z15
+	VCMPPD       $0x01, Z23, Z16, K2
+	VMULPD       Z20, Z16, K2, Z16
+	VCMPPD       $0x01, Z23, Z17, K2
+	VMULPD       Z20, Z17, K2, Z17
+	VCMPPD       $0x01, Z23, Z18, K2
+	VMULPD       Z20, Z18, K2, Z18
+	VCMPPD       $0x01, Z23, Z19, K2
+	VMULPD       Z20, Z19, K2, Z19
+
+store:
+	MOVQ    CX, BX
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z2, (BX)
+	VMOVUPD Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z4, (BX)
+	VMOVUPD Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z6, (BX)
+	VMOVUPD Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z8, (BX)
+	VMOVUPD Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z10, (BX)
+	VMOVUPD Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z12, (BX)
+	VMOVUPD Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z14, (BX)
+	VMOVUPD Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z16, (BX)
+	VMOVUPD Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z18, (BX)
+	VMOVUPD Z19, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile11x2AVX512F64(t *tile[float64])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile11x2AVX512F64(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPD   (CX), Z0
+	VMOVUPD   Z0, Z2
+	VMOVUPD   Z0, Z4
+	VMOVUPD   Z0, Z6
+	VMOVUPD   Z0, Z8
+	VMOVUPD   Z0, Z10
+	VMOVUPD   Z0, Z12
+	VMOVUPD   Z0, Z14
+	VMOVUPD   Z0, Z16
+	VMOVUPD   Z0, Z18
+	VMOVUPD   Z0, Z20
+	VMOVUPD.Z 64(CX), K1, Z1
+	VMOVUPD   Z1, Z3
+	VMOVUPD   Z1, Z5
+	VMOVUPD   Z1, Z7
+	VMOVUPD   Z1, Z9
+	VMOVUPD   Z1, Z11
+	VMOVUPD   Z1, Z13
+	VMOVUPD   Z1, Z15
+	VMOVUPD   Z1, Z17
+	VMOVUPD   Z1, Z19
+	VMOVUPD   Z1, Z21
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	PREFETCHT0   960(BX)
+	PREFETCHT0   1024(BX)
+	VMOVUPD      (R9), Z22
+	VMOVUPD      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPD      Z22, (R13)
+	VMOVUPD      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z24
+	VFMADD231PD  Z24, Z22, Z0
+	VFMADD231PD  Z24, Z23, Z1
+	VBROADCASTSD (BX)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z2
+	VFMADD231PD  Z24, Z23, Z3
+	VBROADCASTSD (BX)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z4
+	VFMADD231PD  Z24, Z23, Z5
+	VBROADCASTSD (BX)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z6
+	VFMADD231PD  Z24, Z23, Z7
+	VBROADCASTSD (BX)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z8
+	VFMADD231PD  Z24, Z23, Z9
+	VBROADCASTSD (SI), Z24
+	VFMADD231PD  Z24, Z22, Z10
+	VFMADD231PD  Z24, Z23, Z11
+	VBROADCASTSD (SI)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z12
+	VFMADD231PD  Z24, Z23, Z13
+	VBROADCASTSD (SI)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z14
+	VFMADD231PD  Z24, Z23, Z15
+	VBROADCASTSD (SI)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z16
+	VFMADD231PD  Z24, Z23, Z17
+	VBROADCASTSD (SI)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z18
+	VFMADD231PD  Z24, Z23, Z19
+	VBROADCASTSD (DI), Z24
+	VFMADD231PD  Z24, Z22, Z20
+	VFMADD231PD  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z22
+	VMOVUPD      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPD      Z22, (R13)
+	VMOVUPD      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z24
+	VFMADD231PD  Z24, Z22, Z0
+	VFMADD231PD  Z24, Z23, Z1
+	VBROADCASTSD (BX)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z2
+	VFMADD231PD  Z24, Z23, Z3
+	VBROADCASTSD (BX)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z4
+	VFMADD231PD  Z24, Z23, Z5
+	VBROADCASTSD (BX)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z6
+	VFMADD231PD  Z24, Z23, Z7
+	VBROADCASTSD (BX)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z8
+	VFMADD231PD  Z24, Z23, Z9
+	VBROADCASTSD (SI), Z24
+	VFMADD231PD  Z24, Z22, Z10
+	VFMADD231PD  Z24, Z23, Z11
+	VBROADCASTSD (SI)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z12
+	VFMADD231PD  Z24, Z23, Z13
+	VBROADCASTSD (SI)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z14
+	VFMADD231PD  Z24, Z23, Z15
+	VBROADCASTSD (SI)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z16
+	VFMADD231PD  Z24, Z23, Z17
+	VBROADCASTSD (SI)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z18
+	VFMADD231PD  Z24, Z23, Z19
+	VBROADCASTSD (DI), Z24
+	VFMADD231PD  Z24, Z22, Z20
+	VFMADD231PD  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z22
+	VMOVUPD      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPD      Z22, (R13)
+	VMOVUPD      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z24
+	VFMADD231PD  Z24, Z22, Z0
+	VFMADD231PD  Z24, Z23, Z1
+	VBROADCASTSD (BX)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z2
+	VFMADD231PD  Z24, Z23, Z3
+	VBROADCASTSD (BX)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z4
+	VFMADD231PD  Z24, Z23, Z5
+	VBROADCASTSD (BX)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z6
+	VFMADD231PD  Z24, Z23, Z7
+	VBROADCASTSD (BX)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z8
+	VFMADD231PD  Z24, Z23, Z9
+	VBROADCASTSD (SI), Z24
+	VFMADD231PD  Z24, Z22, Z10
+	VFMADD231PD  Z24, Z23, Z11
+	VBROADCASTSD (SI)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z12
+	VFMADD231PD  Z24, Z23, Z13
+	VBROADCASTSD (SI)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z14
+	VFMADD231PD  Z24, Z23, Z15
+	VBROADCASTSD (SI)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z16
+	VFMADD231PD  Z24, Z23, Z17
+	VBROADCASTSD (SI)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z18
+	VFMADD231PD  Z24, Z23, Z19
+	VBROADCASTSD (DI), Z24
+	VFMADD231PD  Z24, Z22, Z20
+	VFMADD231PD  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z22
+	VMOVUPD      64(R9), Z23
+	ADDQ         R10, R9
+	VMOVUPD      Z22, (R13)
+	VMOVUPD      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z24
+	VFMADD231PD  Z24, Z22, Z0
+	VFMADD231PD  Z24, Z23, Z1
+	VBROADCASTSD (BX)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z2
+	VFMADD231PD  Z24, Z23, Z3
+	VBROADCASTSD (BX)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z4
+	VFMADD231PD  Z24, Z23, Z5
+	VBROADCASTSD (BX)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z6
+	VFMADD231PD  Z24, Z23, Z7
+	VBROADCASTSD (BX)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z8
+	VFMADD231PD  Z24, Z23, Z9
+	VBROADCASTSD (SI), Z24
+	VFMADD231PD  Z24, Z22, Z10
+	VFMADD231PD  Z24, Z23, Z11
+	VBROADCASTSD (SI)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z12
+	VFMADD231PD  Z24, Z23, Z13
+	VBROADCASTSD (SI)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z14
+	VFMADD231PD  Z24, Z23, Z15
+	VBROADCASTSD (SI)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z16
+	VFMADD231PD  Z24, Z23, Z17
+	VBROADCASTSD (SI)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z18
+	VFMADD231PD  Z24, Z23, Z19
+	VBROADCASTSD (DI), Z24
+	VFMADD231PD  Z24, Z22, Z20
+	VFMADD231PD  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPD      (R9), Z22
+	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         R10, R9
+	VMOVUPD      Z22, (R13)
+	VMOVUPD      Z23, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z24
+	VFMADD231PD  Z24, Z22, Z0
+	VFMADD231PD  Z24, Z23, Z1
+	VBROADCASTSD (BX)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z2
+	VFMADD231PD  Z24, Z23, Z3
+	VBROADCASTSD (BX)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z4
+	VFMADD231PD  Z24, Z23, Z5
+	VBROADCASTSD (BX)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z6
+	VFMADD231PD  Z24, Z23, Z7
+	VBROADCASTSD (BX)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z8
+	VFMADD231PD  Z24, Z23, Z9
+	VBROADCASTSD (SI), Z24
+	VFMADD231PD  Z24, Z22, Z10
+	VFMADD231PD  Z24, Z23, Z11
+	VBROADCASTSD (SI)(CX*1), Z24
+	VFMADD231PD  Z24, Z22, Z12
+	VFMADD231PD  Z24, Z23, Z13
+	VBROADCASTSD (SI)(CX*2), Z24
+	VFMADD231PD  Z24, Z22, Z14
+	VFMADD231PD  Z24, Z23, Z15
+	VBROADCASTSD (SI)(DX*1), Z24
+	VFMADD231PD  Z24, Z22, Z16
+	VFMADD231PD  Z24, Z23, Z17
+	VBROADCASTSD (SI)(CX*4), Z24
+	VFMADD231PD  Z24, Z22, Z18
+	VFMADD231PD  Z24, Z23, Z19
+	VBROADCASTSD (DI), Z24
+	VFMADD231PD  Z24, Z22, Z20
+	VFMADD231PD  Z24, Z23, Z21
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPD    (BX), Z0, Z0
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z1, Z1
+	ADDQ      DX, BX
+	VADDPD    (BX), Z2, Z2
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z3, Z3
+	ADDQ      DX, BX
+	VADDPD    (BX), Z4, Z4
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z5, Z5
+	ADDQ      DX, BX
+	VADDPD    (BX), Z6, Z6
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z7, Z7
+	ADDQ      DX, BX
+	VADDPD    (BX), Z8, Z8
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z9, Z9
+	ADDQ      DX, BX
+	VADDPD    (BX), Z10, Z10
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z11, Z11
+	ADDQ      DX, BX
+	VADDPD    (BX), Z12, Z12
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z13, Z13
+	ADDQ      DX, BX
+	VADDPD    (BX), Z14, Z14
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z15, Z15
+	ADDQ      DX, BX
+	VADDPD    (BX), Z16, Z16
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z17, Z17
+	ADDQ      DX, BX
+	VADDPD    (BX), Z18, Z18
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z19, Z19
+	ADDQ      DX, BX
+	VADDPD    (BX), Z20, Z20
+	VMOVUPD.Z 64(BX), K1, Z22
+	VADDPD    Z22, Z21, Z21
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z2, (DI)
+	VMOVUPD Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z4, (DI)
+	VMOVUPD Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z6, (DI)
+	VMOVUPD Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z8, (DI)
+	VMOVUPD Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z10, (DI)
+	VMOVUPD Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z12, (DI)
+	VMOVUPD Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z14, (DI)
+	VMOVUPD Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z16, (DI)
+	VMOVUPD Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z18, (DI)
+	VMOVUPD Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z20, (DI)
+	VMOVUPD Z21, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z25, Z25, Z25
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Z0, Z25, Z0
+	VMAXPD Z1, Z25, Z1
+	VMAXPD Z2, Z25, Z2
+	VMAXPD Z3, Z25, Z3
+	VMAXPD Z4, Z25, Z4
+	VMAXPD Z5, Z25, Z5
+	VMAXPD Z6, Z25, Z6
+	VMAXPD Z7, Z25, Z7
+	VMAXPD Z8, Z25, Z8
+	VMAXPD Z9, Z25, Z9
+	VMAXPD Z10, Z25, Z10
+	VMAXPD Z11, Z25, Z11
+	VMAXPD Z12, Z25, Z12
+	VMAXPD Z13, Z25, Z13
+	VMAXPD Z14, Z25, Z14
+	VMAXPD Z15, Z25, Z15
+	VMAXPD Z16, Z25, Z16
+	VMAXPD Z17, Z25, Z17
+	VMAXPD Z18, Z25, Z18
+	VMAXPD Z19, Z25, Z19
+	VMAXPD Z20, Z25, Z20
+	VMAXPD Z21, Z25, Z21
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Z22
+	VCMPPD       $0x01, Z25, Z0, K2
+	VMULPD       Z22, Z0, K2, Z0
+	VCMPPD       $0x01, Z25, Z1, K2
+	VMULPD       Z22, Z1, K2, Z1
+	VCMPPD       $0x01, Z25, Z2, K2
+	VMULPD       Z22, Z2, K2, Z2
+	VCMPPD       $0x01, Z25, Z3, K2
+	VMULPD       Z22, Z3, K2, Z3
+	VCMPPD       $0x01, Z25, Z4, K2
+	VMULPD       Z22, Z4, K2, Z4
+	VCMPPD       $0x01, Z25, Z5, K2
+	VMULPD       Z22, Z5, K2, Z5
+	VCMPPD       $0x01, Z25, Z6, K2
+	VMULPD       Z22, Z6, K2, Z6
+	VCMPPD       $0x01, Z25, Z7, K2
+	VMULPD       Z22, Z7, K2, Z7
+	VCMPPD       $0x01, Z25, Z8, K2
+	VMULPD       Z22, Z8, K2, Z8
+	VCMPPD       $0x01, Z25, Z9, K2
+	VMULPD       Z22, Z9, K2, Z9
+	VCMPPD       $0x01, Z25, Z10, K2
+	VMULPD       Z22, Z10, K2, Z10
+	VCMPPD       $0x01, Z25, Z11, K2
+	VMULPD       Z22, Z11, K2, Z11
+	VCMPPD       $0x01, Z25, Z12, K2
+	VMULPD       Z22, Z12, K2, Z12
+	VCMPPD       $0x01, Z25, Z13, K2
+	VMULPD       Z22, Z13, K2, Z13
+	VCMPPD       $0x01, Z25, Z14, K2
+	VMULPD       Z22, Z14, K2, Z14
+	VCMPPD       $0x01, Z25, Z15, K2
+	VMULPD       Z22, Z15, K2, Z15
+	VCMPPD       $0x01, Z25, Z16, K2
+	VMULPD       Z22, Z16, K2, Z16
+	VCMPPD       $0x01, Z25, Z17, K2
+	VMULPD       Z22, Z17, K2, Z17
+	VCMPPD       $0x01, Z25, Z18, K2
+	VMULPD       Z22, Z18, K2, Z18
+	VCMPPD       $0x01, Z25, Z19, K2
+	VMULPD       Z22, Z19, K2, Z19
+	VCMPPD       $0x01, Z25, Z20, K2
+	VMULPD       Z22, Z20, K2, Z20
+	VCMPPD       $0x01, Z25, Z21, K2
+	VMULPD       Z22, Z21, K2, Z21
+
+store:
+	MOVQ    CX, BX
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z2, (BX)
+	VMOVUPD Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z4, (BX)
+	VMOVUPD Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z6, (BX)
+	VMOVUPD Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z8, (BX)
+	VMOVUPD Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z10, (BX)
+	VMOVUPD Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z12, (BX)
+	VMOVUPD Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z14, (BX)
+	VMOVUPD Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z16, (BX)
+	VMOVUPD Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z18, (BX)
+	VMOVUPD Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z20, (BX)
+	VMOVUPD Z21, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile12x2AVX512F64(t *tile[float64])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile12x2AVX512F64(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPD   (CX), Z0
+	VMOVUPD   Z0, Z2
+	VMOVUPD   Z0, Z4
+	VMOVUPD   Z0, Z6
+	VMOVUPD   Z0, Z8
+	VMOVUPD   Z0, Z10
+	VMOVUPD   Z0, Z12
+	VMOVUPD   Z0, Z14
+	VMOVUPD   Z0, Z16
+	VMOVUPD   Z0, Z18
+	VMOVUPD   Z0, Z20
+	VMOVUPD   Z0, Z22
+	VMOVUPD.Z 64(CX), K1, Z1
+	VMOVUPD   Z1, Z3
+	VMOVUPD   Z1, Z5
+	VMOVUPD   Z1, Z7
+	VMOVUPD   Z1, Z9
+	VMOVUPD   Z1, Z11
+	VMOVUPD   Z1, Z13
+	VMOVUPD   Z1, Z15
+	VMOVUPD   Z1, Z17
+	VMOVUPD   Z1, Z19
+	VMOVUPD   Z1, Z21
+	VMOVUPD   Z1, Z23
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	PREFETCHT0   960(BX)
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
+	VMOVUPD      (R9), Z24
+	VMOVUPD      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPD      Z24, (R13)
+	VMOVUPD      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z26
+	VFMADD231PD  Z26, Z24, Z0
+	VFMADD231PD  Z26, Z25, Z1
+	VBROADCASTSD (BX)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z2
+	VFMADD231PD  Z26, Z25, Z3
+	VBROADCASTSD (BX)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z4
+	VFMADD231PD  Z26, Z25, Z5
+	VBROADCASTSD (BX)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z6
+	VFMADD231PD  Z26, Z25, Z7
+	VBROADCASTSD (BX)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z8
+	VFMADD231PD  Z26, Z25, Z9
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z26, Z24, Z10
+	VFMADD231PD  Z26, Z25, Z11
+	VBROADCASTSD (SI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z12
+	VFMADD231PD  Z26, Z25, Z13
+	VBROADCASTSD (SI)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z14
+	VFMADD231PD  Z26, Z25, Z15
+	VBROADCASTSD (SI)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z16
+	VFMADD231PD  Z26, Z25, Z17
+	VBROADCASTSD (SI)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z18
+	VFMADD231PD  Z26, Z25, Z19
+	VBROADCASTSD (DI), Z26
+	VFMADD231PD  Z26, Z24, Z20
+	VFMADD231PD  Z26, Z25, Z21
+	VBROADCASTSD (DI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z22
+	VFMADD231PD  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z24
+	VMOVUPD      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPD      Z24, (R13)
+	VMOVUPD      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z26
+	VFMADD231PD  Z26, Z24, Z0
+	VFMADD231PD  Z26, Z25, Z1
+	VBROADCASTSD (BX)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z2
+	VFMADD231PD  Z26, Z25, Z3
+	VBROADCASTSD (BX)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z4
+	VFMADD231PD  Z26, Z25, Z5
+	VBROADCASTSD (BX)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z6
+	VFMADD231PD  Z26, Z25, Z7
+	VBROADCASTSD (BX)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z8
+	VFMADD231PD  Z26, Z25, Z9
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z26, Z24, Z10
+	VFMADD231PD  Z26, Z25, Z11
+	VBROADCASTSD (SI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z12
+	VFMADD231PD  Z26, Z25, Z13
+	VBROADCASTSD (SI)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z14
+	VFMADD231PD  Z26, Z25, Z15
+	VBROADCASTSD (SI)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z16
+	VFMADD231PD  Z26, Z25, Z17
+	VBROADCASTSD (SI)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z18
+	VFMADD231PD  Z26, Z25, Z19
+	VBROADCASTSD (DI), Z26
+	VFMADD231PD  Z26, Z24, Z20
+	VFMADD231PD  Z26, Z25, Z21
+	VBROADCASTSD (DI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z22
+	VFMADD231PD  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z24
+	VMOVUPD      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPD      Z24, (R13)
+	VMOVUPD      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z26
+	VFMADD231PD  Z26, Z24, Z0
+	VFMADD231PD  Z26, Z25, Z1
+	VBROADCASTSD (BX)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z2
+	VFMADD231PD  Z26, Z25, Z3
+	VBROADCASTSD (BX)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z4
+	VFMADD231PD  Z26, Z25, Z5
+	VBROADCASTSD (BX)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z6
+	VFMADD231PD  Z26, Z25, Z7
+	VBROADCASTSD (BX)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z8
+	VFMADD231PD  Z26, Z25, Z9
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z26, Z24, Z10
+	VFMADD231PD  Z26, Z25, Z11
+	VBROADCASTSD (SI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z12
+	VFMADD231PD  Z26, Z25, Z13
+	VBROADCASTSD (SI)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z14
+	VFMADD231PD  Z26, Z25, Z15
+	VBROADCASTSD (SI)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z16
+	VFMADD231PD  Z26, Z25, Z17
+	VBROADCASTSD (SI)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z18
+	VFMADD231PD  Z26, Z25, Z19
+	VBROADCASTSD (DI), Z26
+	VFMADD231PD  Z26, Z24, Z20
+	VFMADD231PD  Z26, Z25, Z21
+	VBROADCASTSD (DI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z22
+	VFMADD231PD  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z24
+	VMOVUPD      64(R9), Z25
+	ADDQ         R10, R9
+	VMOVUPD      Z24, (R13)
+	VMOVUPD      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z26
+	VFMADD231PD  Z26, Z24, Z0
+	VFMADD231PD  Z26, Z25, Z1
+	VBROADCASTSD (BX)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z2
+	VFMADD231PD  Z26, Z25, Z3
+	VBROADCASTSD (BX)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z4
+	VFMADD231PD  Z26, Z25, Z5
+	VBROADCASTSD (BX)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z6
+	VFMADD231PD  Z26, Z25, Z7
+	VBROADCASTSD (BX)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z8
+	VFMADD231PD  Z26, Z25, Z9
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z26, Z24, Z10
+	VFMADD231PD  Z26, Z25, Z11
+	VBROADCASTSD (SI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z12
+	VFMADD231PD  Z26, Z25, Z13
+	VBROADCASTSD (SI)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z14
+	VFMADD231PD  Z26, Z25, Z15
+	VBROADCASTSD (SI)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z16
+	VFMADD231PD  Z26, Z25, Z17
+	VBROADCASTSD (SI)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z18
+	VFMADD231PD  Z26, Z25, Z19
+	VBROADCASTSD (DI), Z26
+	VFMADD231PD  Z26, Z24, Z20
+	VFMADD231PD  Z26, Z25, Z21
+	VBROADCASTSD (DI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z22
+	VFMADD231PD  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPD      (R9), Z24
+	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         R10, R9
+	VMOVUPD      Z24, (R13)
+	VMOVUPD      Z25, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z26
+	VFMADD231PD  Z26, Z24, Z0
+	VFMADD231PD  Z26, Z25, Z1
+	VBROADCASTSD (BX)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z2
+	VFMADD231PD  Z26, Z25, Z3
+	VBROADCASTSD (BX)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z4
+	VFMADD231PD  Z26, Z25, Z5
+	VBROADCASTSD (BX)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z6
+	VFMADD231PD  Z26, Z25, Z7
+	VBROADCASTSD (BX)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z8
+	VFMADD231PD  Z26, Z25, Z9
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z26, Z24, Z10
+	VFMADD231PD  Z26, Z25, Z11
+	VBROADCASTSD (SI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z12
+	VFMADD231PD  Z26, Z25, Z13
+	VBROADCASTSD (SI)(CX*2), Z26
+	VFMADD231PD  Z26, Z24, Z14
+	VFMADD231PD  Z26, Z25, Z15
+	VBROADCASTSD (SI)(DX*1), Z26
+	VFMADD231PD  Z26, Z24, Z16
+	VFMADD231PD  Z26, Z25, Z17
+	VBROADCASTSD (SI)(CX*4), Z26
+	VFMADD231PD  Z26, Z24, Z18
+	VFMADD231PD  Z26, Z25, Z19
+	VBROADCASTSD (DI), Z26
+	VFMADD231PD  Z26, Z24, Z20
+	VFMADD231PD  Z26, Z25, Z21
+	VBROADCASTSD (DI)(CX*1), Z26
+	VFMADD231PD  Z26, Z24, Z22
+	VFMADD231PD  Z26, Z25, Z23
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPD    (BX), Z0, Z0
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z1, Z1
+	ADDQ      DX, BX
+	VADDPD    (BX), Z2, Z2
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z3, Z3
+	ADDQ      DX, BX
+	VADDPD    (BX), Z4, Z4
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z5, Z5
+	ADDQ      DX, BX
+	VADDPD    (BX), Z6, Z6
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z7, Z7
+	ADDQ      DX, BX
+	VADDPD    (BX), Z8, Z8
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z9, Z9
+	ADDQ      DX, BX
+	VADDPD    (BX), Z10, Z10
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z11, Z11
+	ADDQ      DX, BX
+	VADDPD    (BX), Z12, Z12
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z13, Z13
+	ADDQ      DX, BX
+	VADDPD    (BX), Z14, Z14
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z15, Z15
+	ADDQ      DX, BX
+	VADDPD    (BX), Z16, Z16
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z17, Z17
+	ADDQ      DX, BX
+	VADDPD    (BX), Z18, Z18
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z19, Z19
+	ADDQ      DX, BX
+	VADDPD    (BX), Z20, Z20
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z21, Z21
+	ADDQ      DX, BX
+	VADDPD    (BX), Z22, Z22
+	VMOVUPD.Z 64(BX), K1, Z24
+	VADDPD    Z24, Z23, Z23
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z2, (DI)
+	VMOVUPD Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z4, (DI)
+	VMOVUPD Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z6, (DI)
+	VMOVUPD Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z8, (DI)
+	VMOVUPD Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z10, (DI)
+	VMOVUPD Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z12, (DI)
+	VMOVUPD Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z14, (DI)
+	VMOVUPD Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z16, (DI)
+	VMOVUPD Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z18, (DI)
+	VMOVUPD Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z20, (DI)
+	VMOVUPD Z21, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z22, (DI)
+	VMOVUPD Z23, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z27, Z27, Z27
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Z0, Z27, Z0
+	VMAXPD Z1, Z27, Z1
+	VMAXPD Z2, Z27, Z2
+	VMAXPD Z3, Z27, Z3
+	VMAXPD Z4, Z27, Z4
+	VMAXPD Z5, Z27, Z5
+	VMAXPD Z6, Z27, Z6
+	VMAXPD Z7, Z27, Z7
+	VMAXPD Z8, Z27, Z8
+	VMAXPD Z9, Z27, Z9
+	VMAXPD Z10, Z27, Z10
+	VMAXPD Z11, Z27, Z11
+	VMAXPD Z12, Z27, Z12
+	VMAXPD Z13, Z27, Z13
+	VMAXPD Z14, Z27, Z14
+	VMAXPD Z15, Z27, Z15
+	VMAXPD Z16, Z27, Z16
+	VMAXPD Z17, Z27, Z17
+	VMAXPD Z18, Z27, Z18
+	VMAXPD Z19, Z27, Z19
+	VMAXPD Z20, Z27, Z20
+	VMAXPD Z21, Z27, Z21
+	VMAXPD Z22, Z27, Z22
+	VMAXPD Z23, Z27, Z23
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Z24
+	VCMPPD       $0x01, Z27, Z0, K2
+	VMULPD       Z24, Z0, K2, Z0
+	VCMPPD       $0x01, Z27, Z1, K2
+	VMULPD       Z24, Z1, K2, Z1
+	VCMPPD       $0x01, Z27, Z2, K2
+	VMULPD       Z24, Z2, K2, Z2
+	VCMPPD       $0x01, Z27, Z3, K2
+	VMULPD       Z24, Z3, K2, Z3
+	VCMPPD       $0x01, Z27, Z4, K2
+	VMULPD       Z24, Z4, K2, Z4
+	VCMPPD       $0x01, Z27, Z5, K2
+	VMULPD       Z24, Z5, K2, Z5
+	VCMPPD       $0x01, Z27, Z6, K2
+	VMULPD       Z24, Z6, K2, Z6
+	VCMPPD       $0x01, Z27, Z7, K2
+	VMULPD       Z24, Z7, K2, Z7
+	VCMPPD       $0x01, Z27, Z8, K2
+	VMULPD       Z24, Z8, K2, Z8
+	VCMPPD       $0x01, Z27, Z9, K2
+	VMULPD       Z24, Z9, K2, Z9
+	VCMPPD       $0x01, Z27, Z10, K2
+	VMULPD       Z24, Z10, K2, Z10
+	VCMPPD       $0x01, Z27, Z11, K2
+	VMULPD       Z24, Z11, K2, Z11
+	VCMPPD       $0x01, Z27, Z12, K2
+	VMULPD       Z24, Z12, K2, Z12
+	VCMPPD       $0x01, Z27, Z13, K2
+	VMULPD       Z24, Z13, K2, Z13
+	VCMPPD       $0x01, Z27, Z14, K2
+	VMULPD       Z24, Z14, K2, Z14
+	VCMPPD       $0x01, Z27, Z15, K2
+	VMULPD       Z24, Z15, K2, Z15
+	VCMPPD       $0x01, Z27, Z16, K2
+	VMULPD       Z24, Z16, K2, Z16
+	VCMPPD       $0x01, Z27, Z17, K2
+	VMULPD       Z24, Z17, K2, Z17
+	VCMPPD       $0x01, Z27, Z18, K2
+	VMULPD       Z24, Z18, K2, Z18
+	VCMPPD       $0x01, Z27, Z19, K2
+	VMULPD       Z24, Z19, K2, Z19
+	VCMPPD       $0x01, Z27, Z20, K2
+	VMULPD       Z24, Z20, K2, Z20
+	VCMPPD       $0x01, Z27, Z21, K2
+	VMULPD       Z24, Z21, K2, Z21
+	VCMPPD       $0x01, Z27, Z22, K2
+	VMULPD       Z24, Z22, K2, Z22
+	VCMPPD       $0x01, Z27, Z23, K2
+	VMULPD       Z24, Z23, K2, Z23
+
+store:
+	MOVQ    CX, BX
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z2, (BX)
+	VMOVUPD Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z4, (BX)
+	VMOVUPD Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z6, (BX)
+	VMOVUPD Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z8, (BX)
+	VMOVUPD Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z10, (BX)
+	VMOVUPD Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z12, (BX)
+	VMOVUPD Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z14, (BX)
+	VMOVUPD Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z16, (BX)
+	VMOVUPD Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z18, (BX)
+	VMOVUPD Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z20, (BX)
+	VMOVUPD Z21, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z22, (BX)
+	VMOVUPD Z23, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile13x2AVX512F64(t *tile[float64])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile13x2AVX512F64(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPD   (CX), Z0
+	VMOVUPD   Z0, Z2
+	VMOVUPD   Z0, Z4
+	VMOVUPD   Z0, Z6
+	VMOVUPD   Z0, Z8
+	VMOVUPD   Z0, Z10
+	VMOVUPD   Z0, Z12
+	VMOVUPD   Z0, Z14
+	VMOVUPD   Z0, Z16
+	VMOVUPD   Z0, Z18
+	VMOVUPD   Z0, Z20
+	VMOVUPD   Z0, Z22
+	VMOVUPD   Z0, Z24
+	VMOVUPD.Z 64(CX), K1, Z1
+	VMOVUPD   Z1, Z3
+	VMOVUPD   Z1, Z5
+	VMOVUPD   Z1, Z7
+	VMOVUPD   Z1, Z9
+	VMOVUPD   Z1, Z11
+	VMOVUPD   Z1, Z13
+	VMOVUPD   Z1, Z15
+	VMOVUPD   Z1, Z17
+	VMOVUPD   Z1, Z19
+	VMOVUPD   Z1, Z21
+	VMOVUPD   Z1, Z23
+	VMOVUPD   Z1, Z25
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	PREFETCHT0   960(BX)
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
+	VMOVUPD      (R9), Z26
+	VMOVUPD      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPD      Z26, (R13)
+	VMOVUPD      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z28
+	VFMADD231PD  Z28, Z26, Z0
+	VFMADD231PD  Z28, Z27, Z1
+	VBROADCASTSD (BX)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z2
+	VFMADD231PD  Z28, Z27, Z3
+	VBROADCASTSD (BX)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z4
+	VFMADD231PD  Z28, Z27, Z5
+	VBROADCASTSD (BX)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z6
+	VFMADD231PD  Z28, Z27, Z7
+	VBROADCASTSD (BX)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z8
+	VFMADD231PD  Z28, Z27, Z9
+	VBROADCASTSD (SI), Z28
+	VFMADD231PD  Z28, Z26, Z10
+	VFMADD231PD  Z28, Z27, Z11
+	VBROADCASTSD (SI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z12
+	VFMADD231PD  Z28, Z27, Z13
+	VBROADCASTSD (SI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z14
+	VFMADD231PD  Z28, Z27, Z15
+	VBROADCASTSD (SI)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z16
+	VFMADD231PD  Z28, Z27, Z17
+	VBROADCASTSD (SI)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z18
+	VFMADD231PD  Z28, Z27, Z19
+	VBROADCASTSD (DI), Z28
+	VFMADD231PD  Z28, Z26, Z20
+	VFMADD231PD  Z28, Z27, Z21
+	VBROADCASTSD (DI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z22
+	VFMADD231PD  Z28, Z27, Z23
+	VBROADCASTSD (DI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z24
+	VFMADD231PD  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z26
+	VMOVUPD      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPD      Z26, (R13)
+	VMOVUPD      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z28
+	VFMADD231PD  Z28, Z26, Z0
+	VFMADD231PD  Z28, Z27, Z1
+	VBROADCASTSD (BX)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z2
+	VFMADD231PD  Z28, Z27, Z3
+	VBROADCASTSD (BX)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z4
+	VFMADD231PD  Z28, Z27, Z5
+	VBROADCASTSD (BX)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z6
+	VFMADD231PD  Z28, Z27, Z7
+	VBROADCASTSD (BX)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z8
+	VFMADD231PD  Z28, Z27, Z9
+	VBROADCASTSD (SI), Z28
+	VFMADD231PD  Z28, Z26, Z10
+	VFMADD231PD  Z28, Z27, Z11
+	VBROADCASTSD (SI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z12
+	VFMADD231PD  Z28, Z27, Z13
+	VBROADCASTSD (SI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z14
+	VFMADD231PD  Z28, Z27, Z15
+	VBROADCASTSD (SI)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z16
+	VFMADD231PD  Z28, Z27, Z17
+	VBROADCASTSD (SI)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z18
+	VFMADD231PD  Z28, Z27, Z19
+	VBROADCASTSD (DI), Z28
+	VFMADD231PD  Z28, Z26, Z20
+	VFMADD231PD  Z28, Z27, Z21
+	VBROADCASTSD (DI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z22
+	VFMADD231PD  Z28, Z27, Z23
+	VBROADCASTSD (DI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z24
+	VFMADD231PD  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z26
+	VMOVUPD      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPD      Z26, (R13)
+	VMOVUPD      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z28
+	VFMADD231PD  Z28, Z26, Z0
+	VFMADD231PD  Z28, Z27, Z1
+	VBROADCASTSD (BX)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z2
+	VFMADD231PD  Z28, Z27, Z3
+	VBROADCASTSD (BX)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z4
+	VFMADD231PD  Z28, Z27, Z5
+	VBROADCASTSD (BX)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z6
+	VFMADD231PD  Z28, Z27, Z7
+	VBROADCASTSD (BX)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z8
+	VFMADD231PD  Z28, Z27, Z9
+	VBROADCASTSD (SI), Z28
+	VFMADD231PD  Z28, Z26, Z10
+	VFMADD231PD  Z28, Z27, Z11
+	VBROADCASTSD (SI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z12
+	VFMADD231PD  Z28, Z27, Z13
+	VBROADCASTSD (SI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z14
+	VFMADD231PD  Z28, Z27, Z15
+	VBROADCASTSD (SI)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z16
+	VFMADD231PD  Z28, Z27, Z17
+	VBROADCASTSD (SI)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z18
+	VFMADD231PD  Z28, Z27, Z19
+	VBROADCASTSD (DI), Z28
+	VFMADD231PD  Z28, Z26, Z20
+	VFMADD231PD  Z28, Z27, Z21
+	VBROADCASTSD (DI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z22
+	VFMADD231PD  Z28, Z27, Z23
+	VBROADCASTSD (DI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z24
+	VFMADD231PD  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z26
+	VMOVUPD      64(R9), Z27
+	ADDQ         R10, R9
+	VMOVUPD      Z26, (R13)
+	VMOVUPD      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z28
+	VFMADD231PD  Z28, Z26, Z0
+	VFMADD231PD  Z28, Z27, Z1
+	VBROADCASTSD (BX)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z2
+	VFMADD231PD  Z28, Z27, Z3
+	VBROADCASTSD (BX)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z4
+	VFMADD231PD  Z28, Z27, Z5
+	VBROADCASTSD (BX)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z6
+	VFMADD231PD  Z28, Z27, Z7
+	VBROADCASTSD (BX)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z8
+	VFMADD231PD  Z28, Z27, Z9
+	VBROADCASTSD (SI), Z28
+	VFMADD231PD  Z28, Z26, Z10
+	VFMADD231PD  Z28, Z27, Z11
+	VBROADCASTSD (SI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z12
+	VFMADD231PD  Z28, Z27, Z13
+	VBROADCASTSD (SI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z14
+	VFMADD231PD  Z28, Z27, Z15
+	VBROADCASTSD (SI)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z16
+	VFMADD231PD  Z28, Z27, Z17
+	VBROADCASTSD (SI)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z18
+	VFMADD231PD  Z28, Z27, Z19
+	VBROADCASTSD (DI), Z28
+	VFMADD231PD  Z28, Z26, Z20
+	VFMADD231PD  Z28, Z27, Z21
+	VBROADCASTSD (DI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z22
+	VFMADD231PD  Z28, Z27, Z23
+	VBROADCASTSD (DI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z24
+	VFMADD231PD  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPD      (R9), Z26
+	VMOVUPD.Z    64(R9), K1, Z27
+	ADDQ         R10, R9
+	VMOVUPD      Z26, (R13)
+	VMOVUPD      Z27, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z28
+	VFMADD231PD  Z28, Z26, Z0
+	VFMADD231PD  Z28, Z27, Z1
+	VBROADCASTSD (BX)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z2
+	VFMADD231PD  Z28, Z27, Z3
+	VBROADCASTSD (BX)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z4
+	VFMADD231PD  Z28, Z27, Z5
+	VBROADCASTSD (BX)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z6
+	VFMADD231PD  Z28, Z27, Z7
+	VBROADCASTSD (BX)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z8
+	VFMADD231PD  Z28, Z27, Z9
+	VBROADCASTSD (SI), Z28
+	VFMADD231PD  Z28, Z26, Z10
+	VFMADD231PD  Z28, Z27, Z11
+	VBROADCASTSD (SI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z12
+	VFMADD231PD  Z28, Z27, Z13
+	VBROADCASTSD (SI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z14
+	VFMADD231PD  Z28, Z27, Z15
+	VBROADCASTSD (SI)(DX*1), Z28
+	VFMADD231PD  Z28, Z26, Z16
+	VFMADD231PD  Z28, Z27, Z17
+	VBROADCASTSD (SI)(CX*4), Z28
+	VFMADD231PD  Z28, Z26, Z18
+	VFMADD231PD  Z28, Z27, Z19
+	VBROADCASTSD (DI), Z28
+	VFMADD231PD  Z28, Z26, Z20
+	VFMADD231PD  Z28, Z27, Z21
+	VBROADCASTSD (DI)(CX*1), Z28
+	VFMADD231PD  Z28, Z26, Z22
+	VFMADD231PD  Z28, Z27, Z23
+	VBROADCASTSD (DI)(CX*2), Z28
+	VFMADD231PD  Z28, Z26, Z24
+	VFMADD231PD  Z28, Z27, Z25
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPD    (BX), Z0, Z0
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z1, Z1
+	ADDQ      DX, BX
+	VADDPD    (BX), Z2, Z2
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z3, Z3
+	ADDQ      DX, BX
+	VADDPD    (BX), Z4, Z4
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z5, Z5
+	ADDQ      DX, BX
+	VADDPD    (BX), Z6, Z6
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z7, Z7
+	ADDQ      DX, BX
+	VADDPD    (BX), Z8, Z8
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z9, Z9
+	ADDQ      DX, BX
+	VADDPD    (BX), Z10, Z10
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z11, Z11
+	ADDQ      DX, BX
+	VADDPD    (BX), Z12, Z12
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z13, Z13
+	ADDQ      DX, BX
+	VADDPD    (BX), Z14, Z14
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z15, Z15
+	ADDQ      DX, BX
+	VADDPD    (BX), Z16, Z16
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z17, Z17
+	ADDQ      DX, BX
+	VADDPD    (BX), Z18, Z18
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z19, Z19
+	ADDQ      DX, BX
+	VADDPD    (BX), Z20, Z20
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z21, Z21
+	ADDQ      DX, BX
+	VADDPD    (BX), Z22, Z22
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z23, Z23
+	ADDQ      DX, BX
+	VADDPD    (BX), Z24, Z24
+	VMOVUPD.Z 64(BX), K1, Z26
+	VADDPD    Z26, Z25, Z25
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z2, (DI)
+	VMOVUPD Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z4, (DI)
+	VMOVUPD Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z6, (DI)
+	VMOVUPD Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z8, (DI)
+	VMOVUPD Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z10, (DI)
+	VMOVUPD Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z12, (DI)
+	VMOVUPD Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z14, (DI)
+	VMOVUPD Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z16, (DI)
+	VMOVUPD Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z18, (DI)
+	VMOVUPD Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z20, (DI)
+	VMOVUPD Z21, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z22, (DI)
+	VMOVUPD Z23, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z24, (DI)
+	VMOVUPD Z25, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z29, Z29, Z29
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Z0, Z29, Z0
+	VMAXPD Z1, Z29, Z1
+	VMAXPD Z2, Z29, Z2
+	VMAXPD Z3, Z29, Z3
+	VMAXPD Z4, Z29, Z4
+	VMAXPD Z5, Z29, Z5
+	VMAXPD Z6, Z29, Z6
+	VMAXPD Z7, Z29, Z7
+	VMAXPD Z8, Z29, Z8
+	VMAXPD Z9, Z29, Z9
+	VMAXPD Z10, Z29, Z10
+	VMAXPD Z11, Z29, Z11
+	VMAXPD Z12, Z29, Z12
+	VMAXPD Z13, Z29, Z13
+	VMAXPD Z14, Z29, Z14
+	VMAXPD Z15, Z29, Z15
+	VMAXPD Z16, Z29, Z16
+	VMAXPD Z17, Z29, Z17
+	VMAXPD Z18, Z29, Z18
+	VMAXPD Z19, Z29, Z19
+	VMAXPD Z20, Z29, Z20
+	VMAXPD Z21, Z29, Z21
+	VMAXPD Z22, Z29, Z22
+	VMAXPD Z23, Z29, Z23
+	VMAXPD Z24, Z29, Z24
+	VMAXPD Z25, Z29, Z25
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Z26
+	VCMPPD       $0x01, Z29, Z0, K2
+	VMULPD       Z26, Z0, K2, Z0
+	VCMPPD       $0x01, Z29, Z1, K2
+	VMULPD       Z26, Z1, K2, Z1
+	VCMPPD       $0x01, Z29, Z2, K2
+	VMULPD       Z26, Z2, K2, Z2
+	VCMPPD       $0x01, Z29, Z3, K2
+	VMULPD       Z26, Z3, K2, Z3
+	VCMPPD       $0x01, Z29, Z4, K2
+	VMULPD       Z26, Z4, K2, Z4
+	VCMPPD       $0x01, Z29, Z5, K2
+	VMULPD       Z26, Z5, K2, Z5
+	VCMPPD       $0x01, Z29, Z6, K2
+	VMULPD       Z26, Z6, K2, Z6
+	VCMPPD       $0x01, Z29, Z7, K2
+	VMULPD       Z26, Z7, K2, Z7
+	VCMPPD       $0x01, Z29, Z8, K2
+	VMULPD       Z26, Z8, K2, Z8
+	VCMPPD       $0x01, Z29, Z9, K2
+	VMULPD       Z26, Z9, K2, Z9
+	VCMPPD       $0x01, Z29, Z10, K2
+	VMULPD       Z26, Z10, K2, Z10
+	VCMPPD       $0x01, Z29, Z11, K2
+	VMULPD       Z26, Z11, K2, Z11
+	VCMPPD       $0x01, Z29, Z12, K2
+	VMULPD       Z26, Z12, K2, Z12
+	VCMPPD       $0x01, Z29, Z13, K2
+	VMULPD       Z26, Z13, K2, Z13
+	VCMPPD       $0x01, Z29, Z14, K2
+	VMULPD       Z26, Z14, K2, Z14
+	VCMPPD       $0x01, Z29, Z15, K2
+	VMULPD       Z26, Z15, K2, Z15
+	VCMPPD       $0x01, Z29, Z16, K2
+	VMULPD       Z26, Z16, K2, Z16
+	VCMPPD       $0x01, Z29, Z17, K2
+	VMULPD       Z26, Z17, K2, Z17
+	VCMPPD       $0x01, Z29, Z18, K2
+	VMULPD       Z26, Z18, K2, Z18
+	VCMPPD       $0x01, Z29, Z19, K2
+	VMULPD       Z26, Z19, K2, Z19
+	VCMPPD       $0x01, Z29, Z20, K2
+	VMULPD       Z26, Z20, K2, Z20
+	VCMPPD       $0x01, Z29, Z21, K2
+	VMULPD       Z26, Z21, K2, Z21
+	VCMPPD       $0x01, Z29, Z22, K2
+	VMULPD       Z26, Z22, K2, Z22
+	VCMPPD       $0x01, Z29, Z23, K2
+	VMULPD       Z26, Z23, K2, Z23
+	VCMPPD       $0x01, Z29, Z24, K2
+	VMULPD       Z26, Z24, K2, Z24
+	VCMPPD       $0x01, Z29, Z25, K2
+	VMULPD       Z26, Z25, K2, Z25
+
+store:
+	MOVQ    CX, BX
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z2, (BX)
+	VMOVUPD Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z4, (BX)
+	VMOVUPD Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z6, (BX)
+	VMOVUPD Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z8, (BX)
+	VMOVUPD Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z10, (BX)
+	VMOVUPD Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z12, (BX)
+	VMOVUPD Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z14, (BX)
+	VMOVUPD Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z16, (BX)
+	VMOVUPD Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z18, (BX)
+	VMOVUPD Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z20, (BX)
+	VMOVUPD Z21, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z22, (BX)
+	VMOVUPD Z23, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z24, (BX)
+	VMOVUPD Z25, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
+	JMP     tiles
+
+done:
+	VZEROUPPER
+	RET
+
+// func packingTile14x2AVX512F64(t *tile[float64])
+// Requires: AVX, AVX512F, MMX+
+TEXT ·packingTile14x2AVX512F64(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	KMOVW 160(AX), K1
+	MOVQ  (AX), CX
+	MOVQ  CX, 200(AX)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 208(AX)
+	MOVQ  96(AX), CX
+	MOVQ  CX, 216(AX)
+	MOVQ  136(AX), CX
+	MOVQ  CX, 224(AX)
+
+tiles:
+	MOVQ      56(AX), CX
+	TESTQ     CX, CX
+	JZ        zero
+	VMOVUPD   (CX), Z0
+	VMOVUPD   Z0, Z2
+	VMOVUPD   Z0, Z4
+	VMOVUPD   Z0, Z6
+	VMOVUPD   Z0, Z8
+	VMOVUPD   Z0, Z10
+	VMOVUPD   Z0, Z12
+	VMOVUPD   Z0, Z14
+	VMOVUPD   Z0, Z16
+	VMOVUPD   Z0, Z18
+	VMOVUPD   Z0, Z20
+	VMOVUPD   Z0, Z22
+	VMOVUPD   Z0, Z24
+	VMOVUPD   Z0, Z26
+	VMOVUPD.Z 64(CX), K1, Z1
+	VMOVUPD   Z1, Z3
+	VMOVUPD   Z1, Z5
+	VMOVUPD   Z1, Z7
+	VMOVUPD   Z1, Z9
+	VMOVUPD   Z1, Z11
+	VMOVUPD   Z1, Z13
+	VMOVUPD   Z1, Z15
+	VMOVUPD   Z1, Z17
+	VMOVUPD   Z1, Z19
+	VMOVUPD   Z1, Z21
+	VMOVUPD   Z1, Z23
+	VMOVUPD   Z1, Z25
+	VMOVUPD   Z1, Z27
+	JMP       begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+
+begin:
+	MOVQ   8(AX), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   200(AX), BX
+	LEAQ   (BX)(CX*4), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*4), DI
+	ADDQ   CX, DI
+	MOVQ   16(AX), R8
+	MOVQ   40(AX), R9
+	MOVQ   48(AX), R10
+	MOVQ   32(AX), R11
+	MOVQ   208(AX), R12
+	MOVQ   88(AX), R12
+	MOVQ   72(AX), R13
+	MOVQ   R10, R12
+	IMUL3Q $0x18, R12, R12
+	ADDQ   R9, R12
+	MOVQ   64(AX), R14
+	SUBQ   $0x04, R14
+	JLT    rest
+
+turn:
+	PREFETCHT0   768(BX)
+	PREFETCHT0   832(BX)
+	PREFETCHT0   896(BX)
+	PREFETCHT0   960(BX)
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
+	PREFETCHT0   1152(BX)
+	VMOVUPD      (R9), Z28
+	VMOVUPD      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPD      Z28, (R13)
+	VMOVUPD      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z30
+	VFMADD231PD  Z30, Z28, Z0
+	VFMADD231PD  Z30, Z29, Z1
+	VBROADCASTSD (BX)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z2
+	VFMADD231PD  Z30, Z29, Z3
+	VBROADCASTSD (BX)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z4
+	VFMADD231PD  Z30, Z29, Z5
+	VBROADCASTSD (BX)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z6
+	VFMADD231PD  Z30, Z29, Z7
+	VBROADCASTSD (BX)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z8
+	VFMADD231PD  Z30, Z29, Z9
+	VBROADCASTSD (SI), Z30
+	VFMADD231PD  Z30, Z28, Z10
+	VFMADD231PD  Z30, Z29, Z11
+	VBROADCASTSD (SI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z12
+	VFMADD231PD  Z30, Z29, Z13
+	VBROADCASTSD (SI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z14
+	VFMADD231PD  Z30, Z29, Z15
+	VBROADCASTSD (SI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z17
+	VBROADCASTSD (SI)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z19
+	VBROADCASTSD (DI), Z30
+	VFMADD231PD  Z30, Z28, Z20
+	VFMADD231PD  Z30, Z29, Z21
+	VBROADCASTSD (DI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z22
+	VFMADD231PD  Z30, Z29, Z23
+	VBROADCASTSD (DI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z24
+	VFMADD231PD  Z30, Z29, Z25
+	VBROADCASTSD (DI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z26
+	VFMADD231PD  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z28
+	VMOVUPD      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPD      Z28, (R13)
+	VMOVUPD      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z30
+	VFMADD231PD  Z30, Z28, Z0
+	VFMADD231PD  Z30, Z29, Z1
+	VBROADCASTSD (BX)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z2
+	VFMADD231PD  Z30, Z29, Z3
+	VBROADCASTSD (BX)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z4
+	VFMADD231PD  Z30, Z29, Z5
+	VBROADCASTSD (BX)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z6
+	VFMADD231PD  Z30, Z29, Z7
+	VBROADCASTSD (BX)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z8
+	VFMADD231PD  Z30, Z29, Z9
+	VBROADCASTSD (SI), Z30
+	VFMADD231PD  Z30, Z28, Z10
+	VFMADD231PD  Z30, Z29, Z11
+	VBROADCASTSD (SI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z12
+	VFMADD231PD  Z30, Z29, Z13
+	VBROADCASTSD (SI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z14
+	VFMADD231PD  Z30, Z29, Z15
+	VBROADCASTSD (SI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z17
+	VBROADCASTSD (SI)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z19
+	VBROADCASTSD (DI), Z30
+	VFMADD231PD  Z30, Z28, Z20
+	VFMADD231PD  Z30, Z29, Z21
+	VBROADCASTSD (DI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z22
+	VFMADD231PD  Z30, Z29, Z23
+	VBROADCASTSD (DI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z24
+	VFMADD231PD  Z30, Z29, Z25
+	VBROADCASTSD (DI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z26
+	VFMADD231PD  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z28
+	VMOVUPD      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPD      Z28, (R13)
+	VMOVUPD      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z30
+	VFMADD231PD  Z30, Z28, Z0
+	VFMADD231PD  Z30, Z29, Z1
+	VBROADCASTSD (BX)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z2
+	VFMADD231PD  Z30, Z29, Z3
+	VBROADCASTSD (BX)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z4
+	VFMADD231PD  Z30, Z29, Z5
+	VBROADCASTSD (BX)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z6
+	VFMADD231PD  Z30, Z29, Z7
+	VBROADCASTSD (BX)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z8
+	VFMADD231PD  Z30, Z29, Z9
+	VBROADCASTSD (SI), Z30
+	VFMADD231PD  Z30, Z28, Z10
+	VFMADD231PD  Z30, Z29, Z11
+	VBROADCASTSD (SI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z12
+	VFMADD231PD  Z30, Z29, Z13
+	VBROADCASTSD (SI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z14
+	VFMADD231PD  Z30, Z29, Z15
+	VBROADCASTSD (SI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z17
+	VBROADCASTSD (SI)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z19
+	VBROADCASTSD (DI), Z30
+	VFMADD231PD  Z30, Z28, Z20
+	VFMADD231PD  Z30, Z29, Z21
+	VBROADCASTSD (DI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z22
+	VFMADD231PD  Z30, Z29, Z23
+	VBROADCASTSD (DI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z24
+	VFMADD231PD  Z30, Z29, Z25
+	VBROADCASTSD (DI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z26
+	VFMADD231PD  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	VMOVUPD      (R9), Z28
+	VMOVUPD      64(R9), Z29
+	ADDQ         R10, R9
+	VMOVUPD      Z28, (R13)
+	VMOVUPD      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z30
+	VFMADD231PD  Z30, Z28, Z0
+	VFMADD231PD  Z30, Z29, Z1
+	VBROADCASTSD (BX)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z2
+	VFMADD231PD  Z30, Z29, Z3
+	VBROADCASTSD (BX)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z4
+	VFMADD231PD  Z30, Z29, Z5
+	VBROADCASTSD (BX)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z6
+	VFMADD231PD  Z30, Z29, Z7
+	VBROADCASTSD (BX)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z8
+	VFMADD231PD  Z30, Z29, Z9
+	VBROADCASTSD (SI), Z30
+	VFMADD231PD  Z30, Z28, Z10
+	VFMADD231PD  Z30, Z29, Z11
+	VBROADCASTSD (SI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z12
+	VFMADD231PD  Z30, Z29, Z13
+	VBROADCASTSD (SI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z14
+	VFMADD231PD  Z30, Z29, Z15
+	VBROADCASTSD (SI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z17
+	VBROADCASTSD (SI)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z19
+	VBROADCASTSD (DI), Z30
+	VFMADD231PD  Z30, Z28, Z20
+	VFMADD231PD  Z30, Z29, Z21
+	VBROADCASTSD (DI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z22
+	VFMADD231PD  Z30, Z29, Z23
+	VBROADCASTSD (DI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z24
+	VFMADD231PD  Z30, Z29, Z25
+	VBROADCASTSD (DI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z26
+	VFMADD231PD  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x04, R11
+	SUBQ         $0x04, R14
+	JGE          turn
+
+rest:
+	TESTQ R11, R11
+	JZ    sums
+
+one:
+	VMOVUPD      (R9), Z28
+	VMOVUPD.Z    64(R9), K1, Z29
+	ADDQ         R10, R9
+	VMOVUPD      Z28, (R13)
+	VMOVUPD      Z29, 64(R13)
+	ADDQ         $0x00000080, R13
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         R10, R12
+	VBROADCASTSD (BX), Z30
+	VFMADD231PD  Z30, Z28, Z0
+	VFMADD231PD  Z30, Z29, Z1
+	VBROADCASTSD (BX)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z2
+	VFMADD231PD  Z30, Z29, Z3
+	VBROADCASTSD (BX)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z4
+	VFMADD231PD  Z30, Z29, Z5
+	VBROADCASTSD (BX)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z6
+	VFMADD231PD  Z30, Z29, Z7
+	VBROADCASTSD (BX)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z8
+	VFMADD231PD  Z30, Z29, Z9
+	VBROADCASTSD (SI), Z30
+	VFMADD231PD  Z30, Z28, Z10
+	VFMADD231PD  Z30, Z29, Z11
+	VBROADCASTSD (SI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z12
+	VFMADD231PD  Z30, Z29, Z13
+	VBROADCASTSD (SI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z14
+	VFMADD231PD  Z30, Z29, Z15
+	VBROADCASTSD (SI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z17
+	VBROADCASTSD (SI)(CX*4), Z30
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z19
+	VBROADCASTSD (DI), Z30
+	VFMADD231PD  Z30, Z28, Z20
+	VFMADD231PD  Z30, Z29, Z21
+	VBROADCASTSD (DI)(CX*1), Z30
+	VFMADD231PD  Z30, Z28, Z22
+	VFMADD231PD  Z30, Z29, Z23
+	VBROADCASTSD (DI)(CX*2), Z30
+	VFMADD231PD  Z30, Z28, Z24
+	VFMADD231PD  Z30, Z29, Z25
+	VBROADCASTSD (DI)(DX*1), Z30
+	VFMADD231PD  Z30, Z28, Z26
+	VFMADD231PD  Z30, Z29, Z27
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         R8, DI
+	SUBQ         $0x01, R11
+	JNZ          one
+
+sums:
+	MOVQ      208(AX), CX
+	MOVQ      88(AX), DX
+	CMPQ      120(AX), $0x00
+	JE        alone
+	MOVQ      CX, BX
+	VADDPD    (BX), Z0, Z0
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z1, Z1
+	ADDQ      DX, BX
+	VADDPD    (BX), Z2, Z2
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z3, Z3
+	ADDQ      DX, BX
+	VADDPD    (BX), Z4, Z4
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z5, Z5
+	ADDQ      DX, BX
+	VADDPD    (BX), Z6, Z6
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z7, Z7
+	ADDQ      DX, BX
+	VADDPD    (BX), Z8, Z8
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z9, Z9
+	ADDQ      DX, BX
+	VADDPD    (BX), Z10, Z10
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z11, Z11
+	ADDQ      DX, BX
+	VADDPD    (BX), Z12, Z12
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z13, Z13
+	ADDQ      DX, BX
+	VADDPD    (BX), Z14, Z14
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z15, Z15
+	ADDQ      DX, BX
+	VADDPD    (BX), Z16, Z16
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z17, Z17
+	ADDQ      DX, BX
+	VADDPD    (BX), Z18, Z18
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z19, Z19
+	ADDQ      DX, BX
+	VADDPD    (BX), Z20, Z20
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z21, Z21
+	ADDQ      DX, BX
+	VADDPD    (BX), Z22, Z22
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z23, Z23
+	ADDQ      DX, BX
+	VADDPD    (BX), Z24, Z24
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z25, Z25
+	ADDQ      DX, BX
+	VADDPD    (BX), Z26, Z26
+	VMOVUPD.Z 64(BX), K1, Z28
+	VADDPD    Z28, Z27, Z27
+
+alone:
+	MOVQ    216(AX), BX
+	TESTQ   BX, BX
+	JZ      act
+	MOVQ    104(AX), SI
+	MOVQ    BX, DI
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z2, (DI)
+	VMOVUPD Z3, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z4, (DI)
+	VMOVUPD Z5, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z6, (DI)
+	VMOVUPD Z7, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z8, (DI)
+	VMOVUPD Z9, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z10, (DI)
+	VMOVUPD Z11, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z12, (DI)
+	VMOVUPD Z13, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z14, (DI)
+	VMOVUPD Z15, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z16, (DI)
+	VMOVUPD Z17, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z18, (DI)
+	VMOVUPD Z19, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z20, (DI)
+	VMOVUPD Z21, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z22, (DI)
+	VMOVUPD Z23, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z24, (DI)
+	VMOVUPD Z25, K1, 64(DI)
+	ADDQ    SI, DI
+	VMOVUPD Z26, (DI)
+	VMOVUPD Z27, K1, 64(DI)
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	MOVQ    BX, 216(AX)
+
+act:
+	MOVQ   128(AX), BX
+	TESTQ  BX, BX
+	JZ     store
+	VPXORD Z31, Z31, Z31
+	CMPQ   BX, $0x01
+	JNE    leaky
+	VMAXPD Z0, Z31, Z0
+	VMAXPD Z1, Z31, Z1
+	VMAXPD Z2, Z31, Z2
+	VMAXPD Z3, Z31, Z3
+	VMAXPD Z4, Z31, Z4
+	VMAXPD Z5, Z31, Z5
+	VMAXPD Z6, Z31, Z6
+	VMAXPD Z7, Z31, Z7
+	VMAXPD Z8, Z31, Z8
+	VMAXPD Z9, Z31, Z9
+	VMAXPD Z10, Z31, Z10
+	VMAXPD Z11, Z31, Z11
+	VMAXPD Z12, Z31, Z12
+	VMAXPD Z13, Z31, Z13
+	VMAXPD Z14, Z31, Z14
+	VMAXPD Z15, Z31, Z15
+	VMAXPD Z16, Z31, Z16
+	VMAXPD Z17, Z31, Z17
+	VMAXPD Z18, Z31, Z18
+	VMAXPD Z19, Z31, Z19
+	VMAXPD Z20, Z31, Z20
+	VMAXPD Z21, Z31, Z21
+	VMAXPD Z22, Z31, Z22
+	VMAXPD Z23, Z31, Z23
+	VMAXPD Z24, Z31, Z24
+	VMAXPD Z25, Z31, Z25
+	VMAXPD Z26, Z31, Z26
+	VMAXPD Z27, Z31, Z27
+	JMP    store
+
+leaky:
+	VBROADCASTSD 192(AX), Z28
+	VCMPPD       $0x01, Z31, Z0, K2
+	VMULPD       Z28, Z0, K2, Z0
+	VCMPPD       $0x01, Z31, Z1, K2
+	VMULPD       Z28, Z1, K2, Z1
+	VCMPPD       $0x01, Z31, Z2, K2
+	VMULPD       Z28, Z2, K2, Z2
+	VCMPPD       $0x01, Z31, Z3, K2
+	VMULPD       Z28, Z3, K2, Z3
+	VCMPPD       $0x01, Z31, Z4, K2
+	VMULPD       Z28, Z4, K2, Z4
+	VCMPPD       $0x01, Z31, Z5, K2
+	VMULPD       Z28, Z5, K2, Z5
+	VCMPPD       $0x01, Z31, Z6, K2
+	VMULPD       Z28, Z6, K2, Z6
+	VCMPPD       $0x01, Z31, Z7, K2
+	VMULPD       Z28, Z7, K2, Z7
+	VCMPPD       $0x01, Z31, Z8, K2
+	VMULPD       Z28, Z8, K2, Z8
+	VCMPPD       $0x01, Z31, Z9, K2
+	VMULPD       Z28, Z9, K2, Z9
+	VCMPPD       $0x01, Z31, Z10, K2
+	VMULPD       Z28, Z10, K2, Z10
+	VCMPPD       $0x01, Z31, Z11, K2
+	VMULPD       Z28, Z11, K2, Z11
+	VCMPPD       $0x01, Z31, Z12, K2
+	VMULPD       Z28, Z12, K2, Z12
+	VCMPPD       $0x01, Z31, Z13, K2
+	VMULPD       Z28, Z13, K2, Z13
+	VCMPPD       $0x01, Z31, Z14, K2
+	VMULPD       Z28, Z14, K2, Z14
+	VCMPPD       $0x01, Z31, Z15, K2
+	VMULPD       Z28, Z15, K2, Z15
+	VCMPPD       $0x01, Z31, Z16, K2
+	VMULPD       Z28, Z16, K2, Z16
+	VCMPPD       $0x01, Z31, Z17, K2
+	VMULPD       Z28, Z17, K2, Z17
+	VCMPPD       $0x01, Z31, Z18, K2
+	VMULPD       Z28, Z18, K2, Z18
+	VCMPPD       $0x01, Z31, Z19, K2
+	VMULPD       Z28, Z19, K2, Z19
+	VCMPPD       $0x01, Z31, Z20, K2
+	VMULPD       Z28, Z20, K2, Z20
+	VCMPPD       $0x01, Z31, Z21, K2
+	VMULPD       Z28, Z21, K2, Z21
+	VCMPPD       $0x01, Z31, Z22, K2
+	VMULPD       Z28, Z22, K2, Z22
+	VCMPPD       $0x01, Z31, Z23, K2
+	VMULPD       Z28, Z23, K2, Z23
+	VCMPPD       $0x01, Z31, Z24, K2
+	VMULPD       Z28, Z24, K2, Z24
+	VCMPPD       $0x01, Z31, Z25, K2
+	VMULPD       Z28, Z25, K2, Z25
+	VCMPPD       $0x01, Z31, Z26, K2
+	VMULPD       Z28, Z26, K2, Z26
+	VCMPPD       $0x01, Z31, Z27, K2
+	VMULPD       Z28, Z27, K2, Z27
+
+store:
+	MOVQ    CX, BX
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z2, (BX)
+	VMOVUPD Z3, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z4, (BX)
+	VMOVUPD Z5, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z6, (BX)
+	VMOVUPD Z7, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z8, (BX)
+	VMOVUPD Z9, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z10, (BX)
+	VMOVUPD Z11, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z12, (BX)
+	VMOVUPD Z13, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z14, (BX)
+	VMOVUPD Z15, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z16, (BX)
+	VMOVUPD Z17, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z18, (BX)
+	VMOVUPD Z19, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z20, (BX)
+	VMOVUPD Z21, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z22, (BX)
+	VMOVUPD Z23, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z24, (BX)
+	VMOVUPD Z25, K1, 64(BX)
+	ADDQ    DX, BX
+	VMOVUPD Z26, (BX)
+	VMOVUPD Z27, K1, 64(BX)
+	DECQ    112(AX)
+	JZ      done
+	MOVQ    24(AX), BX
+	ADDQ    BX, 200(AX)
+	MOVQ    152(AX), BX
+	ADDQ    BX, 224(AX)
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	MOVQ    CX, 208(AX)
 	JMP     tiles
 
 done:
@@ -11958,7 +15546,7 @@ done:
 	RET
 
 // func packRowsAVX512F64(p *pack[float64])
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·packRowsAVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  (AX), CX
@@ -11966,88 +15554,121 @@ TEXT ·packRowsAVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), BX
 	MOVQ  8(AX), SI
 	MOVQ  24(AX), DI
-	MOVQ  40(AX), R8
-	KMOVW 48(AX), K1
-	KMOVW 80(AX), K2
-	KMOVW 112(AX), K3
-	KMOVW 144(AX), K4
+	MOVQ  48(AX), R8
+	MOVQ  56(AX), R9
+	MOVQ  64(AX), R10
+	KMOVW 72(AX), K1
+	KMOVW 104(AX), K2
+	KMOVW 136(AX), K3
+	KMOVW 168(AX), K4
+	MOVQ  DI, R11
+	SHLQ  $0x03, R11
 	TESTQ BX, BX
 	JZ    done
-	CMPQ  R8, $0x02
+	CMPQ  40(AX), $0x02
 	JEQ   two
 
 one:
-	VMOVUPD.Z (DX), K1, Z0
-	ADDQ      DI, DX
-	VMOVUPD   Z0, K3, (CX)
-	ADDQ      SI, CX
-	SUBQ      $0x01, BX
-	JNZ       one
-	JMP       done
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+oneStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPD.Z  (AX), K1, Z0
+	VMOVUPD    Z0, K3, (R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        oneStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        one
+	JMP        done
 
 two:
-	VMOVUPD.Z (DX), K1, Z0
-	VMOVUPD.Z 64(DX), K2, Z1
-	ADDQ      DI, DX
-	VMOVUPD   Z0, K3, (CX)
-	VMOVUPD   Z1, K4, 64(CX)
-	ADDQ      SI, CX
-	SUBQ      $0x01, BX
-	JNZ       two
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPD.Z  (AX), K1, Z0
+	PREFETCHT0 64(AX)(R11*1)
+	VMOVUPD.Z  64(AX), K2, Z1
+	VMOVUPD    Z0, K3, (R12)
+	VMOVUPD    Z1, K4, 64(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        two
 
 done:
 	VZEROUPPER
 	RET
 
 // func packColumnsAVX512F64(p *pack[float64])
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·packColumnsAVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  (AX), CX
 	MOVQ  8(AX), DX
 	MOVQ  32(AX), BX
-	KMOVW 112(AX), K1
+	KMOVW 136(AX), K1
 	XORQ  SI, SI
 	SUBQ  $0x08, BX
 	JLT   rest
 
 full:
-	MOVQ            176(AX), DI
+	MOVQ            200(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VBROADCASTF32X4 (DI)(SI*1), Z0
 	VBROADCASTF32X4 16(DI)(SI*1), Z2
 	VBROADCASTF32X4 32(DI)(SI*1), Z4
 	VBROADCASTF32X4 48(DI)(SI*1), Z6
-	MOVQ            192(AX), DI
+	MOVQ            216(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x01, (DI)(SI*1), Z0, Z0
 	VINSERTF32X4    $0x01, 16(DI)(SI*1), Z2, Z2
 	VINSERTF32X4    $0x01, 32(DI)(SI*1), Z4, Z4
 	VINSERTF32X4    $0x01, 48(DI)(SI*1), Z6, Z6
-	MOVQ            208(AX), DI
+	MOVQ            232(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x02, (DI)(SI*1), Z0, Z0
 	VINSERTF32X4    $0x02, 16(DI)(SI*1), Z2, Z2
 	VINSERTF32X4    $0x02, 32(DI)(SI*1), Z4, Z4
 	VINSERTF32X4    $0x02, 48(DI)(SI*1), Z6, Z6
-	MOVQ            224(AX), DI
+	MOVQ            248(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z0, Z0
 	VINSERTF32X4    $0x03, 16(DI)(SI*1), Z2, Z2
 	VINSERTF32X4    $0x03, 32(DI)(SI*1), Z4, Z4
 	VINSERTF32X4    $0x03, 48(DI)(SI*1), Z6, Z6
-	MOVQ            184(AX), DI
+	MOVQ            208(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VBROADCASTF32X4 (DI)(SI*1), Z1
 	VBROADCASTF32X4 16(DI)(SI*1), Z3
 	VBROADCASTF32X4 32(DI)(SI*1), Z5
 	VBROADCASTF32X4 48(DI)(SI*1), Z7
-	MOVQ            200(AX), DI
+	MOVQ            224(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x01, (DI)(SI*1), Z1, Z1
 	VINSERTF32X4    $0x01, 16(DI)(SI*1), Z3, Z3
 	VINSERTF32X4    $0x01, 32(DI)(SI*1), Z5, Z5
 	VINSERTF32X4    $0x01, 48(DI)(SI*1), Z7, Z7
-	MOVQ            216(AX), DI
+	MOVQ            240(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x02, (DI)(SI*1), Z1, Z1
 	VINSERTF32X4    $0x02, 16(DI)(SI*1), Z3, Z3
 	VINSERTF32X4    $0x02, 32(DI)(SI*1), Z5, Z5
 	VINSERTF32X4    $0x02, 48(DI)(SI*1), Z7, Z7
-	MOVQ            232(AX), DI
+	MOVQ            256(AX), DI
+	PREFETCHT0      256(DI)(SI*1)
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z1, Z1
 	VINSERTF32X4    $0x03, 16(DI)(SI*1), Z3, Z3
 	VINSERTF32X4    $0x03, 32(DI)(SI*1), Z5, Z5
@@ -12085,21 +15706,21 @@ rest:
 	JLT  last
 
 one:
-	MOVQ            176(AX), DI
-	VBROADCASTF32X4 (DI)(SI*1), Z0
-	MOVQ            192(AX), DI
-	VINSERTF32X4    $0x01, (DI)(SI*1), Z0, Z0
-	MOVQ            208(AX), DI
-	VINSERTF32X4    $0x02, (DI)(SI*1), Z0, Z0
-	MOVQ            224(AX), DI
-	VINSERTF32X4    $0x03, (DI)(SI*1), Z0, Z0
-	MOVQ            184(AX), DI
-	VBROADCASTF32X4 (DI)(SI*1), Z1
 	MOVQ            200(AX), DI
-	VINSERTF32X4    $0x01, (DI)(SI*1), Z1, Z1
+	VBROADCASTF32X4 (DI)(SI*1), Z0
 	MOVQ            216(AX), DI
-	VINSERTF32X4    $0x02, (DI)(SI*1), Z1, Z1
+	VINSERTF32X4    $0x01, (DI)(SI*1), Z0, Z0
 	MOVQ            232(AX), DI
+	VINSERTF32X4    $0x02, (DI)(SI*1), Z0, Z0
+	MOVQ            248(AX), DI
+	VINSERTF32X4    $0x03, (DI)(SI*1), Z0, Z0
+	MOVQ            208(AX), DI
+	VBROADCASTF32X4 (DI)(SI*1), Z1
+	MOVQ            224(AX), DI
+	VINSERTF32X4    $0x01, (DI)(SI*1), Z1, Z1
+	MOVQ            240(AX), DI
+	VINSERTF32X4    $0x02, (DI)(SI*1), Z1, Z1
+	MOVQ            256(AX), DI
 	VINSERTF32X4    $0x03, (DI)(SI*1), Z1, Z1
 	VUNPCKLPD       Z1, Z0, Z2
 	VUNPCKHPD       Z1, Z0, Z0
@@ -12120,21 +15741,21 @@ last:
 	SARQ            $0x03, BX
 	IMULQ           DX, BX
 	ADDQ            BX, CX
-	MOVQ            176(AX), BX
-	VBROADCASTF32X4 (BX)(SI*1), Z0
-	MOVQ            192(AX), BX
-	VINSERTF32X4    $0x01, (BX)(SI*1), Z0, Z0
-	MOVQ            208(AX), BX
-	VINSERTF32X4    $0x02, (BX)(SI*1), Z0, Z0
-	MOVQ            224(AX), BX
-	VINSERTF32X4    $0x03, (BX)(SI*1), Z0, Z0
-	MOVQ            184(AX), BX
-	VBROADCASTF32X4 (BX)(SI*1), Z1
 	MOVQ            200(AX), BX
-	VINSERTF32X4    $0x01, (BX)(SI*1), Z1, Z1
+	VBROADCASTF32X4 (BX)(SI*1), Z0
 	MOVQ            216(AX), BX
-	VINSERTF32X4    $0x02, (BX)(SI*1), Z1, Z1
+	VINSERTF32X4    $0x01, (BX)(SI*1), Z0, Z0
 	MOVQ            232(AX), BX
+	VINSERTF32X4    $0x02, (BX)(SI*1), Z0, Z0
+	MOVQ            248(AX), BX
+	VINSERTF32X4    $0x03, (BX)(SI*1), Z0, Z0
+	MOVQ            208(AX), BX
+	VBROADCASTF32X4 (BX)(SI*1), Z1
+	MOVQ            224(AX), BX
+	VINSERTF32X4    $0x01, (BX)(SI*1), Z1, Z1
+	MOVQ            240(AX), BX
+	VINSERTF32X4    $0x02, (BX)(SI*1), Z1, Z1
+	MOVQ            256(AX), BX
 	VINSERTF32X4    $0x03, (BX)(SI*1), Z1, Z1
 	VUNPCKLPD       Z1, Z0, Z2
 	VUNPCKHPD       Z1, Z0, Z0
@@ -12156,7 +15777,7 @@ TEXT ·sumRowsAVX512F64(SB), NOSPLIT, $0-8
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
 	MOVQ  40(AX), SI
-	KMOVW 48(AX), K1
+	KMOVW 72(AX), K1
 
 vectors:
 	CMPQ    SI, $0x04
@@ -12228,6 +15849,1082 @@ lastStore:
 	VMOVUPD Z0, K1, (CX)
 	VZEROUPPER
 	RET
+
+// func applyTanhAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applyTanhAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD           (SI)(R8*1), Z0
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z0, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+8(SB), Z2
+	VMINPD            Z1, Z2, Z1
+	VMULPD.BCST       constantsAVX512Float64<>+16(SB), Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z1, Z2
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z2, Z2
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z2, Z1
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z2, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z1, Z3
+	VMULPD            Z1, Z1, Z4
+	VFMADD213PD       Z1, Z4, Z3
+	VMOVUPD           Z3, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z4
+	VSCALEFPD         Z2, Z4, Z2
+	VSUBPD.BCST       constantsAVX512Float64<>+136(SB), Z2, Z4
+	VFMADD213PD       Z4, Z2, Z3
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z2, Z4
+	VFMADD213PD       Z4, Z2, Z1
+	VDIVPD            Z1, Z3, Z1
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z1, Z1
+	VANDPD.BCST       constantsAVX512Float64<>+144(SB), Z0, Z0
+	VORPD             Z0, Z1, Z0
+	VMOVUPD           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (SI)(R8*1), K1, Z0
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z0, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+8(SB), Z2
+	VMINPD            Z1, Z2, Z1
+	VMULPD.BCST       constantsAVX512Float64<>+16(SB), Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z1, Z2
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z2, Z2
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z2, Z1
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z2, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z1, Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z1, Z3
+	VMULPD            Z1, Z1, Z4
+	VFMADD213PD       Z1, Z4, Z3
+	VMOVUPD           Z3, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z4
+	VSCALEFPD         Z2, Z4, Z2
+	VSUBPD.BCST       constantsAVX512Float64<>+136(SB), Z2, Z4
+	VFMADD213PD       Z4, Z2, Z3
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z2, Z4
+	VFMADD213PD       Z4, Z2, Z1
+	VDIVPD            Z1, Z3, Z1
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z1, Z1
+	VANDPD.BCST       constantsAVX512Float64<>+144(SB), Z0, Z0
+	VORPD             Z0, Z1, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD           Z0, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func applySigmoidAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applySigmoidAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD           (SI)(R8*1), Z0
+	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z0, Z1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+152(SB), Z1, K1
+	VMOVUPD.Z         Z1, K1, Z1
+	VMOVUPD           Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z1, Z4
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z4, Z4
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z4, Z1
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z4, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z1, Z5
+	VMULPD            Z1, Z1, Z6
+	VFMADD213PD       Z1, Z6, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z5, Z1
+	VSCALEFPD         Z4, Z1, Z1
+	VMOVUPD.Z         Z1, K1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z4
+	VPMOVQ2M          Z0, K1
+	VBLENDMPD         Z1, Z4, K1, Z2
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z1, Z0
+	VSUBPD.BCST       constantsAVX512Float64<>+136(SB), Z0, Z4
+	VSUBPD            Z4, Z1, Z4
+	VDIVPD            Z0, Z2, Z5
+	VFNMADD231PD      Z0, Z5, Z2
+	VFNMADD231PD      Z4, Z5, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z0
+	VFNMADD231PD.BCST constantsAVX512Float64<>+160(SB), Z1, Z0
+	VFMADD231PD       Z0, Z2, Z5
+	VMOVUPD           Z5, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (SI)(R8*1), K1, Z0
+	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z0, Z1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+152(SB), Z1, K1
+	VMOVUPD.Z         Z1, K1, Z1
+	VMOVUPD           Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z1, Z4
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z4, Z4
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z4, Z1
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z4, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z1, Z5
+	VMULPD            Z1, Z1, Z6
+	VFMADD213PD       Z1, Z6, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z5, Z1
+	VSCALEFPD         Z4, Z1, Z1
+	VMOVUPD.Z         Z1, K1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z4
+	VPMOVQ2M          Z0, K1
+	VBLENDMPD         Z1, Z4, K1, Z3
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z1, Z0
+	VSUBPD.BCST       constantsAVX512Float64<>+136(SB), Z0, Z4
+	VSUBPD            Z4, Z1, Z4
+	VDIVPD            Z0, Z3, Z5
+	VFNMADD231PD      Z0, Z5, Z3
+	VFNMADD231PD      Z4, Z5, Z3
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z0
+	VFNMADD231PD.BCST constantsAVX512Float64<>+160(SB), Z1, Z0
+	VFMADD231PD       Z0, Z3, Z5
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD           Z5, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func applyGELUAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applyGELUAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD           (SI)(R8*1), Z0
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z0, Z1
+	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z1, K1
+	VMOVUPD.Z         Z1, K1, Z1
+	VMULPD            Z1, Z1, Z4
+	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z4, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z5, Z6
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z6, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z6, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
+	VFNMADD231PD      Z1, Z1, Z4
+	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z4, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z4
+	VMULPD            Z5, Z5, Z7
+	VFMADD213PD       Z5, Z7, Z4
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
+	VSCALEFPD         Z6, Z4, Z4
+	VMOVUPD.Z         Z4, K1, Z4
+	VPXORQ            Z2, Z2, Z2
+	VMAXPD            Z0, Z2, Z0
+	VMULPD            Z4, Z1, Z4
+	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z1, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z6
+	VDIVPD            Z5, Z6, Z5
+	VMULPD            Z5, Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z6
+	VMULPD            Z5, Z6, Z1
+	VFNMADD231PD      Z1, Z4, Z0
+	VMOVUPD           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (SI)(R8*1), K1, Z0
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z0, Z1
+	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z1, K1
+	VMOVUPD.Z         Z1, K1, Z1
+	VMULPD            Z1, Z1, Z4
+	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z4, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z5, Z6
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z6, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z6, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
+	VFNMADD231PD      Z1, Z1, Z4
+	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z4, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z4
+	VMULPD            Z5, Z5, Z7
+	VFMADD213PD       Z5, Z7, Z4
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
+	VSCALEFPD         Z6, Z4, Z4
+	VMOVUPD.Z         Z4, K1, Z4
+	VPXORQ            Z3, Z3, Z3
+	VMAXPD            Z0, Z3, Z0
+	VMULPD            Z4, Z1, Z4
+	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z1, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z6
+	VDIVPD            Z5, Z6, Z5
+	VMULPD            Z5, Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z6
+	VMULPD            Z5, Z6, Z1
+	VFNMADD231PD      Z1, Z4, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD           Z0, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func applySiLUAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·applySiLUAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD           (SI)(R8*1), Z0
+	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z0, Z1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z1, K1
+	VMOVUPD.Z         Z1, K1, Z1
+	VMOVUPD           Z1, Z4
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z4, Z5
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z5, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z5, Z4
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z5, Z4
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z4, Z6
+	VMULPD            Z4, Z4, Z7
+	VFMADD213PD       Z4, Z7, Z6
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z4
+	VSCALEFPD         Z5, Z4, Z4
+	VMOVUPD.Z         Z4, K1, Z4
+	VPXORQ            Z2, Z2, Z2
+	VMAXPD            Z0, Z2, Z0
+	VMULPD            Z4, Z1, Z1
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
+	VDIVPD            Z4, Z1, Z1
+	VADDPD            Z1, Z0, Z0
+	VMOVUPD           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (SI)(R8*1), K1, Z0
+	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z0, Z1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z1, K1
+	VMOVUPD.Z         Z1, K1, Z1
+	VMOVUPD           Z1, Z4
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z4, Z5
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z5, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z5, Z4
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z5, Z4
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z4, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z4, Z6
+	VMULPD            Z4, Z4, Z7
+	VFMADD213PD       Z4, Z7, Z6
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z4
+	VSCALEFPD         Z5, Z4, Z4
+	VMOVUPD.Z         Z4, K1, Z4
+	VPXORQ            Z3, Z3, Z3
+	VMAXPD            Z0, Z3, Z0
+	VMULPD            Z4, Z1, Z1
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
+	VDIVPD            Z4, Z1, Z1
+	VADDPD            Z1, Z0, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD           Z0, K1, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func deriveReLUAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512F
+TEXT ·deriveReLUAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD      (SI)(R8*1), Z0
+	VMOVUPD      (DI)(R8*1), Z1
+	VBROADCASTSD 72(AX), Z2
+	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
+	VMOVUPD.Z    Z0, K1, Z0
+	VMOVUPD      Z0, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSD 72(AX), Z2
+	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
+	VMOVUPD.Z    Z0, K1, Z0
+	VMOVUPD      Z0, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveLeakyReLUAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512F
+TEXT ·deriveLeakyReLUAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD      (SI)(R8*1), Z0
+	VMOVUPD      (DI)(R8*1), Z1
+	VBROADCASTSD 72(AX), Z2
+	VMULPD       Z2, Z0, Z2
+	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
+	VBLENDMPD    Z0, Z2, K1, Z3
+	VMOVUPD      Z3, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSD 72(AX), Z2
+	VMULPD       Z2, Z0, Z2
+	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
+	VBLENDMPD    Z0, Z2, K1, Z4
+	VMOVUPD      Z4, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveTanhAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512F
+TEXT ·deriveTanhAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD      (SI)(R8*1), Z0
+	VMOVUPD      (DI)(R8*1), Z1
+	VBROADCASTSD 72(AX), Z2
+	VBROADCASTSD constantsAVX512Float64<>+136(SB), Z2
+	VFNMADD231PD Z1, Z1, Z2
+	VMULPD       Z0, Z2, Z0
+	VMOVUPD      Z0, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSD 72(AX), Z2
+	VBROADCASTSD constantsAVX512Float64<>+136(SB), Z2
+	VFNMADD231PD Z1, Z1, Z2
+	VMULPD       Z0, Z2, Z0
+	VMOVUPD      Z0, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveSigmoidAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512F
+TEXT ·deriveSigmoidAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD      (SI)(R8*1), Z0
+	VMOVUPD      (DI)(R8*1), Z1
+	VBROADCASTSD 72(AX), Z2
+	VMOVUPD      Z1, Z2
+	VFNMADD231PD Z1, Z1, Z2
+	VMULPD       Z0, Z2, Z0
+	VMOVUPD      Z0, (BX)(R8*1)
+	ADDQ         $0x40, R8
+	SUBQ         $0x01, CX
+	JNZ          vector
+
+last:
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (SI)(R8*1), K1, Z0
+	MOVQ         64(AX), CX
+	MOVQ         $+1, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (DI)(R8*1), K1, Z1
+	VBROADCASTSD 72(AX), Z2
+	VMOVUPD      Z1, Z2
+	VFNMADD231PD Z1, Z1, Z2
+	VMULPD       Z0, Z2, Z0
+	VMOVUPD      Z0, (BX)(R8*1)
+	MOVQ         8(AX), CX
+	ADDQ         CX, BX
+	MOVQ         24(AX), CX
+	ADDQ         CX, SI
+	MOVQ         40(AX), CX
+	ADDQ         CX, DI
+	SUBQ         $0x01, DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func deriveGELUAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·deriveGELUAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD           (SI)(R8*1), Z0
+	VMOVUPD           (DI)(R8*1), Z1
+	VBROADCASTSD      72(AX), Z2
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z1, Z2
+	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z2, K1
+	VMOVUPD.Z         Z2, K1, Z2
+	VMULPD            Z2, Z2, Z5
+	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z5, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z6, Z7
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z7, Z7
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z7, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z7, Z6
+	VFNMADD231PD      Z2, Z2, Z5
+	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z5, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z6, Z5
+	VMULPD            Z6, Z6, Z8
+	VFMADD213PD       Z6, Z8, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z5, Z5
+	VSCALEFPD         Z7, Z5, Z5
+	VMOVUPD.Z         Z5, K1, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z2, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z7
+	VDIVPD            Z6, Z7, Z6
+	VMULPD            Z6, Z2, Z7
+	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z7, Z8
+	VMULPD            Z6, Z8, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+408(SB), Z2, Z6
+	VMULPD            Z5, Z6, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z5
+	VSUBPD            Z2, Z5, Z5
+	VPMOVQ2M          Z1, K1
+	VBLENDMPD         Z2, Z5, K1, Z3
+	VMULPD            Z0, Z3, Z0
+	VMOVUPD           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (SI)(R8*1), K1, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (DI)(R8*1), K1, Z1
+	VBROADCASTSD      72(AX), Z2
+	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z1, Z2
+	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z2, K1
+	VMOVUPD.Z         Z2, K1, Z2
+	VMULPD            Z2, Z2, Z5
+	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z5, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z6, Z7
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z7, Z7
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z7, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z7, Z6
+	VFNMADD231PD      Z2, Z2, Z5
+	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z5, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z6, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z6, Z5
+	VMULPD            Z6, Z6, Z8
+	VFMADD213PD       Z6, Z8, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z5, Z5
+	VSCALEFPD         Z7, Z5, Z5
+	VMOVUPD.Z         Z5, K1, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z2, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z7
+	VDIVPD            Z6, Z7, Z6
+	VMULPD            Z6, Z2, Z7
+	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z7, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z7, Z8
+	VMULPD            Z6, Z8, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+408(SB), Z2, Z6
+	VMULPD            Z5, Z6, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z5
+	VSUBPD            Z2, Z5, Z5
+	VPMOVQ2M          Z1, K1
+	VBLENDMPD         Z2, Z5, K1, Z4
+	VMULPD            Z0, Z4, Z0
+	VMOVUPD           Z0, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+// func deriveSiLUAVX512F64(r *rows[float64])
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·deriveSiLUAVX512F64(SB), NOSPLIT, $0-8
+	MOVQ r+0(FP), AX
+	MOVQ 48(AX), DX
+	MOVQ (AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 32(AX), DI
+
+row:
+	MOVQ 56(AX), CX
+	XORQ R8, R8
+	SUBQ $0x01, CX
+	JZ   last
+
+vector:
+	VMOVUPD           (SI)(R8*1), Z0
+	VMOVUPD           (DI)(R8*1), Z1
+	VBROADCASTSD      72(AX), Z2
+	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z1, Z2
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z2, K1
+	VMOVUPD.Z         Z2, K1, Z2
+	VMOVUPD           Z2, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z5, Z6
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z6, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z6, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z7
+	VMULPD            Z5, Z5, Z8
+	VFMADD213PD       Z5, Z8, Z7
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z7, Z5
+	VSCALEFPD         Z6, Z5, Z5
+	VMOVUPD.Z         Z5, K1, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z5, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z7
+	VDIVPD            Z6, Z7, Z6
+	VMULPD            Z6, Z5, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z7
+	VFMADD213PD       Z7, Z6, Z2
+	VMULPD            Z5, Z2, Z2
+	VSUBPD            Z2, Z7, Z5
+	VPMOVQ2M          Z1, K1
+	VBLENDMPD         Z2, Z5, K1, Z3
+	VMULPD            Z0, Z3, Z0
+	VMOVUPD           Z0, (BX)(R8*1)
+	ADDQ              $0x40, R8
+	SUBQ              $0x01, CX
+	JNZ               vector
+
+last:
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (SI)(R8*1), K1, Z0
+	MOVQ              64(AX), CX
+	MOVQ              $+1, R9
+	SHLQ              CL, R9
+	DECQ              R9
+	KMOVW             R9, K1
+	VMOVUPD.Z         (DI)(R8*1), K1, Z1
+	VBROADCASTSD      72(AX), Z2
+	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z1, Z2
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z2, K1
+	VMOVUPD.Z         Z2, K1, Z2
+	VMOVUPD           Z2, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z5, Z6
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z6, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z6, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z7
+	VMULPD            Z5, Z5, Z8
+	VFMADD213PD       Z5, Z8, Z7
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z7, Z5
+	VSCALEFPD         Z6, Z5, Z5
+	VMOVUPD.Z         Z5, K1, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z5, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z7
+	VDIVPD            Z6, Z7, Z6
+	VMULPD            Z6, Z5, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z7
+	VFMADD213PD       Z7, Z6, Z2
+	VMULPD            Z5, Z2, Z2
+	VSUBPD            Z2, Z7, Z5
+	VPMOVQ2M          Z1, K1
+	VBLENDMPD         Z2, Z5, K1, Z4
+	VMULPD            Z0, Z4, Z0
+	VMOVUPD           Z0, (BX)(R8*1)
+	MOVQ              8(AX), CX
+	ADDQ              CX, BX
+	MOVQ              24(AX), CX
+	ADDQ              CX, SI
+	MOVQ              40(AX), CX
+	ADDQ              CX, DI
+	SUBQ              $0x01, DX
+	JNZ               row
+	VZEROUPPER
+	RET
+
+DATA constantsAVX512Float64<>+0(SB)/8, $0x7fffffffffffffff
+DATA constantsAVX512Float64<>+8(SB)/8, $0x4034000000000000
+DATA constantsAVX512Float64<>+16(SB)/8, $0xc000000000000000
+DATA constantsAVX512Float64<>+24(SB)/8, $0x3ff71547652b82fe
+DATA constantsAVX512Float64<>+32(SB)/8, $0x4338000000000000
+DATA constantsAVX512Float64<>+40(SB)/8, $0x3fe62e42fefa39ef
+DATA constantsAVX512Float64<>+48(SB)/8, $0x3c7abc9e3b39803f
+DATA constantsAVX512Float64<>+56(SB)/8, $0x3e5af76b36d6495b
+DATA constantsAVX512Float64<>+64(SB)/8, $0x3e928a2aba703fe3
+DATA constantsAVX512Float64<>+72(SB)/8, $0x3ec71dde9fea19e3
+DATA constantsAVX512Float64<>+80(SB)/8, $0x3efa019a685ba1fa
+DATA constantsAVX512Float64<>+88(SB)/8, $0x3f2a01a01b5dc61e
+DATA constantsAVX512Float64<>+96(SB)/8, $0x3f56c16c17f37739
+DATA constantsAVX512Float64<>+104(SB)/8, $0x3f8111111110e6c4
+DATA constantsAVX512Float64<>+112(SB)/8, $0x3fa55555555520f4
+DATA constantsAVX512Float64<>+120(SB)/8, $0x3fc555555555555c
+DATA constantsAVX512Float64<>+128(SB)/8, $0x3fe0000000000005
+DATA constantsAVX512Float64<>+136(SB)/8, $0x3ff0000000000000
+DATA constantsAVX512Float64<>+144(SB)/8, $0x8000000000000000
+DATA constantsAVX512Float64<>+152(SB)/8, $0xc087500000000000
+DATA constantsAVX512Float64<>+160(SB)/8, $0x3fe0000000000000
+DATA constantsAVX512Float64<>+168(SB)/8, $0x4042ce147ae147ae
+DATA constantsAVX512Float64<>+176(SB)/8, $0xbfe0000000000000
+DATA constantsAVX512Float64<>+184(SB)/8, $0x4008000000000000
+DATA constantsAVX512Float64<>+192(SB)/8, $0xbf83610368c91946
+DATA constantsAVX512Float64<>+200(SB)/8, $0x3fb0d76e01890ee6
+DATA constantsAVX512Float64<>+208(SB)/8, $0xbfc31a9ee2fd8c7a
+DATA constantsAVX512Float64<>+216(SB)/8, $0xbfb5080bad33bca4
+DATA constantsAVX512Float64<>+224(SB)/8, $0x3ff4c3a871059fc4
+DATA constantsAVX512Float64<>+232(SB)/8, $0xc00dfdd4343a42f1
+DATA constantsAVX512Float64<>+240(SB)/8, $0x401a10a68b7e826f
+DATA constantsAVX512Float64<>+248(SB)/8, $0xc0200814c0567d0a
+DATA constantsAVX512Float64<>+256(SB)/8, $0x401db0fe96688132
+DATA constantsAVX512Float64<>+264(SB)/8, $0xc0155edd882038cf
+DATA constantsAVX512Float64<>+272(SB)/8, $0x4008585c1c8bee5f
+DATA constantsAVX512Float64<>+280(SB)/8, $0xbff606661894f4df
+DATA constantsAVX512Float64<>+288(SB)/8, $0x3fe017a89adef891
+DATA constantsAVX512Float64<>+296(SB)/8, $0xbfc3684d486fabc1
+DATA constantsAVX512Float64<>+304(SB)/8, $0x3f938e7ed6e0b2e8
+DATA constantsAVX512Float64<>+312(SB)/8, $0xbf91e586681e13b4
+DATA constantsAVX512Float64<>+320(SB)/8, $0x3f92c7b958be6416
+DATA constantsAVX512Float64<>+328(SB)/8, $0x3fae07e479daac80
+DATA constantsAVX512Float64<>+336(SB)/8, $0x3fa4b8fc82418dd2
+DATA constantsAVX512Float64<>+344(SB)/8, $0xbfbe2f956bad66d8
+DATA constantsAVX512Float64<>+352(SB)/8, $0xbfd0a6ed1677ecb1
+DATA constantsAVX512Float64<>+360(SB)/8, $0x3fca82ce21af2ff4
+DATA constantsAVX512Float64<>+368(SB)/8, $0x3ff11ac896c55bd5
+DATA constantsAVX512Float64<>+376(SB)/8, $0xc000b94dda4ebd4e
+DATA constantsAVX512Float64<>+384(SB)/8, $0x3ff8000000000000
+DATA constantsAVX512Float64<>+392(SB)/8, $0xc086226666666666
+DATA constantsAVX512Float64<>+400(SB)/8, $0x0000000000000000
+DATA constantsAVX512Float64<>+408(SB)/8, $0x3fd9884533d43651
+GLOBL constantsAVX512Float64<>(SB), RODATA|NOPTR, $416
 
 // func peakAVX512F64(rounds int)
 // Requires: AVX, AVX512F

@@ -10,3 +10,21 @@ var tilesAVX512F64 = [][]func(*tile[float64]){
 	{},
 	{tile1x4AVX512F64, tile2x4AVX512F64, tile3x4AVX512F64, tile4x4AVX512F64, tile5x4AVX512F64, tile6x4AVX512F64},
 }
+
+var packingTilesAVX512F64 = []func(*tile[float64]){nil, nil, nil, nil, nil, nil, nil, nil, packingTile9x2AVX512F64, packingTile10x2AVX512F64, packingTile11x2AVX512F64, packingTile12x2AVX512F64, packingTile13x2AVX512F64, packingTile14x2AVX512F64}
+
+var applyAVX512F64 = [...]func(*rows[float64]){
+	Tanh:    applyTanhAVX512F64,
+	Sigmoid: applySigmoidAVX512F64,
+	GELU:    applyGELUAVX512F64,
+	SiLU:    applySiLUAVX512F64,
+}
+
+var deriveAVX512F64 = [...]func(*rows[float64]){
+	ReLU:      deriveReLUAVX512F64,
+	LeakyReLU: deriveLeakyReLUAVX512F64,
+	Tanh:      deriveTanhAVX512F64,
+	Sigmoid:   deriveSigmoidAVX512F64,
+	GELU:      deriveGELUAVX512F64,
+	SiLU:      deriveSiLUAVX512F64,
+}

@@ -10,11 +10,16 @@ type kernels[T Float] struct {
 	vectors int // its width, in vectors
 	// tiles holds the kernels by vectors − 1 and rows − 1. Where a row is
 	// shorter than rows, that width is for matrices with few rows alone.
-	tiles       [][]func(*tile[T])
+	tiles [][]func(*tile[T])
+	// packing holds those of the full width that also copy B, by rows − 1, or
+	// nil where there are none.
+	packing     []func(*tile[T])
 	packRows    func(*pack[T])
 	packColumns func(*pack[T])
 	sumRows     func(*pack[T])
-	masks       []mask // masks[n] selects the first n lanes
+	// apply and derive hold the kernels over rows by activation, or nil.
+	apply, derive []func(*rows[T])
+	masks         []mask // masks[n] selects the first n lanes
 	// peak does so many rounds of peakWork multiply-adds on peakLanes elements.
 	peak      func(rounds int)
 	peakLanes int

@@ -13,7 +13,13 @@ func genericKernels[T Float]() *kernels[T] {
 		lanes: 4, rows: 4, vectors: 1,
 		packRows: packRowsGeneric[T], packColumns: packColumnsGeneric[T], sumRows: sumRowsGeneric[T], peak: peakGeneric[T], peakLanes: 1, masks: bitMasks(4),
 	}
+	k.packing = make([]func(*tile[T]), k.rows)
 	k.tiles = [][]func(*tile[T]){{}}
+	k.apply, k.derive = make([]func(*rows[T]), SiLU+1), make([]func(*rows[T]), SiLU+1)
+	for kind := ReLU; kind <= SiLU; kind++ {
+		k.apply[kind] = func(r *rows[T]) { applyGeneric(r, kind) }
+		k.derive[kind] = func(r *rows[T]) { deriveGeneric(r, kind) }
+	}
 	for rows := 1; rows <= k.rows; rows++ {
 		k.tiles[0] = append(k.tiles[0], func(t *tile[T]) { tileGeneric(t, rows) })
 	}
@@ -117,15 +123,16 @@ func (t *tile[T]) finish(i, j int, sum T) {
 func packRowsGeneric[T Float](p *pack[T]) {
 	columns := 4 * p.vectors
 	for i := range p.n {
-		dst, src := offset(p.dst, i*p.dstStep), offset(p.src, i*p.srcStep)
-		for j := range columns {
-			bit := uint64(1) << (j % 4)
-			var v T
-			if p.load[j/4][0]&bit != 0 {
-				v = *at(src, j)
-			}
-			if p.save[j/4][0]&bit != 0 {
-				*at(dst, j) = v
+		for s := range p.strips {
+			for j := range columns {
+				bit := uint64(1) << (j % 4)
+				var v T
+				if p.load[j/4][0]&bit != 0 {
+					v = *at(offset(p.src, i*p.srcStep+s*p.srcNext), j)
+				}
+				if p.save[j/4][0]&bit != 0 {
+					*at(offset(p.dst, i*p.dstStep+s*p.dstNext), j) = v
+				}
 			}
 		}
 	}
@@ -149,6 +156,24 @@ func sumRowsGeneric[T Float](p *pack[T]) {
 		for j := range columns {
 			*at(p.dst, j) += *at(src, j)
 		}
+	}
+}
+
+func applyGeneric[T Float](r *rows[T], kind ActivationKind) {
+	columns := 4*(r.vectors-1) + r.rest
+	for i := range r.n {
+		dst := unsafe.Slice(offset(r.dst, i*r.dstStep), columns)
+		activateGeneric(dst, unsafe.Slice(offset(r.src, i*r.srcStep), columns), Activation{Kind: kind, Alpha: float64(r.alpha)})
+	}
+}
+
+func deriveGeneric[T Float](r *rows[T], kind ActivationKind) {
+	columns := 4*(r.vectors-1) + r.rest
+	for i := range r.n {
+		dst := unsafe.Slice(offset(r.dst, i*r.dstStep), 4*r.vectors)
+		src, gate := unsafe.Slice(offset(r.src, i*r.srcStep), columns), unsafe.Slice(offset(r.gate, i*r.gateStep), columns)
+		activationBackwardGeneric(dst[:columns], src, gate, Activation{Kind: kind, Alpha: float64(r.alpha)}, 1)
+		clear(dst[columns:])
 	}
 }
 

@@ -52,7 +52,7 @@ func LinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], ac
 	if small && work < limits.parallel {
 		s := pool.scratch.Get().(*scratch[T])
 		if act.Kind != Identity {
-			dy = k.derive(room(&s.dz, dy.Rows*dy.Cols), dy, a, act)
+			dy = k.deriveInto(room(&s.dz, dy.Rows*dy.Cols), dy, a, act)
 			px.a, pw.b = dy, dy
 		}
 		clear(db)
@@ -68,7 +68,7 @@ func LinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], ac
 	if small {
 		c.backwardDirect(&px, &pw)
 	} else {
-		c.backwardPacked(&px, &pw)
+		c.backwardBlocked(&px, &pw)
 	}
 	c.done()
 }

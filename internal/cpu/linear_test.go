@@ -465,3 +465,35 @@ func TestLinearAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A gradient that is asked for alone has the same bits as among the others.
+func TestGradientsOneByOne(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		everyPath(t, func(t *testing.T) {
+			for kind := Identity; kind <= SiLU; kind++ {
+				oneByOne[float32](t, Activation{Kind: kind, Alpha: 0.1})
+				oneByOne[float64](t, Activation{Kind: kind, Alpha: 0.1})
+			}
+		})
+	})
+}
+
+func oneByOne[T Float](t *testing.T, act Activation) {
+	const batch, in, out = 37, 45, 150
+	r := rand.New(rand.NewPCG(37, 41))
+	x, w := random[T](r, batch, in, in), random[T](r, in, out, out)
+	dy, a := random[T](r, batch, out, out+1), random[T](r, batch, out, out)
+	var none Matrix[T]
+	dx, dw, db := newFramed[T](batch, in, in), newFramed[T](in, out, out), newFramed[T](1, out, out)
+	LinearBackward(dx.Matrix, dw.Matrix, db.Row(0), x, w, dy, a, act)
+
+	dx1, dw1, db1 := newFramed[T](batch, in, in), newFramed[T](in, out, out), newFramed[T](1, out, out)
+	LinearBackward(dx1.Matrix, none, nil, none, w, dy, a, act)
+	LinearBackward(none, dw1.Matrix, nil, x, none, dy, a, act)
+	LinearBackward(none, none, db1.Row(0), none, none, dy, a, act)
+	for i, name := range []string{"dX", "dW", "db"} {
+		if !equalBits([][]T{dx.all, dw.all, db.all}[i], [][]T{dx1.all, dw1.all, db1.all}[i]) {
+			t.Errorf("act %d: %s alone differs from %s with the other gradients", act.Kind, name, name)
+		}
+	}
+}

@@ -7,8 +7,10 @@ package cpu
 // packRows keeps the order of the elements and must equal
 //
 //	for i := range n {
-//		for j := range vectors * lanes {
-//			dst(i·dstStep + j) = src(i·srcStep + j)
+//		for s := range strips {
+//			for j := range vectors * lanes {
+//				dst(i·dstStep + s·dstNext + j) = src(i·srcStep + s·srcNext + j)
+//			}
 //		}
 //	}
 //
@@ -38,6 +40,9 @@ type pack[T Float] struct {
 	srcStep int
 	n       int
 	vectors int // 1 or 2; any number for sumRows
+	strips  int
+	dstNext int
+	srcNext int
 	load    [2]mask
 	save    [2]mask
 	rows    [16]*T

@@ -14,6 +14,7 @@ package cpu
 //				sum := bias[j] // or 0
 //				for p := range k {
 //					sum += A(i·rowStep + p·colStep) * B(p·bStep + j)
+//					pack(p·columns + j) = B(p·bStep + j) // packing kernels
 //				}
 //				if add {
 //					sum += C(i·cStep + j)
@@ -40,6 +41,8 @@ type tile[T Float] struct {
 	bStep int
 	bias  *T
 	whole int // k, or 0: the last vector of B has no lanes that must not be read
+
+	pack *T // where the packing kernels copy B to
 
 	c     *T
 	cStep int

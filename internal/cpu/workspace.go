@@ -13,8 +13,17 @@ type pool[T Float] struct{ scratch, calls sync.Pool }
 type scratch[T Float] struct {
 	tile  tile[T]
 	pack  pack[T]
-	panel []T // a panel of B, or some rows of dZ
-	dz    []T // all of a small dZ
+	rows  rows[T]
+	work  workplace[T]
+	ahead [2]walk[T] // over the next panel of B, and its gate
+
+	a     []T // packed A: of the call and range of rows that held tells
+	b     []T // packed panels of B
+	panel []T // one of them
+	dz    []T // rows of dZ, all of a small one
+
+	heldSerial uint64
+	heldRange  int
 }
 
 var (

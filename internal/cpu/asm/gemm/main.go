@@ -9,6 +9,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"go/format"
 	"log"
 	"os"
 	"strings"
@@ -27,25 +28,46 @@ func main() {
 	fs.Parse(os.Args[1:])
 
 	t := target{isa: *isa, elem: *bits / 8, Context: build.NewContext()}
-	t.layout = loadLayout("../types.go", "../tile.go", "../pack.go")
+	t.layout = loadLayout("../types.go", "../tile.go", "../pack.go", "../rows.go")
 	t.ConstraintExpr("!purego")
 	for v, rows := range t.heights() {
 		for r := 1; r <= rows; r++ {
-			t.tile(r, v+1)
+			t.tile(t.kernel(r, v+1), r, v+1, false)
 		}
 	}
 	if t.wide() && t.elem == 4 {
 	}
+	for r := t.packingRows(); r <= t.heights()[1]; r++ {
+		t.tile(t.packing(r), r, 2, true)
+	}
 	t.packRows()
 	t.packColumns()
 	t.sumRows()
+	t.rows()
 	t.peak()
-	if err := os.WriteFile(*table, []byte(t.table()), 0o644); err != nil {
+	source, err := format.Source([]byte(t.table()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(*table, source, 0o644); err != nil {
 		log.Fatal(err)
 	}
 	if status := build.Main(out.Config(), t.Context); status != 0 {
 		os.Exit(status)
 	}
+}
+
+// packingRows returns from how many rows on there are kernels that pack. With
+// 17 rows or more, the first tile has at least as many.
+func (t target) packingRows() int {
+	if t.wide() {
+		return 9
+	}
+	return 5
+}
+
+func (t target) packing(rows int) string {
+	return fmt.Sprintf("packingTile%dx2%s", rows, t.name())
 }
 
 // heights returns the rows of the largest tile by vectors − 1. A tile's sums,
@@ -82,7 +104,35 @@ func (t target) table() string {
 		}
 		fmt.Fprintf(&s, "},\n")
 	}
+	fmt.Fprintf(&s, "}\n\nvar packingTiles%s = []func(*tile[float%d]){", t.name(), 8*t.elem)
+	for r := 1; r <= t.heights()[1]; r++ {
+		if r > 1 {
+			s.WriteString(", ")
+		}
+		if r < t.packingRows() {
+			s.WriteString("nil")
+		} else {
+			s.WriteString(t.packing(r))
+		}
+	}
 	s.WriteString("}\n")
+	list := func(what string, kinds []string) {
+		fmt.Fprintf(&s, "\nvar %s%s = [...]func(*rows[float%d]){\n", what, t.name(), 8*t.elem)
+		for _, kind := range kinds {
+			fmt.Fprintf(&s, "\t%[1]s: %[2]s%[1]s%[3]s,\n", kind, what, t.name())
+		}
+		s.WriteString("}\n")
+	}
+	var kinds []string
+	for _, f := range applied {
+		kinds = append(kinds, f.kind)
+	}
+	list("apply", kinds)
+	kinds = nil
+	for _, f := range derived {
+		kinds = append(kinds, f.kind)
+	}
+	list("derive", kinds)
 	return s.String()
 }
 
@@ -92,13 +142,27 @@ const (
 	actLeakyReLU
 )
 
+const (
+	// streamRows is from how many rows on A is worth prefetching: it is then
+	// packed, and longer than L1 keeps. streamAhead is how far, in bytes:
+	// some 200 cycles, or three times the latency of L2.
+	streamRows  = 7
+	streamAhead = 768
+	// packAhead is how many rows ahead a packing kernel asks for B.
+	packAhead = 24
+)
+
 // unroll is the number of columns of A in one turn of the inner loop.
 const unroll = 4
 
 // tile emits the kernel for tiles of rows × vectors.
-func (t target) tile(rows, vectors int) {
-	t.function(t.kernel(rows, vectors), "func(t *tile["+t.float()+"])")
-	t.Doc(fmt.Sprintf("%s computes tiles of %d × %d, see [tile].", t.kernel(rows, vectors), rows, vectors*t.lanes()))
+func (t target) tile(name string, rows, vectors int, packs bool) {
+	t.function(name, "func(t *tile["+t.float()+"])")
+	doc := fmt.Sprintf("%s computes tiles of %d × %d", name, rows, vectors*t.lanes())
+	if packs {
+		doc += " and packs B"
+	}
+	t.Doc(doc + ", see [tile].")
 	load, field := t.arguments("t", "tile["+t.float()+"]")
 	mask := t.mask(field("mask", 0))
 	last := func(v int) reg.Register { // mask of vector v
@@ -167,6 +231,14 @@ func (t target) tile(rows, vectors int) {
 	colStep, b, bStep := load("colStep"), load("b"), load("bStep")
 	k := load("k")
 	prefetch, prefetchStep := load("cNow"), load("cStep")
+	var pack reg.GPVirtual
+	if packs {
+		// Rows of B lie far apart: each is asked for some rows ahead.
+		pack = load("pack")
+		t.MOVQ(bStep, prefetch)
+		t.IMUL3Q(Imm(packAhead), prefetch, prefetch)
+		t.ADDQ(b, prefetch)
+	}
 
 	column := func(mask reg.Register) {
 		row0 := make([]reg.VecVirtual, vectors)
@@ -179,6 +251,15 @@ func (t target) tile(rows, vectors int) {
 			}
 		}
 		t.ADDQ(bStep, b)
+		if packs {
+			for v := range row0 {
+				t.move(row0[v], Mem{Base: pack, Disp: v * t.bytes()})
+			}
+			t.ADDQ(U32(vectors*t.bytes()), pack)
+			t.PREFETCHT0(Mem{Base: prefetch})
+			t.PREFETCHT0(Mem{Base: prefetch, Disp: 64})
+			t.ADDQ(bStep, prefetch)
+		}
 		for r := range rows {
 			a := t.vec()
 			t.broadcast(row(r), a)
@@ -196,20 +277,30 @@ func (t target) tile(rows, vectors int) {
 	n := load("whole")
 	t.SUBQ(Imm(unroll), n)
 	t.JLT(LabelRef("rest"))
-	// The first turns ask for the rows of C, the rest for what comes next. One
-	// row a turn: more would take the buffers that A and B arrive through.
-	enough := t.GP64()
-	t.LEAQ(Mem{Base: n, Disp: -unroll * rows}, enough)
-	t.MOVQ(enough, field("enough", 0))
+	if !packs {
+		// The first turns ask for the rows of C, the rest for what comes next.
+		// One row a turn: more would take the buffers that A and B come through.
+		enough := t.GP64()
+		t.LEAQ(Mem{Base: n, Disp: -unroll * rows}, enough)
+		t.MOVQ(enough, field("enough", 0))
+	}
 	t.Label("turn")
-	t.PREFETCHT1(Mem{Base: prefetch})
-	t.PREFETCHT1(Mem{Base: prefetch, Disp: 64})
-	t.ADDQ(prefetchStep, prefetch)
-	t.CMPQ(n, field("enough", 0))
-	t.JNE(LabelRef("columns"))
-	t.MOVQ(field("prefetchNow", 0), prefetch)
-	t.MOVQ(field("prefetchStep", 0), prefetchStep)
-	t.Label("columns")
+	if rows >= streamRows {
+		// A comes from L2, a row of memory after the other.
+		for line := range unroll * rows * t.elem / 64 {
+			t.PREFETCHT0(Mem{Base: bases[0], Disp: streamAhead + 64*line})
+		}
+	}
+	if !packs {
+		t.PREFETCHT1(Mem{Base: prefetch})
+		t.PREFETCHT1(Mem{Base: prefetch, Disp: 64})
+		t.ADDQ(prefetchStep, prefetch)
+		t.CMPQ(n, field("enough", 0))
+		t.JNE(LabelRef("columns"))
+		t.MOVQ(field("prefetchNow", 0), prefetch)
+		t.MOVQ(field("prefetchStep", 0), prefetchStep)
+		t.Label("columns")
+	}
 	for range unroll {
 		column(nil)
 	}

@@ -21,7 +21,8 @@ func (t target) mask(m Mem) reg.Register {
 	return v
 }
 
-// packRows emits the copy of rows.
+// packRows emits the copy of rows. Rows lie far apart: each is asked for some
+// rows ahead.
 func (t target) packRows() {
 	name := "packRows" + t.name()
 	t.function(name, "func(p *pack["+t.float()+"])")
@@ -29,25 +30,39 @@ func (t target) packRows() {
 	load, field := t.arguments("p", "pack["+t.float()+"]")
 
 	dst, src, n := load("dst"), load("src"), load("n")
-	dstStep, srcStep, vectors := load("dstStep"), load("srcStep"), load("vectors")
+	dstStep, srcStep, strips := load("dstStep"), load("srcStep"), load("strips")
+	dstNext, srcNext := load("dstNext"), load("srcNext")
 	loads := []reg.Register{t.mask(field("load", 0)), t.mask(field("load", 32))}
 	saves := []reg.Register{t.mask(field("save", 0)), t.mask(field("save", 32))}
+	ahead := t.GP64()
+	t.MOVQ(srcStep, ahead)
+	t.SHLQ(Imm(3), ahead)
 	t.TESTQ(n, n)
 	t.JZ(LabelRef("done"))
-	t.CMPQ(vectors, Imm(2))
+	t.CMPQ(field("vectors", 0), Imm(2))
 	t.JEQ(LabelRef("two"))
 	for _, count := range []int{1, 2} {
 		label := []string{"", "one", "two"}[count]
 		t.Label(label)
+		from, to, left := t.GP64(), t.GP64(), t.GP64()
+		t.MOVQ(src, from)
+		t.MOVQ(dst, to)
+		t.MOVQ(strips, left)
+		t.Label(label + "Strip")
 		row := make([]reg.VecVirtual, count)
 		for v := range row {
+			t.PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1, Disp: v * t.bytes()})
 			row[v] = t.vec()
-			t.load(Mem{Base: src, Disp: v * t.bytes()}, loads[v], row[v])
+			t.load(Mem{Base: from, Disp: v * t.bytes()}, loads[v], row[v])
 		}
-		t.ADDQ(srcStep, src)
 		for v := range row {
-			t.store(row[v], saves[v], Mem{Base: dst, Disp: v * t.bytes()})
+			t.store(row[v], saves[v], Mem{Base: to, Disp: v * t.bytes()})
 		}
+		t.ADDQ(srcNext, from)
+		t.ADDQ(dstNext, to)
+		t.SUBQ(Imm(1), left)
+		t.JNZ(LabelRef(label + "Strip"))
+		t.ADDQ(srcStep, src)
 		t.ADDQ(dstStep, dst)
 		t.SUBQ(Imm(1), n)
 		t.JNZ(LabelRef(label))
@@ -59,6 +74,9 @@ func (t target) packRows() {
 	t.VZEROUPPER()
 	t.RET()
 }
+
+// columnsAhead is how far ahead of their use rows are asked for, in bytes.
+const columnsAhead = 256
 
 // packColumns emits the transposing copy.
 //
@@ -93,6 +111,9 @@ func (t target) packColumns() {
 		for i := range e {
 			for l := range lanes / e {
 				t.MOVQ(field("rows", 8*(l*e+i)), row)
+				if count == perRow {
+					t.PREFETCHT0(Mem{Base: row, Index: at, Scale: 1, Disp: columnsAhead})
+				}
 				for c := range v {
 					m := Mem{Base: row, Index: at, Scale: 1, Disp: 16 * c}
 					if l == 0 {

@@ -1,0 +1,115 @@
+package cpu
+
+// packAcross packs strips of columns of a factor whose sums run down the
+// columns: terms d0 to d1, of so many strips of the same width from column lo
+// on, each next elements behind the last in dst. With pad, terms are filled up
+// with zeros to whole vectors.
+func (k *kernels[T]) packAcross(s *scratch[T], dst []T, next int, m Matrix[T], lo, width, strips, d0, d1 int, pad bool) {
+	if strips == 0 {
+		return
+	}
+	element := size[T]()
+	p := &s.pack
+	p.vectors = (width + k.lanes - 1) / k.lanes
+	p.load[0] = k.masks[min(width, k.lanes)]
+	p.load[1] = k.masks[max(width-k.lanes, 0)]
+	p.save = p.load
+	p.dstStep = width * element
+	if pad {
+		p.save = [2]mask{k.masks[k.lanes], k.masks[k.lanes]}
+		p.dstStep = p.vectors * k.lanes * element
+	}
+	p.n, p.strips = d1-d0, strips
+	p.dst, p.dstNext = pointer(dst, 0), next*element
+	p.src, p.srcNext = pointer(m.Data, d0*m.Stride+lo), width*element
+	p.srcStep = m.Stride * element
+	k.packRows(p)
+}
+
+// packAlong packs rows lo to hi of a factor whose sums run along the rows:
+// terms d0 to d1, step elements from one to the next in dst. With pad, terms
+// are filled up to whole vectors with what does not matter.
+func (k *kernels[T]) packAlong(s *scratch[T], dst []T, step int, m Matrix[T], lo, hi, d0, d1 int, pad bool) {
+	element := size[T]()
+	p := &s.pack
+	p.n = d1 - d0
+	p.dstStep = step * element
+	if p.n*element < 16 { // less than the kernel reads of a row at once
+		for i := range p.n {
+			for j := lo; j < hi; j++ {
+				dst[i*step+j-lo] = m.Data[j*m.Stride+d0+i]
+			}
+		}
+		return
+	}
+	for j := lo; j < hi; j += k.lanes {
+		width := min(hi-j, k.lanes)
+		for r := range k.lanes {
+			p.rows[r] = &m.Data[min(j+r, hi-1)*m.Stride+d0]
+		}
+		p.save[0] = k.masks[width]
+		if pad {
+			p.save[0] = k.masks[k.lanes]
+		}
+		p.dst = pointer(dst, j-lo)
+		k.packColumns(p)
+	}
+}
+
+// overRows calls a kernel that goes over rows, for all of dst. gate may be
+// missing.
+func (k *kernels[T]) overRows(s *scratch[T], kernel func(*rows[T]), dst, src, gate Matrix[T], alpha T) {
+	if src.Rows == 0 || src.Cols == 0 {
+		return
+	}
+	element := size[T]()
+	r := &s.rows
+	r.dst, r.dstStep = &dst.Data[0], dst.Stride*element
+	r.src, r.srcStep = &src.Data[0], src.Stride*element
+	r.gate, r.gateStep = pointer(gate.Data, 0), gate.Stride*element
+	r.n = src.Rows
+	r.vectors = (src.Cols + k.lanes - 1) / k.lanes
+	r.rest = src.Cols - (r.vectors-1)*k.lanes
+	r.alpha = alpha
+	kernel(r)
+}
+
+// packPanel packs terms d0 to d1 of columns j0 to j1 of B.
+func (p *blocked[T]) packPanel(s *scratch[T], panel []T, j0, j1, d0, d1 int) {
+	step := (j1 - j0 + p.lanes - 1) / p.lanes * p.lanes
+	b := &p.b
+	switch {
+	case b.alongRows:
+		p.packAlong(s, panel, step, b.Matrix, j0, j1, d0, d1, true)
+	case b.derive != nil:
+		dst := Matrix[T]{panel, d1 - d0, j1 - j0, step}
+		p.overRows(s, b.derive, dst, b.view(d0, d1, j0, j1), b.gate.view(d0, d1, j0, j1), b.alpha)
+	default:
+		p.packAcross(s, panel, 0, b.Matrix, j0, j1-j0, 1, d0, d1, true)
+	}
+}
+
+// packBlock packs terms d0 to d1 of tiles t0 to t1 of A.
+func (p *blocked[T]) packBlock(s *scratch[T], dst []T, t0, t1, d0, d1 int) {
+	a := &p.a
+	for t := t0; t < t1; {
+		rows, end := p.sameRows(t, t1)
+		i0 := p.rowTiles.start(t)
+		if !a.alongRows {
+			p.packAcross(s, dst, rows*(d1-d0), a.Matrix, i0, rows, end-t, d0, d1, false)
+			dst = dst[(end-t)*rows*(d1-d0):]
+			t = end
+			continue
+		}
+		if a.derive == nil {
+			p.packAlong(s, dst, rows, a.Matrix, i0, i0+rows, d0, d1, false)
+		} else {
+			step := (d1 - d0 + p.lanes - 1) / p.lanes * p.lanes
+			dz := Matrix[T]{room(&s.dz, rows*step), rows, d1 - d0, step}
+			p.overRows(s, a.derive, dz, a.view(i0, i0+rows, d0, d1), a.gate.view(i0, i0+rows, d0, d1), a.alpha)
+			p.packAlong(s, dst, rows, dz, 0, rows, 0, d1-d0, false)
+		}
+		dst = dst[rows*(d1-d0):]
+		t++
+	}
+}
