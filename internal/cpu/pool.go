@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // parallel calls f on ranges that together cover [0, n) once, each at most
@@ -89,11 +90,10 @@ func (j *job) wait(offered int) {
 			j.open.Add(-1)
 		}
 	}
-	for range spins {
+	for s := (spin{}); s.again(); {
 		if j.open.Load() == 0 {
 			return
 		}
-		pause()
 	}
 	if j.open.Add(waiting) != waiting {
 		<-j.finished
@@ -165,11 +165,49 @@ func grow(n int) []*worker {
 	return all
 }
 
-// spins is how often a thread looks for work, or for the end of work, before
-// it sleeps: some 20 µs on processors where PAUSE takes 140 cycles. Waking a
-// sleeping thread takes 5 µs and more, and the layers of a small model follow
-// each other within a few microseconds.
-const spins = 400
+// A thread looks for work, or for the end of work, for a while before it
+// sleeps. To wake it takes 5 µs and more of the thread that does so, and on a
+// virtual machine 100 µs go by until it runs: as long as a layer takes. The ops
+// of a model mostly follow each other within less than spinTime. With more
+// threads than processors, though, who spins is in the way of who works.
+const (
+	spinTime        = time.Millisecond
+	crowdedSpinTime = 20 * time.Microsecond
+)
+
+// A spin paces a loop that looks for what another thread does.
+type spin struct {
+	turns int
+	until time.Time
+}
+
+const (
+	// clockTurns is after how many turns a spin looks at the clock: about a
+	// microsecond where PAUSE takes 140 cycles.
+	clockTurns = 32
+	// yieldTurns is after how many turns other goroutines get theirs.
+	yieldTurns = 64 * clockTurns
+)
+
+// again pauses and reports whether to look once more.
+func (s *spin) again() bool {
+	pause()
+	s.turns++
+	if s.turns%clockTurns != 0 {
+		return true
+	}
+	now := time.Now()
+	if s.turns == clockTurns {
+		s.until = now.Add(spinTime)
+		if runtime.GOMAXPROCS(0) > runtime.NumCPU() {
+			s.until = now.Add(crowdedSpinTime)
+		}
+	}
+	if s.turns%yieldTurns == 0 {
+		runtime.Gosched()
+	}
+	return now.Before(s.until)
+}
 
 func (w *worker) loop() {
 	for {
@@ -183,11 +221,10 @@ func (w *worker) loop() {
 // next returns the job that the worker has taken.
 func (w *worker) next() *job {
 	for {
-		for range spins {
+		for s := (spin{}); s.again(); {
 			if j := w.slot.Load(); j != nil && w.slot.CompareAndSwap(j, busy) {
 				return j
 			}
-			pause()
 		}
 		if w.slot.CompareAndSwap(nil, parked) {
 			<-w.wake
