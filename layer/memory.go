@@ -14,11 +14,11 @@ import (
 // a device copies them as it needs to.
 var collected gorgonia.Value = new(struct{ gorgonia.Value })
 
-// newElements returns n zeroes, in Go's memory where prev is collected and in
-// the device's otherwise.
+// newElements returns room for n elements, in Go's memory where prev is
+// collected and in the device's otherwise. What stands there is not specified.
 func newElements[T device.Float](dev device.Device, prev gorgonia.Value, n int) ([]T, error) {
-	if prev == collected && dev.Name() != "cpu" {
-		return make([]T, n), nil
+	if prev == collected {
+		return newResult[T](n), nil
 	}
 	return device.For[T](dev).Alloc(n)
 }

@@ -1,0 +1,118 @@
+package layer
+
+import (
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/affine-go/affine/layer/device"
+)
+
+// Gorgonia's machines compute every result of a plain Do into fresh memory, run
+// after run. To clear that memory, and to collect the garbage of a few runs
+// soon again, would take as long as the products of a batch. So the memory of a
+// result comes back to the recycler once the garbage collector has found that
+// nobody refers to it any more: neither the tensor nor any view of its elements.
+
+const (
+	// recycledBytes is from which size on memory is recycled.
+	recycledBytes = 16 << 10
+	// recyclerLimit is the most bytes that the recycler looks after, be they in
+	// use or not. What is more goes the usual way.
+	recyclerLimit = 64 << 20
+)
+
+// results recycles the memory of what ops return.
+var results = recycler{classes: map[int]*sizeClass{}}
+
+type recycler struct {
+	mu      sync.Mutex
+	classes map[int]*sizeClass // by bytes
+	bytes   int                // looked after
+	watched bool               // trim is called after each collection
+}
+
+// A sizeClass is memory of one size.
+type sizeClass struct {
+	free  []*byte
+	spare int // of free, not needed since the last collection
+	inUse int
+	// takeBack is the finalizer of memory in use.
+	takeBack func(*byte)
+}
+
+// newResult returns n elements of memory for a result. What stands there is
+// not specified.
+func newResult[T device.Float](n int) []T {
+	var zero T
+	if p := results.take(n * int(unsafe.Sizeof(zero))); p != nil {
+		return unsafe.Slice((*T)(unsafe.Pointer(p)), n)
+	}
+	return make([]T, n)
+}
+
+// take returns memory, or nil where it is not worth recycling or too much.
+func (r *recycler) take(bytes int) *byte {
+	if bytes < recycledBytes {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	class := r.classes[bytes]
+	if class == nil {
+		class = &sizeClass{}
+		class.takeBack = func(p *byte) { r.takeBack(class, p) }
+		r.classes[bytes] = class
+	}
+	var p *byte
+	if last := len(class.free) - 1; last >= 0 {
+		p = class.free[last]
+		class.free[last] = nil // or it would never be found unused
+		class.free = class.free[:last]
+		class.spare = min(class.spare, last)
+	} else {
+		if r.bytes+bytes > recyclerLimit {
+			return nil
+		}
+		r.bytes += bytes
+		p = unsafe.SliceData(make([]byte, bytes))
+	}
+	class.inUse++
+	runtime.SetFinalizer(p, class.takeBack)
+	if !r.watched {
+		r.watched = true
+		runtime.SetFinalizer(new(collection), r.collected)
+	}
+	return p
+}
+
+func (r *recycler) takeBack(class *sizeClass, p *byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	class.inUse--
+	class.free = append(class.free, p)
+}
+
+// A collection is garbage that tells of the garbage collector's work.
+type collection struct{ _ [16]byte }
+
+// collected gives to the garbage collector what was not needed since it was
+// there last.
+func (r *recycler) collected(c *collection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for bytes, class := range r.classes {
+		keep := len(class.free) - class.spare
+		clear(class.free[keep:])
+		class.free = class.free[:keep]
+		r.bytes -= class.spare * bytes
+		class.spare = keep
+		if keep+class.inUse == 0 {
+			delete(r.classes, bytes)
+		}
+	}
+	r.watched = len(r.classes) > 0
+	if r.watched {
+		runtime.SetFinalizer(c, r.collected)
+	}
+}
