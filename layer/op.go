@@ -88,8 +88,11 @@ func (s *signature) shapes(inputs []gorgonia.DimSizer) ([]tensor.Shape, error) {
 // body computes an op for one element type, into prev where that fits.
 type body func(prev gorgonia.Value, inputs []gorgonia.Value) (gorgonia.Value, error)
 
-// Do computes the op into a fresh value.
+// Do computes the op into a fresh value. It is what Gorgonia's machines call.
 func (s *signature) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	if w, ok := s.dev.(device.Waker); ok {
+		w.KeepAwake()
+	}
 	return s.DoInto(collected, inputs...)
 }
 

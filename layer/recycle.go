@@ -3,6 +3,7 @@ package layer
 import (
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/affine-go/affine/layer/device"
@@ -20,22 +21,26 @@ const (
 	// recyclerLimit is the most bytes that the recycler looks after, be they in
 	// use or not. What is more goes the usual way.
 	recyclerLimit = 64 << 20
+	// recyclerAge is for how long at least memory is kept that nobody asks for.
+	recyclerAge = 10 * time.Second
 )
 
 // results recycles the memory of what ops return.
-var results = recycler{classes: map[int]*sizeClass{}}
+var results = recycler{classes: map[int]*sizeClass{}, age: recyclerAge}
 
 type recycler struct {
 	mu      sync.Mutex
 	classes map[int]*sizeClass // by bytes
 	bytes   int                // looked after
-	watched bool               // trim is called after each collection
+	watched bool               // collected is called after each collection
+	age     time.Duration
+	trimmed time.Time // when memory was last given away
 }
 
 // A sizeClass is memory of one size.
 type sizeClass struct {
 	free  []*byte
-	spare int // of free, not needed since the last collection
+	spare int // of free, not needed since the recycler was trimmed
 	inUse int
 	// takeBack is the finalizer of memory in use.
 	takeBack func(*byte)
@@ -81,6 +86,7 @@ func (r *recycler) take(bytes int) *byte {
 	runtime.SetFinalizer(p, class.takeBack)
 	if !r.watched {
 		r.watched = true
+		r.trimmed = time.Now()
 		runtime.SetFinalizer(new(collection), r.collected)
 	}
 	return p
@@ -96,11 +102,22 @@ func (r *recycler) takeBack(class *sizeClass, p *byte) {
 // A collection is garbage that tells of the garbage collector's work.
 type collection struct{ _ [16]byte }
 
-// collected gives to the garbage collector what was not needed since it was
-// there last.
+// collected is called after each collection. Now and then it leaves to the
+// garbage collector what was not needed since it last did so.
 func (r *recycler) collected(c *collection) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.trimmed) >= r.age {
+		r.trimmed = now
+		r.trim()
+	}
+	r.watched = len(r.classes) > 0
+	if r.watched {
+		runtime.SetFinalizer(c, r.collected)
+	}
+}
+
+func (r *recycler) trim() {
 	for bytes, class := range r.classes {
 		keep := len(class.free) - class.spare
 		clear(class.free[keep:])
@@ -110,9 +127,5 @@ func (r *recycler) collected(c *collection) {
 		if keep+class.inUse == 0 {
 			delete(r.classes, bytes)
 		}
-	}
-	r.watched = len(r.classes) > 0
-	if r.watched {
-		runtime.SetFinalizer(c, r.collected)
 	}
 }

@@ -165,15 +165,11 @@ func grow(n int) []*worker {
 	return all
 }
 
-// A thread looks for work, or for the end of work, for a while before it
-// sleeps. To wake it takes 5 µs and more of the thread that does so, and on a
-// virtual machine 100 µs go by until it runs: as long as a layer takes. The ops
-// of a model mostly follow each other within less than spinTime. With more
-// threads than processors, though, who spins is in the way of who works.
-const (
-	spinTime        = time.Millisecond
-	crowdedSpinTime = 20 * time.Microsecond
-)
+// spinTime is for how long a thread looks for work, or for the end of work,
+// before it sleeps. To wake it takes 5 µs and more of the thread that does so,
+// and on a virtual machine 100 µs go by until it runs: as long as a layer takes.
+// The ops of a model mostly follow each other within less than spinTime.
+const spinTime = time.Millisecond
 
 // A spin paces a loop that looks for what another thread does.
 type spin struct {
@@ -182,8 +178,10 @@ type spin struct {
 }
 
 const (
-	// clockTurns is after how many turns a spin looks at the clock: about a
-	// microsecond where PAUSE takes 140 cycles.
+	// clockTurns is after how many turns a spin looks at the clock, and lets
+	// another thread have the processor if one waits for it: the thread with the
+	// work may be that one. It is about a microsecond where PAUSE takes 140
+	// cycles.
 	clockTurns = 32
 	// yieldTurns is after how many turns other goroutines get theirs.
 	yieldTurns = 64 * clockTurns
@@ -196,12 +194,10 @@ func (s *spin) again() bool {
 	if s.turns%clockTurns != 0 {
 		return true
 	}
+	yieldThread()
 	now := time.Now()
 	if s.turns == clockTurns {
 		s.until = now.Add(spinTime)
-		if runtime.GOMAXPROCS(0) > runtime.NumCPU() {
-			s.until = now.Add(crowdedSpinTime)
-		}
 	}
 	if s.turns%yieldTurns == 0 {
 		runtime.Gosched()
@@ -226,8 +222,39 @@ func (w *worker) next() *job {
 				return j
 			}
 		}
-		if w.slot.CompareAndSwap(nil, parked) {
+		if !kept() && w.slot.CompareAndSwap(nil, parked) {
 			<-w.wake
 		}
+	}
+}
+
+var (
+	started  = time.Now()
+	lastKeep atomic.Int64 // when KeepAwake was called last, since started
+)
+
+// kept tells whether KeepAwake was called within the last spinTime.
+func kept() bool {
+	return lastKeep.Load() != 0 && time.Since(started)-time.Duration(lastKeep.Load()) < spinTime
+}
+
+// KeepAwake is called by whoever calls from one goroutine after the other, as
+// Gorgonia's TapeMachine does, whose every run begins and ends with the change
+// to another thread. If calls follow each other within spinTime, it keeps one
+// worker awake even where the calls themselves are too small for two threads:
+// with a processor that sleeps, each change takes it 30 µs longer on a virtual
+// machine. The worker makes room for any other thread and goroutine.
+func KeepAwake() {
+	often := kept()
+	lastKeep.Store(int64(time.Since(started)))
+	if !often || runtime.GOMAXPROCS(0) < 2 {
+		return
+	}
+	all := *workers.Load()
+	if len(all) == 0 {
+		all = grow(1)
+	}
+	if w := all[0]; w.slot.CompareAndSwap(parked, nil) {
+		w.wake <- struct{}{}
 	}
 }

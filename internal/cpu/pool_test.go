@@ -97,3 +97,33 @@ func BenchmarkParallelHandoff(b *testing.B) {
 		parallelTask(2, 1, c)
 	}
 }
+
+// A worker that KeepAwake wakes finds work, and sleeps again some time later.
+func TestKeepAwakeWakesAWorkerForAWhile(t *testing.T) {
+	before := runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
+	defer runtime.GOMAXPROCS(before)
+	parallel(2, 1, func(lo, hi int) {})
+	asleep := func() bool { return (*workers.Load())[0].slot.Load() == parked }
+	wait := func(what string, reached func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); !reached(); {
+			if time.Now().After(deadline) {
+				t.Fatalf("the worker is not %s after 10 s", what)
+			}
+			time.Sleep(50 * time.Microsecond)
+		}
+	}
+	for range 5 {
+		wait("asleep", asleep)
+		wait("awake", func() bool {
+			KeepAwake()
+			KeepAwake() // the second within spinTime counts
+			return !asleep()
+		})
+		var sum atomic.Int64
+		parallel(100, 1, func(lo, hi int) { sum.Add(int64(hi - lo)) })
+		if sum.Load() != 100 {
+			t.Fatalf("did %d items of work, want 100", sum.Load())
+		}
+	}
+}

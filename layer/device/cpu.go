@@ -28,6 +28,10 @@ func (processor) Description() string {
 	return text
 }
 
+// KeepAwake keeps a helper thread awake while calls follow each other within a
+// millisecond.
+func (processor) KeepAwake() { cpu.KeepAwake() }
+
 // Warning tells of an AFFINE_CPU that could not be obeyed.
 func (processor) Warning() error { return cpu.ForceError() }
 

@@ -34,6 +34,13 @@ type PrecisionSetter interface {
 	SetMatmulPrecision(name string) error
 }
 
+// Waker is a device with helpers that sleep when there is nothing to do.
+type Waker interface {
+	// KeepAwake says that a call is part of a series, made from goroutines that
+	// take turns, and that it should not find the helpers asleep.
+	KeepAwake()
+}
+
 // Warner is a device that may not run the way that the environment asked for.
 type Warner interface {
 	// Warning says what was asked for and what is used instead; nil if all is well.
