@@ -35,8 +35,6 @@ func main() {
 			t.tile(t.kernel(r, v+1), r, v+1, false)
 		}
 	}
-	if t.wide() && t.elem == 4 {
-	}
 	for r := t.packingRows(); r <= t.heights()[1]; r++ {
 		t.tile(t.packing(r), r, 2, true)
 	}
