@@ -138,10 +138,10 @@ func denseOf(v safetensors.TensorView) (*tensor.Dense, error) {
 // content or the new one, never a part.
 func writeFile(path string, data []byte) error {
 	temporary := path + ".tmp"
-	if err := os.WriteFile(temporary, data, 0o644); err != nil {
-		return err
+	err := os.WriteFile(temporary, data, 0o644)
+	if err == nil {
+		err = os.Rename(temporary, path)
 	}
-	err := os.Rename(temporary, path)
 	if err != nil {
 		os.Remove(temporary)
 	}

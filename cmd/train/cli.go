@@ -43,7 +43,11 @@ With no arguments it trains the default model on the default dataset in seconds 
 // returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	warn(stderr)
-	err := runCommand(args, newTerminal(stdin, stdout, stderr))
+	out := &checkedWriter{Writer: stdout}
+	err := runCommand(args, newTerminal(stdin, out, stderr))
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("write output: %w", out.err)
+	}
 	if err == nil {
 		return exitDone
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,6 +178,21 @@ func TestErrorsAreOneLine(t *testing.T) {
 		}
 		if n := strings.Count(stderr.String(), "\n"); n != 1 || stdout.Len() > 0 {
 			t.Errorf("%q: %d lines on standard error, %d bytes on standard output:\n%s", args, n, stdout.Len(), stderr.String())
+		}
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// What was asked for has not been done if it could not be printed.
+func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
+	for _, args := range [][]string{{"doctor"}, {"doctor", "--json"}, {"datasets"}} {
+		var stderr strings.Builder
+		code := run(args, strings.NewReader(""), brokenWriter{}, &stderr)
+		if code != exitFailed || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v: exit code %d and %q, want %d and one line that says why", args, code, stderr.String(), exitFailed)
 		}
 	}
 }

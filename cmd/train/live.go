@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"golang.org/x/term"
@@ -21,7 +20,7 @@ type liveLine struct {
 func (l *liveLine) redrawDue() bool { return time.Since(l.drawn) >= redraw }
 
 func (l *liveLine) show(format string, args ...any) {
-	f, ok := l.w.(*os.File)
+	f, ok := fileOf(l.w)
 	if !ok || !isTerminal(f) {
 		return
 	}

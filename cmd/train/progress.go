@@ -17,7 +17,7 @@ import (
 // showProgress returns a callback that shows a training as it goes: a bar on a
 // terminal, elsewhere a line for some of the epochs.
 func showProgress(w io.Writer) train.Callback {
-	if f, ok := w.(*os.File); ok && isTerminal(w) {
+	if f, ok := fileOf(w); ok && isTerminal(w) {
 		b := &progressBar{w: f}
 		return train.Callback{Name: "progress", OnStart: b.start, OnStep: b.step, OnEpoch: b.step, OnEnd: b.end}
 	}
