@@ -217,7 +217,7 @@ func TestResultsArriveFromSeveralGoroutines(t *testing.T) {
 
 func TestFreedMemoryIsHandedOutAgainZeroed(t *testing.T) {
 	d := open(t)
-	for _, n := range []int{1, 100, 3000, 1 << 20} {
+	for _, n := range []int{1, 100, 3000, largeBytes/4 - 1, largeBytes / 4, 1 << 20, chunkBytes / 4} {
 		a, err := Alloc[float32](d, n)
 		must(t, err)
 		for i := range a {

@@ -93,7 +93,8 @@ func (p *pool) take(bytes int) (uintptr, bool) {
 // context must be current.
 func (p *pool) grow(bytes int, dev cu.Device) error {
 	size := sizeClass(bytes)
-	if pooling && size < largeBytes {
+	shared := pooling && size < largeBytes
+	if shared {
 		size = chunkBytes
 	}
 	// A program that uses more managed memory than the card has free is slowed
@@ -113,7 +114,7 @@ func (p *pool) grow(bytes int, dev cu.Device) error {
 	i := sort.Search(len(p.chunks), func(i int) bool { return p.chunks[i].addr > c.addr })
 	p.chunks = slices.Insert(p.chunks, i, c)
 	p.total += size
-	if pooling && size == chunkBytes {
+	if shared {
 		p.rest = c
 	} else {
 		p.free[size] = append(p.free[size], c.addr)
