@@ -177,7 +177,7 @@ func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 	panel, packed := p.roomB(s, j, step, d0, d1)
 
 	// A panel that lies in rows is packed by the first tile that reads it.
-	rows, end := p.sameRows(t0, t1)
+	rows, _ := p.sameRows(t0, t1)
 	packing := !packed && !p.b.alongRows && p.b.derive == nil && j1-j0 == width && p.packing[rows-1] != nil
 	if !packed && !packing {
 		p.packPanel(s, panel, j0, j1, d0, d1)
@@ -199,7 +199,7 @@ func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 	}
 	t.cStep, t.zStep = p.c.Stride*element, p.z.Stride*element
 
-	first := p.rowTiles.start(t0)
+	first, end := p.rowTiles.start(t0), 0
 	for i := t0; i < t1; i = end {
 		rows, end = p.sameRows(i, t1)
 		i0 := p.rowTiles.start(i)
