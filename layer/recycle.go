@@ -61,35 +61,47 @@ func (r *recycler) take(bytes int) *byte {
 	if bytes < recycledBytes {
 		return nil
 	}
+	class, p := r.reserve(bytes)
+	if class == nil {
+		return nil
+	}
+	if p == nil {
+		p = unsafe.SliceData(make([]byte, bytes))
+	}
+	runtime.SetFinalizer(p, class.takeBack)
+	return p
+}
+
+// reserve counts memory in, and returns some if there is any free. The class is
+// nil where it would be too much.
+func (r *recycler) reserve(bytes int) (class *sizeClass, p *byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	class := r.classes[bytes]
-	if class == nil {
-		class = &sizeClass{}
-		class.takeBack = func(p *byte) { r.takeBack(class, p) }
-		r.classes[bytes] = class
-	}
-	var p *byte
-	if last := len(class.free) - 1; last >= 0 {
+	class = r.classes[bytes]
+	switch {
+	case class != nil && len(class.free) > 0:
+		last := len(class.free) - 1
 		p = class.free[last]
 		class.free[last] = nil // or it would never be found unused
 		class.free = class.free[:last]
 		class.spare = min(class.spare, last)
-	} else {
-		if r.bytes+bytes > recyclerLimit {
-			return nil
-		}
+	case r.bytes+bytes > recyclerLimit:
+		return nil, nil
+	default:
 		r.bytes += bytes
-		p = unsafe.SliceData(make([]byte, bytes))
+		if class == nil {
+			class = &sizeClass{}
+			class.takeBack = func(p *byte) { r.takeBack(class, p) }
+			r.classes[bytes] = class
+		}
 	}
 	class.inUse++
-	runtime.SetFinalizer(p, class.takeBack)
 	if !r.watched {
 		r.watched = true
 		r.trimmed = time.Now()
 		runtime.SetFinalizer(new(collection), r.collected)
 	}
-	return p
+	return class, p
 }
 
 func (r *recycler) takeBack(class *sizeClass, p *byte) {

@@ -10,18 +10,15 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// collectGarbage runs the garbage collector until the finalizers that it found have
-// been called.
-func collectGarbage(t *testing.T) {
+// collectGarbage runs the garbage collector until its finalizers, which are
+// called some time later, have brought about what is awaited.
+func collectGarbage(t *testing.T, what string, awaited func() bool) {
 	t.Helper()
-	done := make(chan struct{})
-	runtime.SetFinalizer(new(collection), func(*collection) { close(done) })
-	runtime.GC()
-	select {
-	case <-done: // finalizers are called one after the other, in any order
-		time.Sleep(10 * time.Millisecond)
-	case <-time.After(10 * time.Second):
-		t.Fatal("the finalizers were not called within 10 s")
+	for deadline := time.Now().Add(10 * time.Second); !awaited(); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("collecting garbage for 10 s does not bring about: %s", what)
+		}
+		runtime.GC()
 	}
 }
 
@@ -36,41 +33,46 @@ func (r *recycler) state() (bytes, free, inUse int) {
 }
 
 func TestRecyclerTakesBackWhatIsNotUsed(t *testing.T) {
-	r := recycler{classes: map[int]*sizeClass{}}
-	const size = 2 * recycledBytes
-	kept := r.take(size)
-	for range 9 {
-		r.take(size)
-	}
-	if bytes, _, inUse := r.state(); bytes != 10*size || inUse != 10 {
-		t.Fatalf("looks after %d bytes, %d pieces in use; want %d and 10", bytes, inUse, 10*size)
-	}
-	collectGarbage(t)
-	if bytes, free, inUse := r.state(); bytes != 10*size || free != 9 || inUse != 1 {
-		t.Fatalf("after a collection: %d bytes, %d pieces free and %d in use; want %d, 9 and 1", bytes, free, inUse, 10*size)
-	}
-	for range 9 {
-		if p := r.take(size); p == kept {
-			t.Fatal("got memory that is in use")
+	r := recycler{classes: map[int]*sizeClass{}, age: time.Hour}
+	const size, count = 2 * recycledBytes, 10
+	check := func(when string, wantBytes, wantFree, wantInUse int) {
+		t.Helper()
+		if bytes, free, inUse := r.state(); bytes != wantBytes || free != wantFree || inUse != wantInUse {
+			t.Fatalf("%s: %d bytes, %d pieces free and %d in use; want %d, %d and %d", when, bytes, free, inUse, wantBytes, wantFree, wantInUse)
 		}
 	}
-	if bytes, free, _ := r.state(); bytes != 10*size || free != 0 {
-		t.Fatalf("after 9 pieces were taken again: %d bytes, %d pieces free; want %d and 0", bytes, free, 10*size)
+	take := func(n int) (pieces []*byte) {
+		for range n {
+			pieces = append(pieces, r.take(size))
+		}
+		return pieces
 	}
+	pieces := take(count)
+	check("at first", count*size, 0, count)
+	kept := pieces[0]
+	runtime.KeepAlive(pieces)
+	collectGarbage(t, "all but one piece are free", func() bool { _, free, _ := r.state(); return free == count-1 })
+	check("after a collection", count*size, count-1, 1)
+	again := take(count - 1)
+	if slices.Contains(again, kept) {
+		t.Fatal("got memory that is in use")
+	}
+	check("taken again", count*size, 0, count)
+	runtime.KeepAlive(again)
 	runtime.KeepAlive(kept)
 
 	// What nobody asks for goes back to the garbage collector.
-	for range 3 {
-		collectGarbage(t)
-	}
-	if bytes, free, inUse := r.state(); bytes != 0 || free != 0 || inUse != 0 || len(r.classes) != 0 || r.watched {
-		t.Fatalf("without use: %d bytes, %d pieces free and %d in use, %d sizes, watched %v; want nothing", bytes, free, inUse, len(r.classes), r.watched)
-	}
+	r.mu.Lock()
+	r.age = 0
+	r.mu.Unlock()
+	collectGarbage(t, "nothing is looked after", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.bytes == 0 && len(r.classes) == 0 && !r.watched
+	})
+	r.age = time.Hour
 	r.take(size) // it begins anew
-	collectGarbage(t)
-	if _, free, _ := r.state(); free != 1 {
-		t.Fatalf("after a new beginning: %d pieces free, want 1", free)
-	}
+	collectGarbage(t, "a piece is free again", func() bool { _, free, _ := r.state(); return free == 1 })
 }
 
 func TestRecyclerHasLimits(t *testing.T) {
@@ -148,15 +150,12 @@ func TestResultsOfEarlierRunsStay(t *testing.T) {
 		}
 		vm.Reset()
 		if run%10 == 9 {
-			collectGarbage(t)
+			collectGarbage(t, "memory of a result is free", func() bool { _, free, _ := results.state(); return free > 0 })
 		}
 	}
 	for i, h := range all {
 		if at := slices.IndexFunc(h.elements, func(v float32) bool { return v != h.want }); at >= 0 {
 			t.Fatalf("run %d: element %d is %v by now, want %v", i, at, h.elements[at], h.want)
 		}
-	}
-	if _, free, _ := results.state(); free == 0 {
-		t.Error("nothing was recycled, the test shows nothing")
 	}
 }
