@@ -13,4 +13,6 @@ import (
 	_ "github.com/affine-go/affine/train"
 	_ "github.com/affine-go/affine/train/bench"
 	_ "github.com/affine-go/affine/train/charts"
+	_ "github.com/affine-go/affine/train/optim"
+	_ "github.com/affine-go/affine/train/vm"
 )

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/optim"
 )
 
 // lossEvery is how many steps are taken before their losses are read.
@@ -73,7 +74,7 @@ func (t *Trainer) readLosses() (err error) {
 	each := time.Since(a.started) / time.Duration(len(steps))
 	for i, loss := range a.losses {
 		if !finite(loss) {
-			return fmt.Errorf("step %d: loss is %v: %w", t.progress.Step-len(steps)+1+i, loss, ErrNotFinite)
+			return fmt.Errorf("step %d: loss is %v: %w", t.progress.Step-len(steps)+1+i, loss, optim.ErrNotFinite)
 		}
 		t.addLoss(loss, steps[i])
 		t.times.add(each)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/affine-go/affine/train/optim"
+
 	"gorgonia.org/tensor"
 )
 
@@ -15,7 +17,7 @@ type checkpoint struct {
 	header    string // of the model, as modelHeader
 	weights   map[string]*tensor.Dense
 	best      map[string]*tensor.Dense // nil before the first epoch is finished
-	optimizer OptimizerState
+	optimizer optim.State
 	training  trainingState
 }
 
@@ -88,7 +90,7 @@ func (f *tensorFile) checkpoint() (*checkpoint, error) {
 	if min(s.Epochs, s.Step, s.LossRows, s.BestEpoch, s.Waited, s.Optimizer.Step) < 0 || s.BestEpoch > s.Epochs || (s.BestEpoch == 0) != (s.Epochs == 0) {
 		return nil, fmt.Errorf("metadata %q: counters contradict each other: %s", trainingText, text)
 	}
-	c.optimizer = OptimizerState{Name: s.Optimizer.Name, Step: s.Optimizer.Step, LearningRate: s.Optimizer.LR, Moments: map[string]*tensor.Dense{}}
+	c.optimizer = optim.State{Name: s.Optimizer.Name, Step: s.Optimizer.Step, LearningRate: s.Optimizer.LR, Moments: map[string]*tensor.Dense{}}
 	for name, t := range f.tensors {
 		if rest, ok := strings.CutPrefix(name, bestPrefix); ok {
 			if c.best == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/optim"
 	"gorgonia.org/tensor"
 )
 
@@ -166,8 +167,8 @@ func (c *Config) validate() error {
 		{"impl", c.Impl, []string{Fused, Builtin}},
 		{"machine", c.Machine, []string{OurMachine, TapeMachine}},
 		{"dtype", c.Dtype, []string{tensor.Float32.String(), tensor.Float64.String()}},
-		{"optimizer", c.Optimizer, OptimizerNames()},
-		{"schedule", c.Schedule, ScheduleNames()},
+		{"optimizer", c.Optimizer, optim.Names()},
+		{"schedule", c.Schedule, optim.ScheduleNames()},
 		{"monitor", c.Monitor, Monitors()},
 	} {
 		if !slices.Contains(f.known, f.value) {
@@ -200,40 +201,40 @@ func (c *Config) validate() error {
 	case c.Patience < 0:
 		return fmt.Errorf("patience is %d, want at least 0", c.Patience)
 	}
-	_, err := NewOptimizer(c.Optimizer, c.optimizerOptions()...)
+	_, err := optim.New(c.Optimizer, c.optimizerOptions()...)
 	return err
 }
 
 // optimizerOptions returns the options that are set.
-func (c *Config) optimizerOptions() []OptimizerOption {
+func (c *Config) optimizerOptions() []optim.Option {
 	o := c.OptimizerConfig
-	opts := []OptimizerOption{WithLR(c.LR), WithWeightDecay(o.WeightDecay)}
-	add := func(set bool, opt func() OptimizerOption) {
+	opts := []optim.Option{optim.WithLR(c.LR), optim.WithWeightDecay(o.WeightDecay)}
+	add := func(set bool, opt func() optim.Option) {
 		if set {
 			opts = append(opts, opt())
 		}
 	}
-	add(o.Momentum != 0, func() OptimizerOption { return WithMomentum(o.Momentum) })
-	add(o.Dampening != 0, func() OptimizerOption { return WithDampening(o.Dampening) })
-	add(o.Nesterov, WithNesterov)
-	add(o.Betas != nil, func() OptimizerOption { return WithBetas(o.Betas[0], o.Betas[1]) })
-	add(o.Eps != nil, func() OptimizerOption { return WithEps(*o.Eps) })
-	add(o.Alpha != nil, func() OptimizerOption { return WithAlpha(*o.Alpha) })
-	add(o.Centered, WithCentered)
-	add(o.LRDecay != 0, func() OptimizerOption { return WithLRDecay(o.LRDecay) })
-	add(o.InitialAccumulator != 0, func() OptimizerOption { return WithInitialAccumulator(o.InitialAccumulator) })
+	add(o.Momentum != 0, func() optim.Option { return optim.WithMomentum(o.Momentum) })
+	add(o.Dampening != 0, func() optim.Option { return optim.WithDampening(o.Dampening) })
+	add(o.Nesterov, optim.WithNesterov)
+	add(o.Betas != nil, func() optim.Option { return optim.WithBetas(o.Betas[0], o.Betas[1]) })
+	add(o.Eps != nil, func() optim.Option { return optim.WithEps(*o.Eps) })
+	add(o.Alpha != nil, func() optim.Option { return optim.WithAlpha(*o.Alpha) })
+	add(o.Centered, optim.WithCentered)
+	add(o.LRDecay != 0, func() optim.Option { return optim.WithLRDecay(o.LRDecay) })
+	add(o.InitialAccumulator != 0, func() optim.Option { return optim.WithInitialAccumulator(o.InitialAccumulator) })
 	return opts
 }
 
 // newSchedule returns the learning rate by step for a run of epochs of the
 // given number of steps. The warm-up starts at the rate of one step of it.
-func (c *Config) newSchedule(epochSteps int) (Schedule, error) {
+func (c *Config) newSchedule(epochSteps int) (optim.Schedule, error) {
 	warm := int(math.Round(c.WarmupEpochs * float64(epochSteps)))
-	s, err := NewSchedule(c.Schedule, c.LR, max(c.Epochs*epochSteps-warm, 1))
+	s, err := optim.NewSchedule(c.Schedule, c.LR, max(c.Epochs*epochSteps-warm, 1))
 	if err != nil || warm == 0 {
 		return s, err
 	}
-	return WarmupLR{From: 1 / float64(warm), Steps: warm, Then: s}, nil
+	return optim.WarmupLR{From: 1 / float64(warm), Steps: warm, Then: s}, nil
 }
 
 // spec returns the model that the settings describe.

@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
 func TestDefaultsOfEveryDatasetAreValid(t *testing.T) {
 	for _, name := range datasets.Names() {
 		info, err := datasets.Describe(name)
-		must(t, err)
+		nettest.Must(t, err)
 		c := train.DefaultConfig(name, info.Defaults)
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -70,11 +71,11 @@ func TestConfigSurvivesJSON(t *testing.T) {
 	c.Noise, c.Optimizer, c.Momentum, c.Eps, c.Alpha, c.Centered = &noise, "rmsprop", 0.1, &eps, &alpha, true
 	c.Seed = math.MaxUint64
 	data, err := json.Marshal(c)
-	must(t, err)
+	nettest.Must(t, err)
 	path := filepath.Join(t.TempDir(), "config.json")
-	must(t, os.WriteFile(path, data, 0o644))
+	nettest.Must(t, os.WriteFile(path, data, 0o644))
 	got, err := train.ReadConfig(path)
-	must(t, err)
+	nettest.Must(t, err)
 	if !reflect.DeepEqual(got, c) {
 		t.Errorf("read %+v, want %+v", got, c)
 	}
@@ -82,7 +83,7 @@ func TestConfigSurvivesJSON(t *testing.T) {
 
 func TestReadConfigSaysWhatIsWrong(t *testing.T) {
 	data, err := json.Marshal(smallConfig(t, "moons"))
-	must(t, err)
+	nettest.Must(t, err)
 	good := string(data)
 	for what, c := range map[string]struct {
 		text  string
@@ -98,7 +99,7 @@ func TestReadConfigSaysWhatIsWrong(t *testing.T) {
 		"value":     {strings.Replace(good, `"epochs":4`, `"epochs":-4`, 1), []string{"epochs is -4"}},
 	} {
 		path := filepath.Join(t.TempDir(), "config.json")
-		must(t, os.WriteFile(path, []byte(c.text), 0o644))
+		nettest.Must(t, os.WriteFile(path, []byte(c.text), 0o644))
 		_, err := train.ReadConfig(path)
 		wantError(t, what, err, append(c.words, path)...)
 	}

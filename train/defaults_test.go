@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
@@ -22,7 +23,7 @@ func TestDefaultSettingsLearnEveryDataset(t *testing.T) {
 				t.Fatal("nobody has said how well this dataset is to be learnt")
 			}
 			info, err := datasets.Describe(name)
-			must(t, err)
+			nettest.Must(t, err)
 			c := train.DefaultConfig(name, info.Defaults)
 			c.Device, c.Seed = "cpu", 1
 			m := fit(t, c).Metrics

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
@@ -13,7 +14,7 @@ func TestMetricsTellWhereTheRunRan(t *testing.T) {
 	dir := t.TempDir()
 	fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
 	m, err := train.ReadMetrics(filepath.Join(dir, train.MetricsFile))
-	must(t, err)
+	nettest.Must(t, err)
 	e := m.Environment
 	if e == nil {
 		t.Fatal("there is no environment")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 )
@@ -19,7 +20,7 @@ import (
 func smallConfig(t testing.TB, dataset string) train.Config {
 	t.Helper()
 	info, err := datasets.Describe(dataset)
-	must(t, err)
+	nettest.Must(t, err)
 	c := train.DefaultConfig(dataset, info.Defaults)
 	c.Device = "cpu"
 	c.Rows, c.Batch, c.Epochs, c.Seed = 65, 16, 4, 7
@@ -31,7 +32,7 @@ func smallConfig(t testing.TB, dataset string) train.Config {
 func fit(t testing.TB, c train.Config, opts ...train.FitOption) *train.Run {
 	t.Helper()
 	r, err := train.Fit(context.Background(), c, opts...)
-	must(t, err)
+	nettest.Must(t, err)
 	t.Cleanup(func() { r.Close() })
 	return r
 }
@@ -40,9 +41,9 @@ func fit(t testing.TB, c train.Config, opts ...train.FitOption) *train.Run {
 func newTrainer(t testing.TB, c train.Config) *train.Trainer {
 	t.Helper()
 	parts, err := c.Load()
-	must(t, err)
+	nettest.Must(t, err)
 	tr, err := train.NewTrainer(c, parts)
-	must(t, err)
+	nettest.Must(t, err)
 	return tr
 }
 
@@ -53,7 +54,7 @@ func losses(t testing.TB, tr *train.Trainer, steps int) []float64 {
 	for i := range out {
 		var err error
 		out[i], err = tr.Step()
-		must(t, err)
+		nettest.Must(t, err)
 	}
 	return out
 }
@@ -62,7 +63,7 @@ func losses(t testing.TB, tr *train.Trainer, steps int) []float64 {
 func content(t testing.TB, dir, file string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, file))
-	must(t, err)
+	nettest.Must(t, err)
 	return data
 }
 

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"github.com/affine-go/affine/internal/values"
 	"github.com/affine-go/affine/layer/device"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -48,7 +49,7 @@ func (m *Model) forwardChunk(g *graph, y, x []float64) error {
 // runOn computes y from the first rows of the graph's input. The host's and the
 // device's work on their shared memory take turns.
 func runOn[T device.Float](d device.Device, g *graph, y, x []float64) error {
-	in, err := memoryOf[T](g.x)
+	in, err := values.Elements[T](g.x)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func runOn[T device.Float](d device.Device, g *graph, y, x []float64) error {
 	if err := d.Sync(); err != nil {
 		return err
 	}
-	out, err := memoryOf[T](g.output.Value())
+	out, err := values.Elements[T](g.output.Value())
 	if err != nil {
 		return err
 	}
@@ -74,13 +75,13 @@ func runOn[T device.Float](d device.Device, g *graph, y, x []float64) error {
 // scalar returns the number that v holds.
 func scalar(v gorgonia.Value) (float64, error) {
 	if v != nil && v.Dtype() == tensor.Float32 {
-		x, err := memoryOf[float32](v)
+		x, err := values.Elements[float32](v)
 		if err != nil || len(x) != 1 {
 			return 0, fmt.Errorf("loss is %v of shape %v, want a scalar", v.Dtype(), v.Shape())
 		}
 		return float64(x[0]), nil
 	}
-	x, err := memoryOf[float64](v)
+	x, err := values.Elements[float64](v)
 	if err != nil || len(x) != 1 {
 		return 0, fmt.Errorf("loss is a %T, want a scalar", v)
 	}

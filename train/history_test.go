@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 	"pgregory.net/rapid"
 )
@@ -26,10 +27,10 @@ func TestHistorySurvivesCSV(t *testing.T) {
 			})
 		}
 		data, err := h.MarshalCSV()
-		must(t, err)
-		must(t, os.WriteFile(path, data, 0o644))
+		nettest.Must(t, err)
+		nettest.Must(t, os.WriteFile(path, data, 0o644))
 		got, err := train.ReadHistory(path)
-		must(t, err)
+		nettest.Must(t, err)
 		if got.Task != h.Task || fmt.Sprint(got.Epochs) != fmt.Sprint(h.Epochs) {
 			t.Fatalf("read %v, want %v", got, h)
 		}
@@ -42,7 +43,7 @@ func TestHistoryHasOneLineForEachEpoch(t *testing.T) {
 		{Epoch: 2, Step: 6, LR: 0.005, TrainLoss: 0.4, ValLoss: math.NaN(), ValMetric: math.NaN(), Wall: 2},
 	}}
 	data, err := h.MarshalCSV()
-	must(t, err)
+	nettest.Must(t, err)
 	want := "epoch,step,lr,train_loss,val_loss,val_r2,wall_s\n1,3,0.01,0.5,0.25,0.75,0.001500\n2,6,0.005,0.4,,,2.000000\n"
 	if string(data) != want {
 		t.Errorf("history is\n%s\nwant\n%s", data, want)
@@ -64,7 +65,7 @@ func TestReadHistorySaysWhatIsWrong(t *testing.T) {
 		"quote":       {header + "\"1,3\n", []string{"line 2"}},
 	} {
 		path := filepath.Join(t.TempDir(), "history.csv")
-		must(t, os.WriteFile(path, []byte(c.text), 0o644))
+		nettest.Must(t, os.WriteFile(path, []byte(c.text), 0o644))
 		_, err := train.ReadHistory(path)
 		wantError(t, what, err, append(slices.Clone(c.words), path)...)
 	}
@@ -75,7 +76,7 @@ func TestHistoryOfARunIsOnDisk(t *testing.T) {
 		dir := t.TempDir()
 		r := fit(t, smallConfig(t, dataset), train.InDirectory(dir))
 		h, err := train.ReadHistory(filepath.Join(dir, train.HistoryFile))
-		must(t, err)
+		nettest.Must(t, err)
 		if len(h.Epochs) != 4 || !sameButForTime(h, r.History) || h.MetricName() != r.History.MetricName() {
 			t.Errorf("%s: on disk is %v, want %v", dataset, h, r.History)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 	"pgregory.net/rapid"
@@ -38,20 +39,20 @@ func TestAccuracy(t *testing.T) {
 		{[]int{0, 1, 2, 3}, []int{0, 1, 0, 0}, 0.5},
 	} {
 		got, err := train.Accuracy(c.predicted, c.actual)
-		must(t, err)
+		nettest.Must(t, err)
 		if got != c.want {
 			t.Errorf("accuracy of %v for %v is %v, want %v", c.predicted, c.actual, got, c.want)
 		}
 	}
 	_, err := train.Accuracy([]int{1}, []int{1, 2})
-	fails(t, err, "1 predictions", "2 rows")
+	nettest.Fails(t, err, "1 predictions", "2 rows")
 	_, err = train.Accuracy(nil, nil)
-	fails(t, err, "no rows")
+	nettest.Fails(t, err, "no rows")
 }
 
 func TestConfusion(t *testing.T) {
 	c, err := train.NewConfusion([]int{0, 1, 1, 1, 0}, []int{0, 0, 1, 1, 1}, 3)
-	must(t, err)
+	nettest.Must(t, err)
 	want := train.Confusion{{1, 1, 0}, {1, 2, 0}, {0, 0, 0}}
 	for a := range want {
 		if !slices.Equal(c[a], want[a]) {
@@ -72,12 +73,12 @@ func TestConfusion(t *testing.T) {
 	}
 	for _, bad := range [][2]int{{3, 0}, {0, 3}, {-1, 0}, {0, -1}} {
 		_, err := train.NewConfusion(bad[:1], bad[1:], 3)
-		fails(t, err, "row 0", "[0, 3)")
+		nettest.Fails(t, err, "row 0", "[0, 3)")
 	}
 	_, err = train.NewConfusion([]int{0}, nil, 3)
-	fails(t, err, "1 predictions", "0 rows")
+	nettest.Fails(t, err, "1 predictions", "0 rows")
 	_, err = train.NewConfusion([]int{0}, []int{0}, -1)
-	fails(t, err, "row 0")
+	nettest.Fails(t, err, "row 0")
 }
 
 func TestConfusionCountsEveryRowOnce(t *testing.T) {
@@ -87,7 +88,7 @@ func TestConfusionCountsEveryRowOnce(t *testing.T) {
 		class := rapid.SliceOfN(rapid.IntRange(0, classes-1), n, n)
 		predicted, actual := class.Draw(rt, "predicted"), class.Draw(rt, "actual")
 		c, err := train.NewConfusion(predicted, actual, classes)
-		must(rt, err)
+		nettest.Must(rt, err)
 		sum := 0
 		for _, row := range c {
 			for _, count := range row {
@@ -95,7 +96,7 @@ func TestConfusionCountsEveryRowOnce(t *testing.T) {
 			}
 		}
 		accuracy, err := train.Accuracy(predicted, actual)
-		must(rt, err)
+		nettest.Must(rt, err)
 		if sum != n || c.Accuracy() != accuracy {
 			rt.Fatalf("%v counts %d of %d rows, accuracy %v, want %v", c, sum, n, c.Accuracy(), accuracy)
 		}
@@ -125,7 +126,7 @@ func TestR2(t *testing.T) {
 		{"far from zero", column(1e9+1, 1e9+2, 1e9+3), column(1e9+1, 1e9+2, 1e9+4), 1 - 1/(14.0/3)},
 	} {
 		got, err := train.R2(c.predicted, c.target)
-		must(t, err)
+		nettest.Must(t, err)
 		if math.Abs(got-c.want) > 1e-9 || math.IsNaN(got) != math.IsNaN(c.want) {
 			t.Errorf("%s: R² is %v, want %v", c.name, got, c.want)
 		}
@@ -134,7 +135,7 @@ func TestR2(t *testing.T) {
 
 func TestMAE(t *testing.T) {
 	got, err := train.MAE(device.MatrixOf([]float32{1, 2, 3, 4}, 2, 2), device.MatrixOf([]float32{1, 0, 4, 4}, 2, 2))
-	must(t, err)
+	nettest.Must(t, err)
 	if got != 0.75 {
 		t.Errorf("mean absolute error is %v, want 0.75", got)
 	}
@@ -151,8 +152,8 @@ func TestRegressionMetricsWantEqualShapes(t *testing.T) {
 		{column(1, 2), device.MatrixOf([]float64{1}, 2, 1), []string{"(2, 1)", "1 elements"}},
 	} {
 		_, err := train.R2(c.predicted, c.target)
-		fails(t, err, c.says...)
+		nettest.Fails(t, err, c.says...)
 		_, err = train.MAE(c.predicted, c.target)
-		fails(t, err, c.says...)
+		nettest.Fails(t, err, c.says...)
 	}
 }

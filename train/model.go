@@ -266,9 +266,9 @@ func (m *Model) copyWeights() (map[string]*tensor.Dense, error) {
 		var backing any
 		var err error
 		if m.spec.Dtype == tensor.Float32 {
-			backing, err = copyToHost(m.spec.Device, w.Float32s())
+			backing, err = device.ToHost(m.spec.Device, w.Float32s())
 		} else {
-			backing, err = copyToHost(m.spec.Device, w.Float64s())
+			backing, err = device.ToHost(m.spec.Device, w.Float64s())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("copy %s: %w", m.names[i], err)
@@ -276,13 +276,6 @@ func (m *Model) copyWeights() (map[string]*tensor.Dense, error) {
 		copies[m.names[i]] = tensor.New(tensor.WithShape(w.Shape().Clone()...), tensor.WithBacking(backing))
 	}
 	return copies, nil
-}
-
-// copyToHost returns a copy, made by the device after all work before: a card's
-// memory would move to the host if that read it.
-func copyToHost[T device.Float](d device.Device, data []T) ([]T, error) {
-	c := make([]T, len(data))
-	return c, device.For[T](d).Activate(c, data, device.Activation{Kind: device.Identity})
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

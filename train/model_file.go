@@ -9,6 +9,7 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/optim"
 	"gorgonia.org/tensor"
 )
 
@@ -130,7 +131,7 @@ func (f *tensorFile) predictor(spec Spec) (*Predictor, error) {
 	if ok, err := m.finite(); err != nil {
 		return nil, err
 	} else if !ok {
-		return nil, fmt.Errorf("weights: %w", ErrNotFinite)
+		return nil, fmt.Errorf("weights: %w", optim.ErrNotFinite)
 	}
 	return &Predictor{Model: m, Schema: h.Schema, Features: h.Features, Targets: h.Targets}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
@@ -19,9 +20,9 @@ func savedModel(t *testing.T, dataset string) []byte {
 	path := filepath.Join(t.TempDir(), "model")
 	c := smallConfig(t, dataset)
 	c.Hidden, c.Epochs = []int{3}, 1
-	must(t, fit(t, c).Save(path))
+	nettest.Must(t, fit(t, c).Save(path))
 	data, err := os.ReadFile(path)
-	must(t, err)
+	nettest.Must(t, err)
 	return data
 }
 
@@ -29,7 +30,7 @@ func savedModel(t *testing.T, dataset string) []byte {
 func load(t testing.TB, data []byte) (*train.Predictor, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "model.safetensors")
-	must(t, os.WriteFile(path, data, 0o644))
+	nettest.Must(t, os.WriteFile(path, data, 0o644))
 	return train.LoadModel(path)
 }
 
@@ -71,7 +72,7 @@ func TestSafetensorsAreLaidOutAsDocumented(t *testing.T) {
 		Shape   []int  `json:"shape"`
 		Offsets [2]int `json:"data_offsets"`
 	}
-	must(t, json.Unmarshal(data[8:8+n], &header))
+	nettest.Must(t, json.Unmarshal(data[8:8+n], &header))
 	for name, shape := range map[string][]int{
 		"linear1.weight": {2, 3}, "linear1.bias": {3}, "linear2.weight": {3, 2}, "linear2.bias": {2},
 	} {
@@ -80,10 +81,10 @@ func TestSafetensorsAreLaidOutAsDocumented(t *testing.T) {
 		}
 	}
 	p, err := load(t, data)
-	must(t, err)
+	nettest.Must(t, err)
 	h := header["linear1.weight"]
 	var weights [6]float32
-	must(t, binary.Read(bytes.NewReader(data[8+int(n)+h.Offsets[0]:]), binary.LittleEndian, &weights))
+	nettest.Must(t, binary.Read(bytes.NewReader(data[8+int(n)+h.Offsets[0]:]), binary.LittleEndian, &weights))
 	if !slices.Equal(weights[:], p.Model.Weights()["linear1.weight"].Float32s()) {
 		t.Errorf("linear1.weight holds %v, the model %v", weights, p.Model.Weights()["linear1.weight"])
 	}
@@ -91,13 +92,13 @@ func TestSafetensorsAreLaidOutAsDocumented(t *testing.T) {
 
 func TestSavingIsDeterministic(t *testing.T) {
 	p, err := load(t, savedModel(t, "friedman1"))
-	must(t, err)
+	nettest.Must(t, err)
 	path := filepath.Join(t.TempDir(), "again")
 	var first []byte
 	for range 20 {
-		must(t, p.Save(path))
+		nettest.Must(t, p.Save(path))
 		data, err := os.ReadFile(path)
-		must(t, err)
+		nettest.Must(t, err)
 		if first == nil {
 			first = data
 		}
@@ -110,16 +111,16 @@ func TestSavingIsDeterministic(t *testing.T) {
 // A file that cannot be written anew stays as it was.
 func TestAFailedSaveLeavesTheOldFile(t *testing.T) {
 	p, err := load(t, savedModel(t, "moons"))
-	must(t, err)
+	nettest.Must(t, err)
 	path := filepath.Join(t.TempDir(), "model")
-	must(t, p.Save(path))
+	nettest.Must(t, p.Save(path))
 	before, err := os.ReadFile(path)
-	must(t, err)
+	nettest.Must(t, err)
 	p.Model.Weights()["linear1.bias"].Float32s()[0]++
-	must(t, os.Mkdir(path+".tmp", 0o755)) // in the way of what is written
+	nettest.Must(t, os.Mkdir(path+".tmp", 0o755)) // in the way of what is written
 	wantError(t, "save", p.Save(path), path)
 	after, err := os.ReadFile(path)
-	must(t, err)
+	nettest.Must(t, err)
 	if !bytes.Equal(before, after) {
 		t.Error("the old file is gone")
 	}
@@ -129,7 +130,7 @@ func TestEveryTruncationOfAModelIsRefused(t *testing.T) {
 	data := savedModel(t, "sine")
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	for n := range data {
-		must(t, os.WriteFile(path, data[:n], 0o644))
+		nettest.Must(t, os.WriteFile(path, data[:n], 0o644))
 		_, err := train.LoadModel(path)
 		wantError(t, "truncated", err, "load model: ", path)
 		if t.Failed() {
@@ -150,7 +151,7 @@ func TestNoFlippedBitPanics(t *testing.T) {
 		for bit := range 8 {
 			flipped := slices.Clone(data)
 			flipped[i] ^= 1 << bit
-			must(t, os.WriteFile(path, flipped, 0o644))
+			nettest.Must(t, os.WriteFile(path, flipped, 0o644))
 			p, err := train.LoadModel(path)
 			if err != nil {
 				wantError(t, "flipped", err, "load model: ", path)

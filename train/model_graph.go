@@ -5,6 +5,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -16,7 +17,7 @@ type graph struct {
 	x       *tensor.Dense // features [rows, inputs]
 	targets *tensor.Dense // [rows, outputs], nil for inference
 	output  *gorgonia.Node
-	params  *Params // nil for inference
+	params  *vm.Params // nil for inference
 	vm      gorgonia.VM
 	ran     bool // all memory that a run needs has been allocated
 }
@@ -40,12 +41,12 @@ func (m *Model) newTrainingGraph(rows int) (*graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	if g.params, err = NewParams(learnables, grads); err != nil {
+	if g.params, err = vm.NewParams(learnables, grads); err != nil {
 		return nil, err
 	}
 	if m.spec.Impl == Builtin {
 		// A TapeMachine may give the memory of a built-in op's result to a later op.
-		if g.output, err = gorgonia.ApplyOp(&copyOp{of: g.output.ID()}, g.output); err != nil {
+		if g.output, err = vm.Copy(g.output); err != nil {
 			return nil, err
 		}
 	}
@@ -161,7 +162,7 @@ func (m *Model) startMachine(g *graph, outputs ...*gorgonia.Node) (err error) {
 		g.vm = gorgonia.NewTapeMachine(g.exprs)
 		return nil
 	}
-	g.vm, err = NewMachine(g.exprs, WithOutputs(g.output), WithOutputs(outputs...))
+	g.vm, err = vm.New(g.exprs, vm.WithOutputs(g.output), vm.WithOutputs(outputs...))
 	return err
 }
 

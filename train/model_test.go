@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/train"
 	"gorgonia.org/gorgonia"
@@ -20,7 +21,7 @@ func smallSpec() train.Spec {
 
 func TestModelHasAWeightAndABiasForEachLayer(t *testing.T) {
 	m, err := train.NewModel(smallSpec())
-	must(t, err)
+	nettest.Must(t, err)
 	want := map[string]tensor.Shape{
 		"linear1.weight": {3, 4}, "linear1.bias": {4}, "linear2.weight": {4, 2}, "linear2.bias": {2},
 	}
@@ -42,7 +43,7 @@ func TestModelHasAWeightAndABiasForEachLayer(t *testing.T) {
 	s := smallSpec()
 	s.Hidden = nil
 	linear, err := train.NewModel(s)
-	must(t, err)
+	nettest.Must(t, err)
 	if got, want := linear.String(), "3-2, classification, 8 parameters, float32, fused on cpu"; got != want {
 		t.Errorf("model without hidden layers describes itself as %q, want %q", got, want)
 	}
@@ -51,13 +52,13 @@ func TestModelHasAWeightAndABiasForEachLayer(t *testing.T) {
 // The weights are those that layer.NewLinear draws under the same names.
 func TestModelDrawsItsWeightsAsLayersDo(t *testing.T) {
 	m, err := train.NewModel(smallSpec())
-	must(t, err)
+	nettest.Must(t, err)
 	g := gorgonia.NewGraph()
 	for _, dims := range [][2]int{{3, 4}, {4, 2}} {
 		l, err := layer.NewLinear(g, dims[0], dims[1], layer.WithInit(layer.GlorotNormal), layer.WithBiasInit(layer.HeNormal), layer.WithSeed(5))
-		must(t, err)
+		nettest.Must(t, err)
 		for _, n := range l.Learnables() {
-			if !sameNumbers(n.Value(), m.Weights()[n.Name()]) {
+			if !nettest.SameNumbers(n.Value(), m.Weights()[n.Name()]) {
 				t.Errorf("%s is not what the layer draws", n.Name())
 			}
 		}
@@ -95,13 +96,13 @@ func TestForwardTakesAnyNumberOfRows(t *testing.T) {
 			s := smallSpec()
 			s.Impl, s.Machine = impl, machine
 			m, err := train.NewModel(s)
-			must(t, err)
-			x := numbers(waves(tensor.Float64, 2, 600, 3))
+			nettest.Must(t, err)
+			x := nettest.Numbers(nettest.Waves(tensor.Float64, 2, 600, 3))
 			all, err := m.Forward(x)
-			must(t, err)
+			nettest.Must(t, err)
 			for _, n := range []int{0, 1, 2, 255, 256, 257, 512, 513, 600} {
 				part, err := m.Forward(x[:3*n])
-				must(t, err)
+				nettest.Must(t, err)
 				if !slices.Equal(part, all[:2*n]) {
 					t.Errorf("%s, %s: outputs of %d rows differ from those of the first of 600", impl, machine, n)
 				}
@@ -114,7 +115,7 @@ func TestForwardIsTheFunctionOfItsWeights(t *testing.T) {
 	s := smallSpec()
 	s.Dtype = tensor.Float64
 	m, err := train.NewModel(s)
-	must(t, err)
+	nettest.Must(t, err)
 	at := func(name string, i, j int) float64 {
 		w := m.Weights()[name]
 		if w.Dims() == 1 {
@@ -132,7 +133,7 @@ func TestForwardIsTheFunctionOfItsWeights(t *testing.T) {
 		h[j] = math.Tanh(z)
 	}
 	y, err := m.Forward(x)
-	must(t, err)
+	nettest.Must(t, err)
 	for j := range y {
 		want := at("linear2.bias", 0, j)
 		for i := range h {
@@ -146,7 +147,7 @@ func TestForwardIsTheFunctionOfItsWeights(t *testing.T) {
 
 func TestForwardRefusesRowsOfAnotherWidth(t *testing.T) {
 	m, err := train.NewModel(smallSpec())
-	must(t, err)
+	nettest.Must(t, err)
 	_, err = m.Forward(make([]float64, 7))
 	wantError(t, "7 values", err, "7 values", "rows of 3")
 }
@@ -154,13 +155,13 @@ func TestForwardRefusesRowsOfAnotherWidth(t *testing.T) {
 func TestSetWeightsTakesWhatWeightsGive(t *testing.T) {
 	s := smallSpec()
 	a, err := train.NewModel(s)
-	must(t, err)
+	nettest.Must(t, err)
 	s.Seed++
 	b, err := train.NewModel(s)
-	must(t, err)
-	must(t, b.SetWeights(a.Weights()))
+	nettest.Must(t, err)
+	nettest.Must(t, b.SetWeights(a.Weights()))
 	for name, w := range a.Weights() {
-		if !sameNumbers(w, b.Weights()[name]) {
+		if !nettest.SameNumbers(w, b.Weights()[name]) {
 			t.Errorf("%s differs", name)
 		}
 	}
@@ -168,24 +169,24 @@ func TestSetWeightsTakesWhatWeightsGive(t *testing.T) {
 
 func TestSetWeightsRefusesOthers(t *testing.T) {
 	m, err := train.NewModel(smallSpec())
-	must(t, err)
+	nettest.Must(t, err)
 	for what, c := range map[string]struct {
 		change func(map[string]*tensor.Dense)
 		words  []string
 	}{
 		"missing": {func(w map[string]*tensor.Dense) { delete(w, "linear2.bias") }, []string{"linear2.bias", "missing"}},
-		"other shape": {func(w map[string]*tensor.Dense) { w["linear1.weight"] = waves(tensor.Float32, 1, 4, 3) },
+		"other shape": {func(w map[string]*tensor.Dense) { w["linear1.weight"] = nettest.Waves(tensor.Float32, 1, 4, 3) },
 			[]string{"linear1.weight", "(4, 3)", "(3, 4)"}},
-		"other dtype": {func(w map[string]*tensor.Dense) { w["linear1.bias"] = waves(tensor.Float64, 1, 4) },
+		"other dtype": {func(w map[string]*tensor.Dense) { w["linear1.bias"] = nettest.Waves(tensor.Float64, 1, 4) },
 			[]string{"linear1.bias", "float64", "float32"}},
-		"unknown": {func(w map[string]*tensor.Dense) { w["linear3.bias"] = waves(tensor.Float32, 1, 4) },
+		"unknown": {func(w map[string]*tensor.Dense) { w["linear3.bias"] = nettest.Waves(tensor.Float32, 1, 4) },
 			[]string{"linear3.bias", "none of the model's"}},
 	} {
 		weights := m.Weights()
 		c.change(weights)
-		before := numbers(m.Weights()["linear1.weight"])
+		before := nettest.Numbers(m.Weights()["linear1.weight"])
 		wantError(t, what, m.SetWeights(weights), c.words...)
-		if !slices.Equal(before, numbers(m.Weights()["linear1.weight"])) {
+		if !slices.Equal(before, nettest.Numbers(m.Weights()["linear1.weight"])) {
 			t.Errorf("%s: weights changed", what)
 		}
 	}

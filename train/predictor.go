@@ -7,6 +7,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/optim"
 )
 
 // Predictor is a model with all that turns rows of features into classes or
@@ -77,7 +78,7 @@ func (p *Predictor) predict(x []float64) (*Predictions, error) {
 	}
 	for i, v := range out {
 		if !finite(v) {
-			return nil, fmt.Errorf("row %d: the model's output is %v: %w", i/p.Model.spec.Outputs, v, ErrNotFinite)
+			return nil, fmt.Errorf("row %d: the model's output is %v: %w", i/p.Model.spec.Outputs, v, optim.ErrNotFinite)
 		}
 	}
 	return p.interpret(out)

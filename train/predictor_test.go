@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
@@ -18,7 +19,7 @@ func TestPredictionsEqualEvaluation(t *testing.T) {
 		c := smallConfig(t, dataset)
 		r := fit(t, c)
 		d, err := datasets.Load(dataset, datasets.Options{N: 700, Seed: 3})
-		must(t, err)
+		nettest.Must(t, err)
 		for _, n := range []int{1, 2, 255, 256, 257, 700} {
 			rows := make([]int, n)
 			for i := range rows {
@@ -26,9 +27,9 @@ func TestPredictionsEqualEvaluation(t *testing.T) {
 			}
 			part := d.Subset(rows)
 			e, err := r.Evaluate(part)
-			must(t, err)
+			nettest.Must(t, err)
 			p, err := r.Predict(rowsOf(part))
-			must(t, err)
+			nettest.Must(t, err)
 			if !reflect.DeepEqual(p, e.Predictions) {
 				t.Errorf("%s: predictions for %d rows differ from those of their evaluation", dataset, n)
 			}
@@ -39,9 +40,9 @@ func TestPredictionsEqualEvaluation(t *testing.T) {
 func TestEvaluationSumsPredictionsUp(t *testing.T) {
 	r := fit(t, smallConfig(t, "moons"))
 	d, err := datasets.Load("moons", datasets.Options{N: 300, Seed: 3})
-	must(t, err)
+	nettest.Must(t, err)
 	e, err := r.Evaluate(d)
-	must(t, err)
+	nettest.Must(t, err)
 	right, loss := 0, 0.0
 	counts := [2][2]int{}
 	for i, y := range d.Y {
@@ -73,13 +74,13 @@ func TestRegressionAnswersOnTheScaleOfTheTargets(t *testing.T) {
 	c.Rows, c.Hidden, c.Epochs, c.LR = 300, nil, 60, 0.05
 	r := fit(t, c)
 	d, err := datasets.Load("linear", datasets.Options{N: 200, Seed: 3})
-	must(t, err)
+	nettest.Must(t, err)
 	e, err := r.Evaluate(d)
-	must(t, err)
+	nettest.Must(t, err)
 	mae, err := train.MAE(columnOf(e.Predictions.Values), columnOf(d.Y))
-	must(t, err)
+	nettest.Must(t, err)
 	r2, err := train.R2(columnOf(e.Predictions.Values), columnOf(d.Y))
-	must(t, err)
+	nettest.Must(t, err)
 	if e.MAE != mae || math.Abs(e.R2-r2) > 1e-12 {
 		t.Errorf("mean absolute error %v and R² %v, want %v and %v", e.MAE, e.R2, mae, r2)
 	}
@@ -87,7 +88,7 @@ func TestRegressionAnswersOnTheScaleOfTheTargets(t *testing.T) {
 		t.Errorf("R² is %v and the mean absolute error %v", r2, mae)
 	}
 	parts, err := c.Load()
-	must(t, err)
+	nettest.Must(t, err)
 	var mean, squares, loss float64
 	for _, y := range parts.Train.Y {
 		mean += y / float64(len(parts.Train.Y))
@@ -106,7 +107,7 @@ func TestRegressionAnswersOnTheScaleOfTheTargets(t *testing.T) {
 func TestPredictOfNoRowsIsEmpty(t *testing.T) {
 	for _, dataset := range []string{"moons", "sine"} {
 		p, err := fit(t, smallConfig(t, dataset)).Predict(nil)
-		must(t, err)
+		nettest.Must(t, err)
 		if len(p.Classes)+len(p.Probabilities)+len(p.Values) != 0 {
 			t.Errorf("%s: predictions for no rows are %v", dataset, p)
 		}
@@ -134,7 +135,7 @@ func TestEvaluateRefusesDatasetsThatDoNotFit(t *testing.T) {
 	r := fit(t, smallConfig(t, "moons"))
 	load := func(name string) *datasets.Dataset {
 		d, err := datasets.Load(name, datasets.Options{})
-		must(t, err)
+		nettest.Must(t, err)
 		return d
 	}
 	without := load("moons")

@@ -8,7 +8,8 @@ import (
 	"github.com/affine-go/affine/internal/reference"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
-	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
+	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -27,11 +28,11 @@ func optimizersTakePyTorchsSteps[T reference.Float](t *testing.T) {
 	for _, c := range pytorchCases[T](t, "optimizers") {
 		t.Run(c.Name, func(t *testing.T) {
 			name, variant, _ := strings.Cut(c.Name, "/")
-			var opts []train.OptimizerOption
+			var opts []optim.Option
 			if variant != "default" {
 				opts = optimizerOptions(t, name, c)
 			}
-			optimizer, err := train.NewOptimizer(name, opts...)
+			optimizer, err := optim.New(name, opts...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +55,7 @@ func optimizersTakePyTorchsSteps[T reference.Float](t *testing.T) {
 }
 
 // optimizerOptions sets everything that PyTorch had set or filled in.
-func optimizerOptions[T reference.Float](t *testing.T, name string, c reference.Case[T]) []train.OptimizerOption {
+func optimizerOptions[T reference.Float](t *testing.T, name string, c reference.Case[T]) []optim.Option {
 	t.Helper()
 	var s struct {
 		LR, Momentum, Dampening, Eps, Alpha float64
@@ -67,22 +68,22 @@ func optimizerOptions[T reference.Float](t *testing.T, name string, c reference.
 	if err := c.Decode(&s); err != nil {
 		t.Fatal(err)
 	}
-	opts := []train.OptimizerOption{train.WithLR(s.LR), train.WithWeightDecay(s.WeightDecay)}
+	opts := []optim.Option{optim.WithLR(s.LR), optim.WithWeightDecay(s.WeightDecay)}
 	switch name {
 	case "sgd":
-		opts = append(opts, train.WithMomentum(s.Momentum), train.WithDampening(s.Dampening))
+		opts = append(opts, optim.WithMomentum(s.Momentum), optim.WithDampening(s.Dampening))
 	case "adam", "adamw":
-		opts = append(opts, train.WithBetas(s.Betas[0], s.Betas[1]), train.WithEps(s.Eps))
+		opts = append(opts, optim.WithBetas(s.Betas[0], s.Betas[1]), optim.WithEps(s.Eps))
 	case "rmsprop":
-		opts = append(opts, train.WithMomentum(s.Momentum), train.WithAlpha(s.Alpha), train.WithEps(s.Eps))
+		opts = append(opts, optim.WithMomentum(s.Momentum), optim.WithAlpha(s.Alpha), optim.WithEps(s.Eps))
 	case "adagrad":
-		opts = append(opts, train.WithLRDecay(s.LRDecay), train.WithInitialAccumulator(s.InitialAccumulator), train.WithEps(s.Eps))
+		opts = append(opts, optim.WithLRDecay(s.LRDecay), optim.WithInitialAccumulator(s.InitialAccumulator), optim.WithEps(s.Eps))
 	}
 	if s.Nesterov {
-		opts = append(opts, train.WithNesterov())
+		opts = append(opts, optim.WithNesterov())
 	}
 	if s.Centered {
-		opts = append(opts, train.WithCentered())
+		opts = append(opts, optim.WithCentered())
 	}
 	return opts
 }
@@ -173,16 +174,16 @@ func trainingFollowsPyTorch[T reference.Float](t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			params, err := train.NewParams(learnables, gradients)
+			params, err := vm.NewParams(learnables, gradients)
 			if err != nil {
 				t.Fatal(err)
 			}
-			machine, err := train.NewMachine(g, train.WithOutputs(loss), train.WithOutputs(params.Gradients()...))
+			machine, err := vm.New(g, vm.WithOutputs(loss), vm.WithOutputs(params.Gradients()...))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer machine.Close()
-			adam, err := train.NewAdam(train.WithLR(s.LR))
+			adam, err := optim.NewAdam(optim.WithLR(s.LR))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -221,7 +222,7 @@ func TestSchedulesGivePyTorchsRates(t *testing.T) {
 	}
 }
 
-func pytorchSchedule(t *testing.T, c reference.Case[float64]) train.Schedule {
+func pytorchSchedule(t *testing.T, c reference.Case[float64]) optim.Schedule {
 	t.Helper()
 	var s struct {
 		Schedule       string
@@ -241,12 +242,12 @@ func pytorchSchedule(t *testing.T, c reference.Case[float64]) train.Schedule {
 	if err := c.Decode(&s); err != nil {
 		t.Fatal(err)
 	}
-	cosine := train.CosineLR{LR: s.LR, Min: s.EtaMin, Steps: s.TMax}
-	warmup := train.WarmupLR{From: s.StartFactor, Steps: s.TotalIters, Then: train.ConstantLR{LR: s.LR}}
-	cycle := train.OneCycleLR{Max: s.MaxLR, Steps: s.TotalSteps, Linear: s.AnnealStrategy == "linear"}
+	cosine := optim.CosineLR{LR: s.LR, Min: s.EtaMin, Steps: s.TMax}
+	warmup := optim.WarmupLR{From: s.StartFactor, Steps: s.TotalIters, Then: optim.ConstantLR{LR: s.LR}}
+	cycle := optim.OneCycleLR{Max: s.MaxLR, Steps: s.TotalSteps, Linear: s.AnnealStrategy == "linear"}
 	switch s.Schedule {
 	case "step":
-		return train.StepLR{LR: s.LR, Every: s.StepSize, Gamma: s.Gamma}
+		return optim.StepLR{LR: s.LR, Every: s.StepSize, Gamma: s.Gamma}
 	case "cosine":
 		return cosine
 	case "warmup":
@@ -293,7 +294,7 @@ func clippingAgreesWithPyTorch[T reference.Float](t *testing.T) {
 			}
 			switch s.Clip {
 			case "norm":
-				norm, err := train.ClipByNorm(cpu, model, s.Limit)
+				norm, err := optim.ClipByNorm(cpu, model, s.Limit)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -301,7 +302,7 @@ func clippingAgreesWithPyTorch[T reference.Float](t *testing.T) {
 					t.Errorf("norm: %v", err)
 				}
 			case "value":
-				if err := train.ClipByValue(cpu, model, s.Limit); err != nil {
+				if err := optim.ClipByValue(cpu, model, s.Limit); err != nil {
 					t.Fatal(err)
 				}
 			default:

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
@@ -34,7 +35,7 @@ func fitInPieces(t *testing.T, c train.Config, dir string, steps ...int) *train.
 	for _, step := range steps {
 		ctx, interrupt := interruptedAt(step)
 		r, err := train.Fit(ctx, c, append(opts, interrupt)...)
-		must(t, err)
+		nettest.Must(t, err)
 		if r.Metrics.StoppingReason != train.ReasonInterrupted || r.Metrics.Steps != step {
 			t.Fatalf("stopped for %q after %d steps, want %q after %d", r.Metrics.StoppingReason, r.Metrics.Steps, train.ReasonInterrupted, step)
 		}
@@ -138,12 +139,12 @@ func TestResumeAfterACrashGoesOnFromTheLastCheckpoint(t *testing.T) {
 	}
 	checkWallTime(t, r)
 	// Without its checkpoint a run that has finished epochs must not begin again unasked.
-	must(t, os.Remove(filepath.Join(crashed, train.CheckpointFile)))
+	nettest.Must(t, os.Remove(filepath.Join(crashed, train.CheckpointFile)))
 	_, err = train.Fit(context.Background(), c, train.InDirectory(crashed), train.Resume())
 	wantError(t, "checkpoint gone", err, train.CheckpointFile, "4 epochs are done")
 	// A crash before the first checkpoint leaves the settings alone.
 	for _, file := range []string{train.ModelFile, train.HistoryFile, train.MetricsFile} {
-		must(t, os.Remove(filepath.Join(crashed, file)))
+		nettest.Must(t, os.Remove(filepath.Join(crashed, file)))
 	}
 	fit(t, c, train.InDirectory(crashed), train.Resume())
 	if !bytes.Equal(content(t, whole, train.ModelFile), content(t, crashed, train.ModelFile)) {
@@ -206,7 +207,7 @@ func TestResumeRefusesWhatIsNotTheSameRun(t *testing.T) {
 	dir := t.TempDir()
 	ctx, interrupt := interruptedAt(4)
 	_, err := train.Fit(ctx, c, train.InDirectory(dir), interrupt)
-	must(t, err)
+	nettest.Must(t, err)
 	resume := func(c train.Config, dir string, opts ...train.FitOption) error {
 		_, err := train.Fit(context.Background(), c, append(opts, train.Resume(), train.InDirectory(dir))...)
 		return err
@@ -221,7 +222,7 @@ func TestResumeRefusesWhatIsNotTheSameRun(t *testing.T) {
 	wantError(t, "other noise", resume(other, dir), "noise is 0.9", "the run has unset")
 	other = c
 	other.Epochs = 1
-	must(t, func() error {
+	nettest.Must(t, func() error {
 		_, err := train.Fit(context.Background(), other, train.InDirectory(t.TempDir()))
 		return err
 	}())
@@ -232,7 +233,7 @@ func TestResumeRefusesWhatIsNotTheSameRun(t *testing.T) {
 	wantError(t, "no directory", err, "no directory")
 
 	parts, err := c.Load()
-	must(t, err)
+	nettest.Must(t, err)
 	parts.Train.X[0]++
 	wantError(t, "other data", resume(c, dir, train.WithParts(parts)), train.CheckpointFile, "data have changed")
 
@@ -248,7 +249,7 @@ func TestResumeRefusesCheckpointsThatContradictThemselves(t *testing.T) {
 	dir := t.TempDir()
 	ctx, interrupt := interruptedAt(4)
 	_, err := train.Fit(ctx, c, train.InDirectory(dir), interrupt)
-	must(t, err)
+	nettest.Must(t, err)
 	whole := content(t, dir, train.CheckpointFile)
 	for what, change := range map[string]struct {
 		training func(m map[string]any)
@@ -275,7 +276,7 @@ func TestResumeRefusesCheckpointsThatContradictThemselves(t *testing.T) {
 			texts := h["__metadata__"].(map[string]any)
 			texts["affine.training"] = withJSON(texts["affine.training"].(string), change.training)
 		})
-		must(t, os.WriteFile(filepath.Join(dir, train.CheckpointFile), data, 0o644))
+		nettest.Must(t, os.WriteFile(filepath.Join(dir, train.CheckpointFile), data, 0o644))
 		_, err := train.Fit(context.Background(), c, train.InDirectory(dir), train.Resume())
 		wantError(t, what, err, append(change.words, "resume", train.CheckpointFile)...)
 	}
@@ -297,10 +298,10 @@ func TestResumeRefusesBrokenFiles(t *testing.T) {
 		dir := t.TempDir()
 		ctx, interrupt := interruptedAt(4)
 		_, err := train.Fit(ctx, c, train.InDirectory(dir), interrupt)
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(dir, file), []byte("not what it should be"), 0o644))
+		nettest.Must(t, err)
+		nettest.Must(t, os.WriteFile(filepath.Join(dir, file), []byte("not what it should be"), 0o644))
 		if file == train.ConfigFile || file == train.MetricsFile {
-			must(t, os.WriteFile(filepath.Join(dir, file), []byte(`{"a":`+"\x00"), 0o644))
+			nettest.Must(t, os.WriteFile(filepath.Join(dir, file), []byte(`{"a":`+"\x00"), 0o644))
 			words = []string{file}
 		}
 		_, err = train.Fit(context.Background(), c, train.InDirectory(dir), train.Resume())

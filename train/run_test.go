@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
@@ -19,7 +20,7 @@ func TestARunDirectoryHoldsTheFilesOfTheRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "runs", "first") // made with its parents
 	r := fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
 	entries, err := os.ReadDir(dir)
-	must(t, err)
+	nettest.Must(t, err)
 	var names []string
 	for _, e := range entries {
 		names = append(names, e.Name())
@@ -29,7 +30,7 @@ func TestARunDirectoryHoldsTheFilesOfTheRun(t *testing.T) {
 		t.Errorf("files are %v, want %v", names, want)
 	}
 	var metrics map[string]any
-	must(t, json.Unmarshal(content(t, dir, train.MetricsFile), &metrics))
+	nettest.Must(t, json.Unmarshal(content(t, dir, train.MetricsFile), &metrics))
 	for _, key := range []string{"dataset", "impl", "device", "dtype", "seed", "epochs", "steps", "parameters", "train_loss", "val_loss",
 		"test_loss", "test_accuracy", "step_us_median", "wall_s", "stopping_reason"} {
 		if metrics[key] == nil {
@@ -37,7 +38,7 @@ func TestARunDirectoryHoldsTheFilesOfTheRun(t *testing.T) {
 		}
 	}
 	c, err := train.ReadConfig(filepath.Join(dir, train.ConfigFile))
-	must(t, err)
+	nettest.Must(t, err)
 	if !reflect.DeepEqual(c, r.Config) {
 		t.Errorf("config on disk is %+v, want %+v", c, r.Config)
 	}
@@ -64,7 +65,7 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 	}
 
 	other := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(other, "thesis.tex"), nil, 0o644))
+	nettest.Must(t, os.WriteFile(filepath.Join(other, "thesis.tex"), nil, 0o644))
 	_, err = train.Fit(context.Background(), c, train.InDirectory(other))
 	wantError(t, "other files", err, other, "not empty")
 	fit(t, c, train.InDirectory(other), train.Overwrite())
@@ -111,14 +112,14 @@ func TestALoadedRunAnswersAsTheTrainedOne(t *testing.T) {
 			dir := t.TempDir()
 			trained := fit(t, c, train.InDirectory(dir))
 			loaded, err := train.LoadRun(dir)
-			must(t, err)
+			nettest.Must(t, err)
 			defer loaded.Close()
 			parts, err := c.Load()
-			must(t, err)
+			nettest.Must(t, err)
 			want, err := trained.Evaluate(parts.Test)
-			must(t, err)
+			nettest.Must(t, err)
 			got, err := loaded.Evaluate(parts.Test)
-			must(t, err)
+			nettest.Must(t, err)
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s, %s: loaded run gives %+v, want %+v", dataset, dtype, got, want)
 			}
@@ -135,9 +136,9 @@ func TestALoadedRunAnswersAsTheTrainedOne(t *testing.T) {
 func TestAnUnfinishedRunLoadsWithoutMetrics(t *testing.T) {
 	dir := t.TempDir()
 	fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
-	must(t, os.Remove(filepath.Join(dir, train.MetricsFile)))
+	nettest.Must(t, os.Remove(filepath.Join(dir, train.MetricsFile)))
 	r, err := train.LoadRun(dir)
-	must(t, err)
+	nettest.Must(t, err)
 	if r.Metrics != nil || len(r.History.Epochs) != 4 {
 		t.Errorf("metrics are %v and history %v", r.Metrics, r.History)
 	}
@@ -147,7 +148,7 @@ func TestLoadOptionsChooseImplAndMachine(t *testing.T) {
 	dir := t.TempDir()
 	fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
 	r, err := train.LoadRun(dir, train.LoadAs(train.Builtin, train.TapeMachine), train.LoadOnDevice("auto"))
-	must(t, err)
+	nettest.Must(t, err)
 	if s := r.Model.Spec(); s.Impl != train.Builtin || s.Machine != train.TapeMachine {
 		t.Errorf("loaded as %s on %s", s.Impl, s.Machine)
 	}
@@ -171,16 +172,16 @@ func TestLoadRunNamesTheFileThatIsBroken(t *testing.T) {
 			}
 		}
 		for _, n := range ends {
-			must(t, os.WriteFile(path, whole[:n], 0o644))
+			nettest.Must(t, os.WriteFile(path, whole[:n], 0o644))
 			_, err := train.LoadRun(dir)
 			wantError(t, file, err, "load run: ", path)
 		}
-		must(t, os.Remove(path))
+		nettest.Must(t, os.Remove(path))
 		if file != train.MetricsFile {
 			_, err := train.LoadRun(dir)
 			wantError(t, file, err, "load run: ", path)
 		}
-		must(t, os.WriteFile(path, whole, 0o644))
+		nettest.Must(t, os.WriteFile(path, whole, 0o644))
 	}
 	_, err := train.LoadRun(filepath.Join(dir, "none"))
 	wantError(t, "directory", err, "load run: ", "none")
@@ -188,26 +189,26 @@ func TestLoadRunNamesTheFileThatIsBroken(t *testing.T) {
 
 func TestARunOfACSVFileKnowsItsColumns(t *testing.T) {
 	d, err := datasets.Load("iris", datasets.Options{})
-	must(t, err)
+	nettest.Must(t, err)
 	path := filepath.Join(t.TempDir(), "flowers.csv")
 	f, err := os.Create(path)
-	must(t, err)
-	must(t, datasets.WriteCSV(f, d))
-	must(t, f.Close())
+	nettest.Must(t, err)
+	nettest.Must(t, datasets.WriteCSV(f, d))
+	nettest.Must(t, f.Close())
 
 	c := smallConfig(t, "iris")
 	c.Dataset, c.Target, c.Rows, c.Epochs = "csv:"+path, "species", 0, 30
 	dir := t.TempDir()
 	fit(t, c, train.InDirectory(dir))
 	r, err := train.LoadRun(dir)
-	must(t, err)
+	nettest.Must(t, err)
 	if !slices.Equal(r.Schema.Classes, d.Classes) || !slices.Equal(r.Schema.Features, d.Features) || r.Schema.TargetName != "species" {
 		t.Errorf("schema is %+v, want that of iris", r.Schema)
 	}
 	again, err := datasets.Open("csv:"+path, datasets.Options{Schema: &r.Schema})
-	must(t, err)
+	nettest.Must(t, err)
 	e, err := r.Evaluate(again)
-	must(t, err)
+	nettest.Must(t, err)
 	if e.Rows != 150 || e.Accuracy < 0.8 {
 		t.Errorf("accuracy on %d rows is %v", e.Rows, e.Accuracy)
 	}

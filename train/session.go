@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train/optim"
 )
 
 func (t *Trainer) fit(ctx context.Context, s *fitSettings) (*Run, error) {
@@ -79,7 +80,7 @@ func (s *session) run(ctx context.Context) (err error) {
 // are a reason, other errors are not.
 func (s *session) train(ctx context.Context) (reason, detail string, err error) {
 	reason, detail, err = s.steps(ctx)
-	if errors.Is(err, ErrNotFinite) {
+	if errors.Is(err, optim.ErrNotFinite) {
 		return ReasonNotFinite, fmt.Sprintf("%v; the checkpoint is that of epoch %d", err, s.good.training.Epochs), nil
 	}
 	return reason, detail, err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
 
@@ -51,9 +52,9 @@ func TestMetricsSumTheRunUp(t *testing.T) {
 		t.Errorf("best epoch %d with loss %v, want %d with %v", m.BestEpoch, *m.ValLoss, best.Epoch, best.ValLoss)
 	}
 	parts, err := c.Load()
-	must(t, err)
+	nettest.Must(t, err)
 	e, err := r.Evaluate(parts.Test)
-	must(t, err)
+	nettest.Must(t, err)
 	if e.Loss != *m.TestLoss || e.Accuracy != *m.TestAccuracy || fmt.Sprint(e.Confusion) != fmt.Sprint(m.TestConfusion) {
 		t.Errorf("test part measures %v, metrics have %v", e, m)
 	}
@@ -90,9 +91,9 @@ func TestADivergingRunStopsAndKeepsTheLastGoodCheckpoint(t *testing.T) {
 			t.Errorf("%s: %d steps, %d epochs, history of %d", impl, m.Steps, m.Epochs, len(r.History.Epochs))
 		}
 		loaded, err := train.LoadRun(dir) // refuses weights that are not finite
-		must(t, err)
+		nettest.Must(t, err)
 		for name, w := range loaded.Model.Weights() {
-			if !sameNumbers(w, r.Model.Weights()[name]) {
+			if !nettest.SameNumbers(w, r.Model.Weights()[name]) {
 				t.Errorf("%s: %s on disk is not what Fit returned", impl, name)
 			}
 		}
@@ -110,7 +111,7 @@ func TestLossesThatAreNotFiniteAreNull(t *testing.T) {
 	c := smallConfig(t, "linear")
 	c.Scaling = datasets.NoScaling
 	parts, err := c.Load()
-	must(t, err)
+	nettest.Must(t, err)
 	for i := range parts.Train.X {
 		parts.Train.X[i] = math.Copysign(1e39, parts.Train.X[i])
 	}
@@ -146,7 +147,7 @@ func TestWeightsThatBreakInTheLastStepAreNotKept(t *testing.T) {
 			return nil
 		}}))
 		cancel()
-		must(t, err)
+		nettest.Must(t, err)
 		if r.Metrics.StoppingReason != train.ReasonNotFinite || r.Metrics.Epochs != 1 {
 			t.Errorf("%s: stopped for %q after %d epochs, want %q after 1", what, r.Metrics.StoppingReason, r.Metrics.Epochs, train.ReasonNotFinite)
 		}
@@ -289,7 +290,7 @@ func TestACancelledContextTrainsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	r, err := train.Fit(ctx, smallConfig(t, "moons"))
-	must(t, err)
+	nettest.Must(t, err)
 	if m := r.Metrics; m.StoppingReason != train.ReasonInterrupted || m.Steps != 0 || m.TestLoss == nil {
 		t.Errorf("stopped for %q after %d steps", m.StoppingReason, m.Steps)
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"github.com/affine-go/affine/internal/values"
 	"github.com/affine-go/affine/layer/device"
 	"gorgonia.org/tensor"
 )
@@ -43,7 +44,7 @@ func newTableOf[T device.Float](d device.Device, values []float64, rows, cols in
 }
 
 func (t *tableOf[T]) gather(dst *tensor.Dense, index []int) error {
-	d, err := memoryOf[T](dst)
+	d, err := values.Elements[T](dst)
 	if err != nil {
 		return err
 	}

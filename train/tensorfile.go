@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 
+	"github.com/affine-go/affine/internal/values"
+
 	"github.com/nlpodyssey/safetensors"
 	"gorgonia.org/tensor"
 )
@@ -42,7 +44,7 @@ func tensorView(t *tensor.Dense) (safetensors.TensorView, error) {
 		shape[i] = uint64(n)
 	}
 	if t.Dtype() == tensor.Float32 {
-		data, err := memoryOf[float32](t)
+		data, err := values.Elements[float32](t)
 		if err != nil {
 			return safetensors.TensorView{}, err
 		}
@@ -52,7 +54,7 @@ func tensorView(t *tensor.Dense) (safetensors.TensorView, error) {
 		}
 		return safetensors.NewTensorView(safetensors.F32, shape, b)
 	}
-	data, err := memoryOf[float64](t)
+	data, err := values.Elements[float64](t)
 	if err != nil {
 		return safetensors.TensorView{}, err
 	}

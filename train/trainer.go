@@ -7,6 +7,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/optim"
 	"gorgonia.org/tensor"
 )
 
@@ -27,8 +28,8 @@ type Trainer struct {
 	config     Config
 	predictor  *Predictor
 	model      *Model
-	optimizer  *Optimizer
-	schedule   Schedule
+	optimizer  *optim.Optimizer
+	schedule   optim.Schedule
 	sampler    *datasets.Sampler
 	features   table // of the training part
 	targets    table
@@ -105,7 +106,7 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 	if t.schedule, err = t.config.newSchedule(t.sampler.Batches()); err != nil {
 		return err
 	}
-	if t.optimizer, err = NewOptimizer(t.config.Optimizer, append(t.config.optimizerOptions(), OnDevice(d))...); err != nil {
+	if t.optimizer, err = optim.New(t.config.Optimizer, append(t.config.optimizerOptions(), optim.WithDevice(d))...); err != nil {
 		return err
 	}
 	t.ahead.on(d, &t.config)
@@ -215,7 +216,7 @@ func (t *Trainer) step(g *graph, rows []int) (float64, error) {
 		return 0, err
 	}
 	if !finite(loss) {
-		return loss, fmt.Errorf("loss is %v: %w", loss, ErrNotFinite)
+		return loss, fmt.Errorf("loss is %v: %w", loss, optim.ErrNotFinite)
 	}
 	return loss, t.update(g)
 }
@@ -235,12 +236,12 @@ func (t *Trainer) differentiate(g *graph, rows []int) error {
 func (t *Trainer) update(g *graph) error {
 	d := t.model.spec.Device
 	if t.config.ClipValue > 0 {
-		if err := ClipByValue(d, g.params.ValueGrads(), t.config.ClipValue); err != nil {
+		if err := optim.ClipByValue(d, g.params.ValueGrads(), t.config.ClipValue); err != nil {
 			return err
 		}
 	}
 	if t.config.ClipNorm > 0 {
-		if _, err := ClipByNorm(d, g.params.ValueGrads(), t.config.ClipNorm); err != nil {
+		if _, err := optim.ClipByNorm(d, g.params.ValueGrads(), t.config.ClipNorm); err != nil {
 			return err
 		}
 	}
@@ -290,7 +291,7 @@ func (t *Trainer) validate(r *EpochRecord) error {
 		return err
 	}
 	if !finite(r.ValLoss) || !finite(r.ValMetric) {
-		return fmt.Errorf("validation loss is %v: %w", r.ValLoss, ErrNotFinite)
+		return fmt.Errorf("validation loss is %v: %w", r.ValLoss, optim.ErrNotFinite)
 	}
 	return nil
 }
@@ -299,7 +300,7 @@ func (t *Trainer) validate(r *EpochRecord) error {
 func (t *Trainer) checkWeights() error {
 	ok, err := t.model.finite()
 	if err == nil && !ok {
-		err = fmt.Errorf("weights: %w", ErrNotFinite)
+		err = fmt.Errorf("weights: %w", optim.ErrNotFinite)
 	}
 	return err
 }

@@ -9,8 +9,11 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
+	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -22,9 +25,9 @@ func TestTheLastSmallerBatchTrainsExactly(t *testing.T) {
 		c := smallConfig(t, dataset)
 		c.Dtype, c.Optimizer, c.Schedule, c.LR = "float64", "sgd", "constant", 0.1
 		parts, err := c.Load()
-		must(t, err)
+		nettest.Must(t, err)
 		tr, err := train.NewTrainer(c, parts)
-		must(t, err)
+		nettest.Must(t, err)
 		weights := map[string]gorgonia.Value{}
 		for name, w := range tr.Model().Weights() {
 			weights[name] = w.Clone().(*tensor.Dense)
@@ -36,23 +39,23 @@ func TestTheLastSmallerBatchTrainsExactly(t *testing.T) {
 
 		p := tr.Predictor()
 		x := slices.Clone(parts.Train.X)
-		must(t, p.Features.Transform(x))
+		nettest.Must(t, p.Features.Transform(x))
 		targets := make([]float64, parts.Train.Len()*parts.Train.Outputs())
 		all := make([]int, parts.Train.Len())
 		for i := range all {
 			all[i] = i
 		}
-		must(t, datasets.GatherTargets(targets, parts.Train, all))
+		nettest.Must(t, datasets.GatherTargets(targets, parts.Train, all))
 		if p.Targets != nil {
-			must(t, p.Targets.Transform(targets))
+			nettest.Must(t, p.Targets.Transform(targets))
 		}
 		sampler, err := datasets.NewSampler(len(all), c.Batch, c.Seed)
-		must(t, err)
+		nettest.Must(t, err)
 		for rows := sampler.Next(); rows != nil; rows = sampler.Next() {
 			stepByHand(t, weights, c, pick(x, parts.Train.Inputs(), rows), pick(targets, parts.Train.Outputs(), rows))
 		}
 		for name, w := range tr.Model().Weights() {
-			if !sameNumbers(w, weights[name]) {
+			if !nettest.SameNumbers(w, weights[name]) {
 				t.Errorf("%s: %s is %v, want %v", dataset, name, w, weights[name])
 			}
 		}
@@ -72,7 +75,7 @@ func pick(table []float64, cols int, rows []int) *tensor.Dense {
 func stepByHand(t *testing.T, weights map[string]gorgonia.Value, c train.Config, x, targets *tensor.Dense) {
 	t.Helper()
 	act, err := layer.ParseActivation(c.Activation)
-	must(t, err)
+	nettest.Must(t, err)
 	g := gorgonia.NewGraph()
 	node := func(name string, v gorgonia.Value) *gorgonia.Node {
 		return gorgonia.NewTensor(g, tensor.Float64, v.Shape().Dims(), gorgonia.WithShape(v.Shape()...), gorgonia.WithName(name), gorgonia.WithValue(v))
@@ -88,24 +91,24 @@ func stepByHand(t *testing.T, weights map[string]gorgonia.Value, c train.Config,
 			opts = nil
 		}
 		h, err = layer.Apply(h, w, b, opts...)
-		must(t, err)
+		nettest.Must(t, err)
 	}
 	lossOf := layer.MSE
 	if c.Dataset == "moons" {
 		lossOf = layer.SoftmaxCrossEntropy
 	}
 	loss, err := lossOf(h, node("targets", targets))
-	must(t, err)
+	nettest.Must(t, err)
 	grads, err := gorgonia.Grad(loss, learnables...)
-	must(t, err)
-	params, err := train.NewParams(learnables, grads)
-	must(t, err)
-	m, err := train.NewMachine(g, train.WithOutputs(params.Gradients()...))
-	must(t, err)
-	must(t, m.RunAll())
-	sgd, err := train.NewSGD(train.WithLR(c.LR))
-	must(t, err)
-	must(t, sgd.Step(params.ValueGrads()))
+	nettest.Must(t, err)
+	params, err := vm.NewParams(learnables, grads)
+	nettest.Must(t, err)
+	m, err := vm.New(g, vm.WithOutputs(params.Gradients()...))
+	nettest.Must(t, err)
+	nettest.Must(t, m.RunAll())
+	sgd, err := optim.NewSGD(optim.WithLR(c.LR))
+	nettest.Must(t, err)
+	nettest.Must(t, sgd.Step(params.ValueGrads()))
 }
 
 func TestFusedAndBuiltInModelsHaveTheSameLosses(t *testing.T) {
@@ -138,7 +141,7 @@ func TestBothMachinesTrainTheSameBits(t *testing.T) {
 				t.Errorf("%s, %s: losses are %v by our machine, %v by the tape", dataset, dtype, a, b)
 			}
 			for name, w := range ours.Model().Weights() {
-				if !sameNumbers(w, tape.Model().Weights()[name]) {
+				if !nettest.SameNumbers(w, tape.Model().Weights()[name]) {
 					t.Errorf("%s, %s: %s differs between the machines", dataset, dtype, name)
 				}
 			}
@@ -155,7 +158,7 @@ func TestEveryOptimizerScheduleAndActivationLowersTheLoss(t *testing.T) {
 			t.Errorf("%s, %s, %s: training loss went from %v to %v", c.Optimizer, c.Schedule, c.Activation, first, last)
 		}
 	}
-	for _, name := range train.OptimizerNames() {
+	for _, name := range optim.Names() {
 		c := smallConfig(t, "moons")
 		c.Optimizer, c.Epochs, c.LR = name, 20, 0.02
 		if name == "sgd" {
@@ -163,7 +166,7 @@ func TestEveryOptimizerScheduleAndActivationLowersTheLoss(t *testing.T) {
 		}
 		lower(c)
 	}
-	for _, name := range train.ScheduleNames() {
+	for _, name := range optim.ScheduleNames() {
 		c := smallConfig(t, "moons")
 		c.Schedule, c.Epochs, c.LR, c.WarmupEpochs = name, 20, 0.02, 2
 		lower(c)
@@ -184,7 +187,7 @@ func TestStepsFollowTheSchedule(t *testing.T) {
 	c.Schedule, c.LR, c.Epochs, c.WarmupEpochs = "cosine", 0.5, 4, 1
 	c.Dtype, c.Optimizer, c.ClipNorm = "float64", "sgd", norm
 	tr := newTrainer(t, c)
-	after := train.CosineLR{LR: 0.5, Steps: 9}
+	after := optim.CosineLR{LR: 0.5, Steps: 9}
 	for step := range 12 {
 		length, _ := distance(t, tr)
 		want := after.At(step - 3)
@@ -253,7 +256,7 @@ func TestStepAllocatesAlmostNothing(t *testing.T) {
 					err = e
 				}
 			})
-			must(t, err)
+			nettest.Must(t, err)
 			if allocations > 5 {
 				t.Errorf("%s, hidden %v: %v allocations in a step, want at most 5", dtype, hidden, allocations)
 			}
@@ -284,7 +287,7 @@ func TestInitialisersAreThoseOfTheSettings(t *testing.T) {
 	c := smallConfig(t, "moons")
 	c.Init, c.BiasInit = "zeros", "he-normal"
 	for name, w := range newTrainer(t, c).Model().Weights() {
-		isWeight, allZero := w.Dims() == 2, !slices.ContainsFunc(numbers(w), func(x float64) bool { return x != 0 })
+		isWeight, allZero := w.Dims() == 2, !slices.ContainsFunc(nettest.Numbers(w), func(x float64) bool { return x != 0 })
 		if isWeight != allZero {
 			t.Errorf("%s is %v", name, w)
 		}
@@ -294,7 +297,7 @@ func TestInitialisersAreThoseOfTheSettings(t *testing.T) {
 // Nothing has the shape of the input but the input: its gradient is not computed.
 func TestTheGradientOfTheDataIsNotComputed(t *testing.T) {
 	g, err := newTrainer(t, smallConfig(t, "friedman1")).Model().TrainingGraph(13)
-	must(t, err)
+	nettest.Must(t, err)
 	var names []string
 	for _, n := range g.AllNodes() {
 		if slices.Equal(n.Shape(), []int{13, 10}) {
@@ -311,7 +314,7 @@ func TestSeedsGiveDifferentModels(t *testing.T) {
 	a := fit(t, c)
 	c.Seed++
 	b := fit(t, c)
-	if sameNumbers(a.Model.Weights()["linear1.weight"], b.Model.Weights()["linear1.weight"]) {
+	if nettest.SameNumbers(a.Model.Weights()["linear1.weight"], b.Model.Weights()["linear1.weight"]) {
 		t.Error("two seeds give the same weights")
 	}
 }
@@ -322,7 +325,7 @@ func TestStepReportsALossThatIsNotFinite(t *testing.T) {
 	w := tr.Model().Weights()["linear2.bias"]
 	w.Float32s()[0] = float32(math.NaN())
 	loss, err := tr.Step()
-	if !errors.Is(err, train.ErrNotFinite) || !math.IsNaN(loss) {
+	if !errors.Is(err, optim.ErrNotFinite) || !math.IsNaN(loss) {
 		t.Errorf("loss %v and error %v, want NaN and an error that wraps ErrNotFinite", loss, err)
 	}
 	wantError(t, "step", err, "step 1", "NaN")
@@ -333,7 +336,7 @@ func TestFinishEpochWantsAWholeEpoch(t *testing.T) {
 	losses(t, tr, 2)
 	wantError(t, "two of three steps", tr.FinishEpoch(), "2 of its 3 steps")
 	losses(t, tr, 1)
-	must(t, tr.FinishEpoch())
+	nettest.Must(t, tr.FinishEpoch())
 	wantError(t, "no step", tr.FinishEpoch(), "0 of its 3 steps")
 }
 
@@ -342,7 +345,7 @@ func TestStepBeginsTheNextEpochByItself(t *testing.T) {
 	c := smallConfig(t, "moons")
 	a, b := newTrainer(t, c), newTrainer(t, c)
 	want := losses(t, a, 3)
-	must(t, a.FinishEpoch())
+	nettest.Must(t, a.FinishEpoch())
 	want = append(want, losses(t, a, 3)...)
 	if got := losses(t, b, 6); !slices.Equal(got, want) {
 		t.Errorf("losses are %v, want %v", got, want)
@@ -355,7 +358,7 @@ func TestNewTrainerRefusesPartsThatCannotTrain(t *testing.T) {
 	wantError(t, "no training part", err, "no rows to train on")
 	c.Fractions.Validation = 0
 	parts, err := c.Load()
-	must(t, err)
+	nettest.Must(t, err)
 	_, err = train.NewTrainer(c, parts)
 	wantError(t, "no validation part", err, "monitor", "val_loss", "no validation rows", "train_loss")
 	c.Monitor, c.Device = train.MonitorTrainLoss, "abacus"

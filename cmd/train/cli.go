@@ -11,6 +11,7 @@ import (
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
 	"github.com/alecthomas/kong"
 )
 
@@ -141,8 +142,8 @@ func helpVars() kong.Vars {
 		"default_seed":       fmt.Sprint(defaultSeed),
 		"activations":        strings.Join(layer.ActivationNames(), ", "),
 		"initializers":       strings.Join(train.InitNames(), ", "),
-		"optimizers":         strings.Join(train.OptimizerNames(), ", "),
-		"schedules":          strings.Join(train.ScheduleNames(), ", "),
+		"optimizers":         strings.Join(optim.Names(), ", "),
+		"schedules":          strings.Join(optim.ScheduleNames(), ", "),
 		"monitors":           strings.Join(train.Monitors(), ", "),
 		"bench_ops":          strings.Join(benchOps, ", "),
 		"bench_samples":      fmt.Sprint(benchSamples),

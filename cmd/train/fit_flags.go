@@ -7,6 +7,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
 )
 
 // The settings of a run as flags. Those that are nil were not given: the
@@ -121,8 +122,8 @@ func (c *fitCommand) apply(config *train.Config) error {
 		{"--dtype", &config.Dtype, c.Dtype, dtypeNames},
 		{"--impl", &config.Impl, c.Impl, []string{train.Fused, train.Builtin}},
 		{"--machine", &config.Machine, c.Machine, []string{train.OurMachine, train.TapeMachine}},
-		{"--optimizer", &config.Optimizer, c.Optimizer, train.OptimizerNames()},
-		{"--schedule", &config.Schedule, c.Schedule, train.ScheduleNames()},
+		{"--optimizer", &config.Optimizer, c.Optimizer, optim.Names()},
+		{"--schedule", &config.Schedule, c.Schedule, optim.ScheduleNames()},
 		{"--monitor", &config.Monitor, c.Monitor, train.Monitors()},
 	} {
 		if name.value != nil {

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/layer"
-	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
+	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -228,15 +229,15 @@ func (p *inProcess) trainer(logits, targets *gorgonia.Node, learnables gorgonia.
 	if err != nil {
 		return nil, nil, err
 	}
-	params, err := train.NewParams(learnables, gradients)
+	params, err := vm.NewParams(learnables, gradients)
 	if err != nil {
 		return nil, nil, err
 	}
-	machine, err := train.NewMachine(g, train.WithOutputs(loss), train.WithOutputs(params.Gradients()...))
+	machine, err := vm.New(g, vm.WithOutputs(loss), vm.WithOutputs(params.Gradients()...))
 	if err != nil {
 		return nil, nil, err
 	}
-	var adam *train.Optimizer
+	var adam *optim.Optimizer
 	return &job{
 		machine: machine,
 		run: func() error {
@@ -245,7 +246,7 @@ func (p *inProcess) trainer(logits, targets *gorgonia.Node, learnables gorgonia.
 			}
 			return adam.Step(params.ValueGrads())
 		},
-		restart: func() (err error) { adam, err = train.NewAdam(); return err },
+		restart: func() (err error) { adam, err = optim.NewAdam(); return err },
 	}, loss, nil
 }
 

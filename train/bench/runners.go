@@ -6,7 +6,8 @@ import (
 
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
-	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
+	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -141,15 +142,15 @@ func fusedStep(g *gorgonia.ExprGraph, logits, targets *gorgonia.Node, learnables
 	if err != nil {
 		return nil, err
 	}
-	params, err := train.NewParams(learnables, grads)
+	params, err := vm.NewParams(learnables, grads)
 	if err != nil {
 		return nil, err
 	}
-	vm, err := train.NewMachine(g, train.WithOutputs(loss), train.WithOutputs(params.Gradients()...))
+	vm, err := vm.New(g, vm.WithOutputs(loss), vm.WithOutputs(params.Gradients()...))
 	if err != nil {
 		return nil, err
 	}
-	adam, err := train.NewAdam(train.OnDevice(dev))
+	adam, err := optim.NewAdam(optim.WithDevice(dev))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
 )
 
 func config(t *testing.T, dataset string) train.Config {
@@ -113,7 +114,7 @@ func TestChosenStepsAreFirstToLast(t *testing.T) {
 func TestADivergingTrainingIsAnError(t *testing.T) {
 	c := config(t, "linear")
 	c.Optimizer, c.LR, c.Epochs = "sgd", 1e30, 20
-	if _, err := Run(context.Background(), c, 0, nil); !errors.Is(err, train.ErrNotFinite) {
+	if _, err := Run(context.Background(), c, 0, nil); !errors.Is(err, optim.ErrNotFinite) {
 		t.Errorf("error is %v, want one that says that the loss is not finite", err)
 	}
 }

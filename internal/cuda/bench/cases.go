@@ -8,7 +8,8 @@ import (
 
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
-	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/optim"
+	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -129,15 +130,15 @@ func (b *bench) mlp(rows int, dims []int, precision string) error {
 	if err != nil {
 		return err
 	}
-	params, err := train.NewParams(learnables, grads)
+	params, err := vm.NewParams(learnables, grads)
 	if err != nil {
 		return err
 	}
-	m, err := train.NewMachine(g, train.WithOutputs(loss), train.WithOutputs(params.Gradients()...))
+	m, err := vm.New(g, vm.WithOutputs(loss), vm.WithOutputs(params.Gradients()...))
 	if err != nil {
 		return err
 	}
-	optimizer, err := train.NewAdam(train.OnDevice(b.device))
+	optimizer, err := optim.NewAdam(optim.WithDevice(b.device))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,7 @@
+// Package optim updates weights.
+//
+// [Optimizer] is a gorgonia.Solver with PyTorch's formulas and defaults and a
+// state that can be saved; it works on the learnables of any Gorgonia graph.
+// [Schedule] gives the learning rate as a function of the step alone.
+// [ClipByValue] and [ClipByNorm] bound gradients before a step.
+package optim

@@ -1,0 +1,170 @@
+package optim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"github.com/affine-go/affine/internal/values"
+	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// slot is what an optimiser keeps for one learnable, of either element type.
+type slot interface {
+	name() string          // the learnable's name, "" if it has none
+	label() string         // what errors call it
+	value() gorgonia.Value // the weights of the last step
+	// read finds the memory of weights and gradient and reports whether the
+	// gradient lies elsewhere than in the last step.
+	read(weights, grad gorgonia.Value) (moved bool, err error)
+	gradient() (start, end uintptr)
+	update(step int) error
+	// save returns copies of the moments, load overwrites them.
+	save() ([]*tensor.Dense, error)
+	load(moments []*tensor.Dense) error
+}
+
+// slotOf is the slot of a learnable with elements of type T.
+type slotOf[T device.Float] struct {
+	called  string
+	weights gorgonia.Value
+	shape   tensor.Shape
+	device  device.Device
+	kernels device.Kernels[T]
+	apply   update[T]
+	w, g    []T
+	moments [][]T
+}
+
+// newSlots makes a slot with fresh moments for each learnable.
+func (o *Optimizer) newSlots(model []gorgonia.ValueGrad) ([]slot, error) {
+	slots := make([]slot, len(model))
+	for i, vg := range model {
+		if vg == nil {
+			return nil, fmt.Errorf("learnable %d is nil", i)
+		}
+		var err error
+		switch v := vg.Value(); {
+		case v == nil:
+			err = errors.New("has no value")
+		case v.Dtype() == tensor.Float32:
+			slots[i], err = newSlot(o, nameOf(vg), v, o.kind.float32)
+		case v.Dtype() == tensor.Float64:
+			slots[i], err = newSlot(o, nameOf(vg), v, o.kind.float64)
+		default:
+			err = fmt.Errorf("dtype is %v, want float32 or float64", v.Dtype())
+		}
+		for j := 0; err == nil && j < i; j++ {
+			if values.Overlap(slots[i].value(), slots[j].value()) {
+				err = fmt.Errorf("shares its memory with learnable %d (%s)", j, slots[j].label())
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("learnable %d (%s): %w", i, labelOf(nameOf(vg)), err)
+		}
+	}
+	return slots, nil
+}
+
+func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, apply func(*optimizerSettings) update[T]) (slot, error) {
+	w, err := values.Elements[T](v)
+	if err != nil {
+		return nil, err
+	}
+	s := &slotOf[T]{called: name, weights: v, shape: v.Shape().Clone(),
+		device: o.settings.device, kernels: device.For[T](o.settings.device), apply: apply(&o.settings), w: w}
+	for range o.kind.moments(&o.settings) {
+		m, err := s.kernels.Alloc(len(w))
+		if err != nil {
+			return nil, err
+		}
+		if start := T(o.settings.initialAccumulator); start != 0 {
+			for i := range m {
+				m[i] = start
+			}
+		}
+		s.moments = append(s.moments, m)
+	}
+	return s, nil
+}
+
+func (s *slotOf[T]) name() string          { return s.called }
+func (s *slotOf[T]) label() string         { return labelOf(s.called) }
+func (s *slotOf[T]) value() gorgonia.Value { return s.weights }
+
+func (s *slotOf[T]) read(weights, grad gorgonia.Value) (moved bool, err error) {
+	w, err := values.Elements[T](weights)
+	if err != nil {
+		return false, err
+	}
+	if !weights.Shape().Eq(s.shape) {
+		return false, fmt.Errorf("weights have shape %v, in the steps before %v", weights.Shape(), s.shape)
+	}
+	g, err := values.Elements[T](grad)
+	if err != nil {
+		return false, fmt.Errorf("gradient: %w", err)
+	}
+	if !grad.Shape().Eq(s.shape) {
+		return false, fmt.Errorf("gradient has shape %v, want %v", grad.Shape(), s.shape)
+	}
+	moved = unsafe.SliceData(g) != unsafe.SliceData(s.g)
+	s.weights, s.w, s.g = weights, w, g
+	return moved, nil
+}
+
+func (s *slotOf[T]) gradient() (start, end uintptr) {
+	start = uintptr(unsafe.Pointer(unsafe.SliceData(s.g)))
+	return start, start + uintptr(len(s.g))*unsafe.Sizeof(s.g[0])
+}
+
+func (s *slotOf[T]) update(step int) error {
+	return s.apply(s.kernels, s.w, s.g, s.moments, step)
+}
+
+func (s *slotOf[T]) save() ([]*tensor.Dense, error) {
+	shape := slices.Clone(s.shape)
+	if len(shape) == 0 {
+		shape = tensor.Shape{1}
+	}
+	out := make([]*tensor.Dense, len(s.moments))
+	for i, m := range s.moments {
+		c, err := device.ToHost(s.device, m)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(c))
+	}
+	return out, nil
+}
+
+func (s *slotOf[T]) load(moments []*tensor.Dense) error {
+	for i, t := range moments {
+		m, err := values.Elements[T](t)
+		if err != nil {
+			return err
+		}
+		if !t.Shape().Eq(s.shape) && !(len(s.shape) == 0 && len(m) == 1) {
+			return fmt.Errorf("shape is %v, want %v", t.Shape(), s.shape)
+		}
+		copy(s.moments[i], m)
+	}
+	return nil
+}
+
+// nameOf returns the name of a learnable that has one.
+func nameOf(vg gorgonia.ValueGrad) string {
+	if n, ok := vg.(gorgonia.Namer); ok {
+		return n.Name()
+	}
+	return ""
+}
+
+func labelOf(name string) string {
+	if name == "" {
+		return "unnamed"
+	}
+	return name
+}
