@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/layer/device"
-	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/bench"
 )
 
@@ -18,6 +17,7 @@ type benchCommand struct {
 	Op      []string       `placeholder:"NAME" help:"Time only these: ${bench_ops}."`
 	Dtype   []string       `placeholder:"NAME" default:"float32,float64" help:"Element types: float32, float64."`
 	Size    []string       `placeholder:"BxIxO" help:"Sizes instead of the usual ones: batch, inputs, outputs; with hidden widths in between, such as 32x2x16x16x2, the step of an MLP."`
+	Sweep   bool           `help:"A sweep over the batch, 1 to 1024 in powers of two, of linear-direct and predict: where memory is the limit, and where arithmetic."`
 	Samples *int           `placeholder:"N" help:"Samples of each case, of which the median counts (default: ${bench_samples})."`
 	Sample  *time.Duration `placeholder:"TIME" help:"Least time of a sample (default: ${bench_sample})."`
 	Device  string         `placeholder:"NAME" default:"cpu" help:"auto, cpu, cuda or cuda:N. The built-in ops know cpu only."`
@@ -28,13 +28,14 @@ type benchCommand struct {
 func (benchCommand) Help() string {
 	return `Times the fused op beside Gorgonia's built-in ops in one run: samples of both take turns, so that a machine that slows down slows both alike. Compare ratios of one run rather than times of two.
 
-linear is Y = X·W + b with all three gradients through a Gorgonia TapeMachine; linear-direct is the same by plain calls to the device; mlp-step is a whole training step: forward, softmax cross-entropy, backward, Adam. GFLOP/s count the products, and "of peak" is their share of what the processor's multiply-add instructions reach in the same run.
+linear is Y = X·W + b with all three gradients through a Gorgonia TapeMachine; linear-direct is the same by plain calls to the device; mlp-step is a whole training step: forward, softmax cross-entropy, backward, Adam; predict is rows through the predictor of an MLP. GFLOP/s count the products, and "of peak" is their share of what the processor's multiply-add instructions reach in the same run. GB/s count what the calls read and write, each matrix once.
 
 Examples:
 
     train bench --quick
     train bench --op linear --dtype float32
     train bench --size 100x300x200 --size 32x2x16x16x2
+    train bench --sweep --op predict --dtype float32
     train bench --samples 31 --sample 100ms --json > bench.json`
 }
 
@@ -46,8 +47,6 @@ const (
 	quickSample  = 10 * time.Millisecond
 	quickFLOPs   = 2e9 // the most that a case of a quick run computes in one go
 )
-
-var benchOps = []string{bench.Linear, bench.LinearDirect, bench.MLPStep}
 
 func (c *benchCommand) Run(t *terminal) error {
 	if err := c.check(); err != nil {
@@ -91,7 +90,7 @@ func measure(ctx context.Context, t *terminal, cases []bench.Case, o bench.Optio
 
 func (c *benchCommand) check() error {
 	for _, name := range c.Op {
-		if err := oneOf("--op", name, benchOps); err != nil {
+		if err := oneOf("--op", name, bench.Ops()); err != nil {
 			return err
 		}
 	}
@@ -99,6 +98,9 @@ func (c *benchCommand) check() error {
 		if err := oneOf("--dtype", name, dtypeNames); err != nil {
 			return err
 		}
+	}
+	if c.Sweep && len(c.Size) > 0 {
+		return usagef("--sweep has sizes of its own: want it without --size")
 	}
 	if c.Samples != nil && *c.Samples < 1 {
 		return usagef("--samples %d: want at least 1", *c.Samples)
@@ -123,7 +125,10 @@ func (c *benchCommand) options(dev device.Device) bench.Options {
 // given sizes, what the other flags leave.
 func (c *benchCommand) cases(dev device.Device) ([]bench.Case, error) {
 	all := bench.DefaultCases(dev)
-	if len(c.Size) > 0 {
+	switch {
+	case c.Sweep:
+		all = bench.SweepCases(dev)
+	case len(c.Size) > 0:
 		var err error
 		if all, err = sizedCases(c.Size, dev); err != nil {
 			return nil, err
@@ -133,11 +138,14 @@ func (c *benchCommand) cases(dev device.Device) ([]bench.Case, error) {
 		return len(c.Op) > 0 && !slices.Contains(c.Op, k.Op) || !slices.Contains(c.Dtype, k.Dtype) ||
 			c.Quick && len(c.Size) == 0 && k.FLOPs() > quickFLOPs
 	})
-	if len(kept) == 0 {
-		return nil, usagef("--op %s has nothing to do with --size %s: want BxIxO for %s and %s, at least one width more for %s",
-			strings.Join(c.Op, ","), strings.Join(c.Size, ","), bench.Linear, bench.LinearDirect, bench.MLPStep)
+	switch {
+	case len(kept) > 0:
+		return kept, nil
+	case c.Sweep:
+		return nil, usagef("--op %s is in no sweep: want %s or %s", strings.Join(c.Op, ","), bench.LinearDirect, bench.Predict)
 	}
-	return kept, nil
+	return nil, usagef("--op %s has nothing to do with --size %s: want BxIxO for %s and %s, at least one width more for %s and %s",
+		strings.Join(c.Op, ","), strings.Join(c.Size, ","), bench.Linear, bench.LinearDirect, bench.MLPStep, bench.Predict)
 }
 
 // sizedCases returns, for each size, the ops that it can stand for, in both
@@ -150,18 +158,12 @@ func sizedCases(sizes []string, dev device.Device) ([]bench.Case, error) {
 			if err != nil {
 				return nil, err
 			}
-			k := bench.Case{Dtype: dtype, Batch: n[0], In: n[1], Out: n[len(n)-1], Device: dev.Name()}
 			ops := []string{bench.Linear, bench.LinearDirect}
 			if len(n) > 3 {
-				ops, k.Dims = []string{bench.MLPStep}, n[1:]
+				ops = []string{bench.MLPStep, bench.Predict}
 			}
-			for _, k.Op = range ops {
-				k.Impl = train.Fused
-				cases = append(cases, k)
-				if k.Op != bench.LinearDirect && dev.Name() == "cpu" {
-					k.Impl = train.Builtin
-					cases = append(cases, k)
-				}
+			for _, op := range ops {
+				cases = append(cases, bench.Sized(op, dtype, dev, n...)...)
 			}
 		}
 	}

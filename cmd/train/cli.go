@@ -11,6 +11,7 @@ import (
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/bench"
 	"github.com/affine-go/affine/train/optim"
 	"github.com/alecthomas/kong"
 )
@@ -145,7 +146,7 @@ func helpVars() kong.Vars {
 		"optimizers":         strings.Join(optim.Names(), ", "),
 		"schedules":          strings.Join(optim.ScheduleNames(), ", "),
 		"monitors":           strings.Join(train.Monitors(), ", "),
-		"bench_ops":          strings.Join(benchOps, ", "),
+		"bench_ops":          strings.Join(bench.Ops(), ", "),
 		"bench_samples":      fmt.Sprint(benchSamples),
 		"bench_sample":       benchSample.String(),
 		"report_file":        reportFile,

@@ -8,9 +8,10 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
+	"strings"
 	"time"
 
+	"github.com/affine-go/affine/internal/timing"
 	"github.com/affine-go/affine/layer/device"
 )
 
@@ -26,7 +27,14 @@ const (
 	// train.Machine with train's Adam, the built-in side on a TapeMachine with
 	// Gorgonia's.
 	MLPStep = "mlp-step"
+	// Predict is rows through the predictor of a multi-layer perceptron with
+	// ReLU: features in, probabilities of the classes out. A graph has no part
+	// in it, so the built-in ops have none either.
+	Predict = "predict"
 )
+
+// Ops returns the operations that can be timed.
+func Ops() []string { return []string{Linear, LinearDirect, MLPStep, Predict} }
 
 // Case is one thing to time.
 type Case struct {
@@ -42,30 +50,34 @@ type Case struct {
 
 // Shape names the case without what is compared: "linear float32 128×784×512".
 func (c Case) Shape() string {
-	if c.Op == MLPStep {
-		s := fmt.Sprintf("%s %s %d×(", c.Op, c.Dtype, c.Batch)
-		for i, d := range c.Dims {
-			if i > 0 {
-				s += "-"
-			}
-			s += fmt.Sprint(d)
-		}
-		return s + ")"
+	if c.isMLP() {
+		widths := strings.ReplaceAll(strings.Trim(fmt.Sprint(c.Dims), "[]"), " ", "-")
+		return fmt.Sprintf("%s %s %d×(%s)", c.Op, c.Dtype, c.Batch, widths)
 	}
 	return fmt.Sprintf("%s %s %d×%d×%d", c.Op, c.Dtype, c.Batch, c.In, c.Out)
 }
 
+func (c Case) isMLP() bool { return c.Op == MLPStep || c.Op == Predict }
+
+// hasBuiltin reports whether the case can be made of Gorgonia's built-in ops:
+// they know the processor alone, and no call without a graph.
+func (c Case) hasBuiltin() bool { return c.Device == "cpu" && (c.Op == Linear || c.Op == MLPStep) }
+
 // FLOPs is the number of multiplications and additions of the products: 2·b·i·o
-// each for forward, dX and dW. An MLP's first layer has no dX.
+// each for forward, dX and dW. An MLP's first layer has no dX, a prediction no
+// gradient.
 func (c Case) FLOPs() float64 {
 	b := float64(c.Batch)
-	if c.Op != MLPStep {
+	if !c.isMLP() {
 		return 6 * b * float64(c.In) * float64(c.Out)
 	}
 	sum := 0.0
 	for i, out := range c.Dims[1:] {
 		products := 6.0
-		if i == 0 {
+		switch {
+		case c.Op == Predict:
+			products = 2
+		case i == 0:
 			products = 4
 		}
 		sum += products * b * float64(c.Dims[i]) * float64(out)
@@ -73,12 +85,36 @@ func (c Case) FLOPs() float64 {
 	return sum
 }
 
+// Bytes is the least that the calls of a linear-direct or a prediction read and
+// write in memory: each matrix once for each call that has it as argument,
+// whatever stays in a cache. It is 0 for other operations, whose graphs move
+// more than the products need.
+func (c Case) Bytes() float64 {
+	size := 4.0
+	if c.Dtype == "float64" {
+		size = 8
+	}
+	b, in, out := float64(c.Batch), float64(c.In), float64(c.Out)
+	switch c.Op {
+	case LinearDirect: // reads X, W, b, writes Y; reads X, W, dY, writes dX, dW, db
+		return size * (3*b*in + 3*in*out + 2*b*out + 2*out)
+	case Predict: // weights and rows are of the dtype, what the caller passes is float64
+		parameters := 0.0
+		for i, width := range c.Dims[1:] {
+			parameters += float64((c.Dims[i] + 1) * width)
+		}
+		return size*parameters + 8*b*(in+out)
+	}
+	return 0
+}
+
 // Result is a timed case.
 type Result struct {
 	Case
-	NsPerOp      float64 `json:"ns_per_op"`     // median over the samples
-	GFLOPS       float64 `json:"gflops"`        // 10⁹ operations a second
-	PeakFraction float64 `json:"peak_fraction"` // of the processor's FMA peak; 0 where it is not known
+	NsPerOp      float64 `json:"ns_per_op"`          // median over the samples
+	GFLOPS       float64 `json:"gflops"`             // 10⁹ operations a second
+	PeakFraction float64 `json:"peak_fraction"`      // of the processor's FMA peak; 0 where it is not known
+	GBPerS       float64 `json:"gb_per_s,omitempty"` // 10⁹ bytes of [Case.Bytes] a second
 	AllocsPerOp  float64 `json:"allocs_per_op"`
 }
 
@@ -102,30 +138,52 @@ type Options struct {
 // judged by, in both dtypes, fused and built-in, on the device.
 func DefaultCases(dev device.Device) []Case {
 	var cases []Case
-	add := func(c Case) {
-		c.Device = dev.Name()
-		c.Impl = "fused"
-		cases = append(cases, c)
-		// Gorgonia's built-in ops know the processor only, and no plain calls.
-		if c.Op != LinearDirect && dev.Name() == "cpu" {
-			c.Impl = "builtin"
-			cases = append(cases, c)
-		}
-	}
 	for _, dtype := range []string{"float32", "float64"} {
 		for _, op := range []string{Linear, LinearDirect} {
-			for _, s := range [][3]int{{32, 2, 16}, {64, 64, 64}, {128, 784, 512}, {256, 1024, 1024}, {512, 2048, 2048}} {
-				add(Case{Op: op, Dtype: dtype, Batch: s[0], In: s[1], Out: s[2]})
+			for _, s := range [][]int{{32, 2, 16}, {64, 64, 64}, {128, 784, 512}, {256, 1024, 1024}, {512, 2048, 2048}} {
+				cases = append(cases, Sized(op, dtype, dev, s...)...)
 			}
 		}
-		for _, s := range []struct {
-			batch int
-			dims  []int
-		}{{32, []int{2, 16, 16, 2}}, {128, []int{784, 512, 256, 10}}} {
-			add(Case{Op: MLPStep, Dtype: dtype, Batch: s.batch, In: s.dims[0], Out: s.dims[len(s.dims)-1], Dims: s.dims})
+		cases = append(cases, Sized(MLPStep, dtype, dev, 32, 2, 16, 16, 2)...)
+		cases = append(cases, Sized(MLPStep, dtype, dev, 128, 784, 512, 256, 10)...)
+		for _, batch := range []int{1, 32, 1024} {
+			cases = append(cases, Sized(Predict, dtype, dev, batch, 784, 512, 256, 10)...)
+		}
+		cases = append(cases, Sized(Predict, dtype, dev, 1, 2, 16, 16, 2)...)
+	}
+	return cases
+}
+
+// SweepCases returns a sweep over the batch, 1 to 1024 in powers of two, of the
+// plain calls at 784×512 and of predictions by 784-512-256-10: where the batch
+// is small the speed of memory is the limit, then that of the arithmetic.
+func SweepCases(dev device.Device) []Case {
+	var cases []Case
+	for _, dtype := range []string{"float32", "float64"} {
+		for batch := 1; batch <= 1024; batch *= 2 {
+			cases = append(cases, Sized(LinearDirect, dtype, dev, batch, 784, 512)...)
+		}
+		for batch := 1; batch <= 1024; batch *= 2 {
+			cases = append(cases, Sized(Predict, dtype, dev, batch, 784, 512, 256, 10)...)
 		}
 	}
 	return cases
+}
+
+// Sized returns the cases of an operation at a size, fused and, if there is
+// such a thing, built-in. sizes are the batch, the inputs and the outputs, with
+// the widths of the hidden layers in between for an MLP.
+func Sized(op, dtype string, dev device.Device, sizes ...int) []Case {
+	c := Case{Op: op, Dtype: dtype, Batch: sizes[0], In: sizes[1], Out: sizes[len(sizes)-1], Impl: "fused", Device: dev.Name()}
+	if c.isMLP() {
+		c.Dims = sizes[1:]
+	}
+	if !c.hasBuiltin() {
+		return []Case{c}
+	}
+	builtin := c
+	builtin.Impl = "builtin"
+	return []Case{c, builtin}
 }
 
 // runner performs a case once.
@@ -144,29 +202,34 @@ func newRunner(c Case, dev device.Device) (runner, error) {
 	if c.Batch < 1 || c.In < 1 || c.Out < 1 {
 		return nil, fmt.Errorf("sizes are %d×%d×%d, want all at least 1", c.Batch, c.In, c.Out)
 	}
+	if c.isMLP() && len(c.Dims) < 2 {
+		return nil, fmt.Errorf("dims are %v, want at least inputs and outputs", c.Dims)
+	}
+	if c.Impl == "builtin" && (c.Op == LinearDirect || c.Op == Predict) {
+		return nil, fmt.Errorf("built-in ops cannot be called without a graph")
+	}
 	switch c.Op {
 	case Linear:
 		return newLinear(c, dev)
 	case LinearDirect:
-		if c.Impl == "builtin" {
-			return nil, fmt.Errorf("built-in ops cannot be called without a graph")
-		}
 		if c.Dtype == "float32" {
 			return newDirect[float32](c, dev)
 		}
 		return newDirect[float64](c, dev)
 	case MLPStep:
 		return newMLP(c, dev)
+	case Predict:
+		return newPredict(c, dev)
 	}
-	return nil, fmt.Errorf("op is %q, want %s, %s or %s", c.Op, Linear, LinearDirect, MLPStep)
+	return nil, fmt.Errorf("op is %q, want one of %s", c.Op, strings.Join(Ops(), ", "))
 }
 
-// Run times the cases. Cases of the same shape are timed together. progress,
-// where given, is told of each shape before it starts. On cancellation the
-// results so far are returned with the context's error.
+// Run times the cases. Cases of the same shape are timed together. progress, if
+// given, is told of each shape before it starts. On cancellation the results so
+// far are returned with the context's error.
 func Run(ctx context.Context, cases []Case, o Options, progress func(shape string)) (*Report, error) {
-	if o.Samples < 1 || o.Sample <= 0 {
-		return nil, fmt.Errorf("bench: %d samples of %v, want at least 1 of more than 0", o.Samples, o.Sample)
+	if err := o.timing().Check(); err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
 	}
 	r := &Report{Device: o.Device.Name(), Description: o.Device.Description(), Threads: runtime.GOMAXPROCS(0), PeakGFLOPS: map[string]float64{}}
 	for start := 0; start < len(cases); {
@@ -196,92 +259,31 @@ func Run(ctx context.Context, cases []Case, o Options, progress func(shape strin
 	return r, nil
 }
 
-// timed is a case on its way.
-type timed struct {
-	runner
-	times   int // runs in a sample
-	samples []float64
-	allocs  float64
-}
+func (o Options) timing() timing.Options { return timing.Options{Samples: o.Samples, Sample: o.Sample} }
 
 func runGroup(ctx context.Context, cases []Case, o Options, peaks map[string]float64) (results []Result, err error) {
-	group := make([]*timed, len(cases))
-	defer func() {
-		for _, t := range group {
-			if t != nil {
-				if closed := t.close(); err == nil {
-					err = closed
-				}
-			}
-		}
-	}()
-	for i, c := range cases {
+	var subjects []timing.Subject
+	for _, c := range cases {
 		r, err := newRunner(c, o.Device)
 		if err != nil {
 			return nil, err
 		}
-		group[i] = &timed{runner: r}
-		if err := group[i].calibrate(o.Sample); err != nil {
-			return nil, err
-		}
-	}
-	for range o.Samples {
-		for _, t := range group {
-			if err := ctx.Err(); err != nil {
-				return nil, err
+		defer func() {
+			if closed := r.close(); err == nil {
+				err = closed
 			}
-			if err := t.sample(); err != nil {
-				return nil, err
-			}
-		}
-		measurePeak(o.Device, cases[0].Dtype, peaks)
+		}()
+		subjects = append(subjects, timing.InProcess(r.run))
 	}
-	for i, t := range group {
-		slices.Sort(t.samples)
-		ns := t.samples[len(t.samples)/2]
-		results = append(results, Result{Case: cases[i], NsPerOp: ns, GFLOPS: cases[i].FLOPs() / ns, AllocsPerOp: t.allocs})
+	timed, err := timing.Turns(ctx, subjects, o.timing(), func() { measurePeak(o.Device, cases[0].Dtype, peaks) })
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range timed {
+		ns := t.NsPerRun()
+		results = append(results, Result{Case: cases[i], NsPerOp: ns, GFLOPS: cases[i].FLOPs() / ns, GBPerS: cases[i].Bytes() / ns, AllocsPerOp: t.Allocs})
 	}
 	return results, nil
-}
-
-// calibrate warms up, then finds how many runs fill a sample.
-func (t *timed) calibrate(sample time.Duration) error {
-	for t.times = 1; ; t.times *= 2 {
-		start := time.Now()
-		if err := t.repeat(); err != nil {
-			return err
-		}
-		if elapsed := time.Since(start); elapsed >= sample/2 {
-			t.times = max(1, int(float64(t.times)*float64(sample)/float64(elapsed)))
-			return nil
-		}
-	}
-}
-
-func (t *timed) repeat() error {
-	for range t.times {
-		if err := t.run(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sample times one sample. Each side pays for the garbage that it makes and
-// for none of the other's: the heap is collected before.
-func (t *timed) sample() error {
-	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	start := time.Now()
-	if err := t.repeat(); err != nil {
-		return err
-	}
-	elapsed := time.Since(start)
-	runtime.ReadMemStats(&after)
-	t.samples = append(t.samples, float64(elapsed.Nanoseconds())/float64(t.times))
-	t.allocs = float64(after.Mallocs-before.Mallocs) / float64(t.times)
-	return nil
 }
 
 // measurePeak keeps the best peak seen so far.

@@ -31,6 +31,7 @@ func TestEveryOpAndImplIsTimed(t *testing.T) {
 		for _, c := range []Case{
 			{Op: Linear, Impl: "fused"}, {Op: Linear, Impl: "builtin"}, {Op: LinearDirect, Impl: "fused"},
 			{Op: MLPStep, Impl: "fused", Dims: []int{3, 4, 2}}, {Op: MLPStep, Impl: "builtin", Dims: []int{3, 4, 2}},
+			{Op: Predict, Impl: "fused", Dims: []int{3, 4, 2}},
 		} {
 			c.Dtype, c.Batch, c.In, c.Out, c.Device = dtype, 5, 3, 2, "cpu"
 			cases = append(cases, c)
@@ -49,7 +50,7 @@ func TestEveryOpAndImplIsTimed(t *testing.T) {
 			t.Errorf("case %d is %+v, want a time for %+v", i, r, cases[i])
 		}
 	}
-	if want := "linear float32 5×3×2|linear-direct float32 5×3×2|mlp-step float32 5×(3-4-2)|linear float64 5×3×2"; !strings.HasPrefix(strings.Join(shapes, "|"), want) {
+	if want := "linear float32 5×3×2|linear-direct float32 5×3×2|mlp-step float32 5×(3-4-2)|predict float32 5×(3-4-2)|linear float64 5×3×2"; !strings.HasPrefix(strings.Join(shapes, "|"), want) {
 		t.Errorf("shapes were timed as %v, want %s first", shapes, want)
 	}
 
@@ -89,9 +90,45 @@ func TestOperationsAreCounted(t *testing.T) {
 	}{
 		{Case{Op: Linear, Batch: 128, In: 784, Out: 512}, 6 * 128 * 784 * 512},
 		{Case{Op: MLPStep, Batch: 10, Dims: []int{2, 3, 4}}, 4*10*2*3 + 6*10*3*4},
+		{Case{Op: Predict, Batch: 10, Dims: []int{2, 3, 4}}, 2*10*2*3 + 2*10*3*4},
 	} {
 		if got := c.FLOPs(); got != c.want {
 			t.Errorf("%+v: %v operations, want %v", c.Case, got, c.want)
+		}
+	}
+}
+
+// Of one row the weights are nearly all that is read and written.
+func TestBytesAreThoseOfTheArguments(t *testing.T) {
+	for _, c := range []struct {
+		Case
+		want float64
+	}{
+		{Case{Op: LinearDirect, Dtype: "float32", Batch: 2, In: 3, Out: 5}, 4 * (3*2*3 + 3*3*5 + 2*2*5 + 2*5)},
+		{Case{Op: Predict, Dtype: "float64", Batch: 1, In: 2, Out: 4, Dims: []int{2, 3, 4}}, 8 * (2*3 + 3 + 3*4 + 4 + 2 + 4)},
+		{Case{Op: Linear, Dtype: "float32", Batch: 2, In: 3, Out: 5}, 0},
+	} {
+		if got := c.Bytes(); got != c.want {
+			t.Errorf("%s: %v bytes, want %v", c.Shape(), got, c.want)
+		}
+	}
+}
+
+func TestASweepDoublesTheBatch(t *testing.T) {
+	batches := map[string][]int{}
+	for _, c := range SweepCases(cpu(t)) {
+		name := c.Op + " " + c.Dtype
+		if list := batches[name]; len(list) > 0 && c.Batch != 2*list[len(list)-1] {
+			t.Errorf("%s: batch %d follows %v", name, c.Batch, list)
+		}
+		batches[name] = append(batches[name], c.Batch)
+	}
+	if len(batches) != 4 {
+		t.Errorf("swept are %v, want %s and %s in both dtypes", batches, LinearDirect, Predict)
+	}
+	for name, list := range batches {
+		if list[0] != 1 || list[len(list)-1] != 1024 {
+			t.Errorf("%s goes from %d to %d, want 1 to 1024", name, list[0], list[len(list)-1])
 		}
 	}
 }
@@ -104,7 +141,9 @@ func TestWrongCasesAreRefused(t *testing.T) {
 		`impl is "other"`:                func(c *Case) { c.Impl = "other" },
 		"sizes are 0×1×1":                func(c *Case) { c.Batch = 0 },
 		"cannot be called without a gra": func(c *Case) { c.Op, c.Impl = LinearDirect, "builtin" },
+		"built-in ops cannot be called":  func(c *Case) { c.Op, c.Dims, c.Impl = Predict, []int{1, 2}, "builtin" },
 		"dims are []":                    func(c *Case) { c.Op = MLPStep },
+		"dims are [2]":                   func(c *Case) { c.Op, c.Dims = Predict, []int{2} },
 	} {
 		c := good
 		change(&c)

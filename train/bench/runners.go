@@ -3,7 +3,9 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
+	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train/optim"
@@ -97,9 +99,6 @@ type mlp struct {
 }
 
 func newMLP(c Case, dev device.Device) (*mlp, error) {
-	if len(c.Dims) < 2 {
-		return nil, fmt.Errorf("dims are %v, want at least inputs and outputs", c.Dims)
-	}
 	g := gorgonia.NewGraph()
 	rng := rand.New(rand.NewPCG(1, 0))
 	h := input(g, c.Dtype, rng, "x", c.Batch, c.Dims[0])
@@ -178,6 +177,50 @@ func (m *mlp) run() error {
 }
 
 func (m *mlp) close() error { return m.vm.Close() }
+
+// predict is rows through a predictor.
+type predict struct {
+	predictor *train.Predictor
+	rows      [][]float64
+}
+
+func newPredict(c Case, dev device.Device) (*predict, error) {
+	last := len(c.Dims) - 1
+	m, err := train.NewModel(train.Spec{
+		Task: datasets.Classification, Inputs: c.Dims[0], Hidden: c.Dims[1:last], Outputs: c.Dims[last],
+		Activation: layer.ReLU, Init: layer.HeUniform, BiasInit: layer.Zeros, Seed: 1, Dtype: dtypeOf(c.Dtype), Device: dev,
+	})
+	if err != nil {
+		return nil, err
+	}
+	schema := datasets.Schema{Task: datasets.Classification}
+	for i := range c.Dims[0] {
+		schema.Features = append(schema.Features, fmt.Sprint("x", i+1))
+	}
+	for i := range c.Dims[last] {
+		schema.Classes = append(schema.Classes, fmt.Sprint("class", i+1))
+	}
+	rng := rand.New(rand.NewPCG(1, 0))
+	rows := make([][]float64, c.Batch)
+	for i := range rows {
+		rows[i] = make([]float64, c.Dims[0])
+		for j := range rows[i] {
+			rows[i][j] = rng.NormFloat64()
+		}
+	}
+	scaler, err := datasets.FitScaler(datasets.NoScaling, slices.Concat(rows...), c.Dims[0])
+	if err != nil {
+		return nil, err
+	}
+	return &predict{&train.Predictor{Model: m, Schema: schema, Features: scaler}, rows}, nil
+}
+
+func (p *predict) run() error {
+	_, err := p.predictor.Predict(p.rows)
+	return err
+}
+
+func (p *predict) close() error { return nil }
 
 func dtypeOf(name string) tensor.Dtype {
 	if name == "float64" {

@@ -18,7 +18,7 @@ func WriteTable(w io.Writer, r *Report) error {
 	}
 	fmt.Fprint(w, "\n\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "case\tfused\tGFLOP/s\tof peak\tallocs\tbuilt-in\tallocs\tspeedup\t")
+	fmt.Fprintln(t, "case\tfused\tGFLOP/s\tof peak\tGB/s\tallocs\tbuilt-in\tallocs\tspeedup\t")
 	for start := 0; start < len(r.Cases); {
 		var fused, builtin *Result
 		end := start
@@ -42,13 +42,17 @@ func WriteTable(w io.Writer, r *Report) error {
 
 func fusedColumns(r *Result) string {
 	if r == nil {
-		return "-\t-\t-\t-\t"
+		return "-\t-\t-\t-\t-\t"
 	}
 	peak := "-"
 	if r.PeakFraction > 0 {
 		peak = fmt.Sprintf("%.0f %%", 100*r.PeakFraction)
 	}
-	return fmt.Sprintf("%s\t%.1f\t%s\t%.0f\t", duration(r.NsPerOp), r.GFLOPS, peak, r.AllocsPerOp)
+	memory := "-"
+	if r.GBPerS > 0 {
+		memory = fmt.Sprintf("%.1f", r.GBPerS)
+	}
+	return fmt.Sprintf("%s\t%.1f\t%s\t%s\t%.0f\t", duration(r.NsPerOp), r.GFLOPS, peak, memory, r.AllocsPerOp)
 }
 
 func builtinColumns(r *Result) string {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/timing"
 	"github.com/affine-go/affine/train"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -190,8 +191,8 @@ func conclude(c train.Config, parts datasets.Parts, steps int, fused, builtin *s
 		r.Metric = "r2"
 	}
 	for _, s := range []*side{fused, builtin} {
-		s.StepMicroseconds = 1e6 * median(s.StepSeconds)
-		s.AllocsPerStep = median(s.allocs)
+		s.StepMicroseconds = 1e6 * timing.Median(s.StepSeconds)
+		s.AllocsPerStep = timing.Median(s.allocs)
 		s.FinalLoss = s.Losses[steps-1]
 		if err := s.score(parts.Test); err != nil {
 			return nil, err
@@ -272,14 +273,6 @@ func chosen(steps int) []int {
 		}
 	}
 	return list
-}
-
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return math.NaN()
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
 }
 
 // verdict says in a sentence what the numbers come to. Rounding differs
