@@ -8,6 +8,7 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/optim"
 	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
