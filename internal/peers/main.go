@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/affine-go/affine/internal/timing"
 	"gonum.org/v1/gonum/blas/gonum"
 	"gonum.org/v1/netlib/blas/netlib"
 )
@@ -71,7 +72,7 @@ func run() error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%v …\n", c)
-		results, err := measure(c, peersFor(c, torch), settings{*rounds, *sample, *pause})
+		results, err := measure(c, peersFor(c, torch), timing.Options{Samples: *rounds, Sample: *sample, Pause: *pause})
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
+
+	"github.com/affine-go/affine/internal/timing"
 )
 
 // peer is one way to compute the cases.
@@ -21,13 +24,6 @@ type peer interface {
 	Finish() error
 }
 
-// settings say how long to measure.
-type settings struct {
-	rounds int           // samples of each peer
-	sample time.Duration // the shortest time of a sample
-	pause  time.Duration // before each sample, for threads that spin to fall asleep
-}
-
 // result is what one peer needed for one case.
 type result struct {
 	Group   string    `json:"peer"`
@@ -39,65 +35,42 @@ type result struct {
 }
 
 // measure prepares the case for all peers, checks that they agree with the
-// first, and takes their samples in turn, so that a machine that gets slower
-// or faster meanwhile does so for all. Each round starts with another peer:
-// nobody always follows the same one.
-func measure(c benchCase, peers []peer, s settings) ([]result, error) {
-	results := make([]result, len(peers))
+// first, and takes their samples in turn.
+func measure(c benchCase, peers []peer, o timing.Options) ([]result, error) {
+	fail := func(p peer, err error) ([]result, error) {
+		return nil, fmt.Errorf("%v: %s, %s: %w", c, p.Group(), p.Variant(), err)
+	}
 	var want []float64
+	var subjects []timing.Subject
 	for i, p := range peers {
-		fail := func(err error) ([]result, error) {
-			return nil, fmt.Errorf("%v: %s, %s: %w", c, p.Group(), p.Variant(), err)
-		}
 		checks, err := p.Prepare(c)
 		if err != nil {
-			return fail(err)
+			return fail(p, err)
 		}
 		defer p.Finish()
 		if i == 0 {
 			want = checks
 		}
 		if err := agree(checks, want); err != nil {
-			return fail(fmt.Errorf("does not compute what %s does: %w", peers[0].Group(), err))
+			return fail(p, fmt.Errorf("does not compute what %s does: %w", peers[0].Group(), err))
 		}
-		runs, err := calibrate(p, s.sample)
-		if err != nil {
-			return fail(err)
-		}
-		results[i] = result{Group: p.Group(), Variant: p.Variant(), Runs: runs}
+		subjects = append(subjects, func(runs int) (time.Duration, uint64, error) {
+			elapsed, err := p.Time(runs)
+			return elapsed, 0, err
+		})
 	}
-	for round := range s.rounds {
-		for j := range peers {
-			i := (round + j) % len(peers)
-			time.Sleep(s.pause)
-			elapsed, err := peers[i].Time(results[i].Runs)
-			if err != nil {
-				return nil, fmt.Errorf("%v: %s, %s: %w", c, peers[i].Group(), peers[i].Variant(), err)
-			}
-			results[i].Samples = append(results[i].Samples, float64(elapsed.Nanoseconds())/float64(results[i].Runs))
-		}
+	timed, err := timing.Turns(context.Background(), subjects, o, nil)
+	if failed := (*timing.SubjectError)(nil); errors.As(err, &failed) {
+		return fail(peers[failed.Index], failed.Err)
+	} else if err != nil {
+		return nil, err
 	}
-	for i := range results {
-		results[i].NsPerOp = median(results[i].Samples)
-		results[i].GFLOPS = c.flop() / results[i].NsPerOp
+	results := make([]result, len(peers))
+	for i, p := range peers {
+		ns := timed[i].NsPerRun()
+		results[i] = result{Group: p.Group(), Variant: p.Variant(), NsPerOp: ns, GFLOPS: c.flop() / ns, Runs: timed[i].Runs, Samples: timed[i].Samples}
 	}
 	return results, nil
-}
-
-// calibrate returns the number of runs that fill a sample.
-func calibrate(p peer, sample time.Duration) (int, error) {
-	for runs := 1; ; {
-		elapsed, err := p.Time(runs)
-		if err != nil {
-			return 0, err
-		}
-		if elapsed >= sample {
-			return runs, nil
-		}
-		// Aim a little beyond the goal, but not on the word of a short time.
-		goal := 1.2 * float64(runs) * float64(sample) / float64(max(elapsed, 1))
-		runs = max(runs+1, int(min(goal, 20*float64(runs))))
-	}
 }
 
 // agree allows for sums in another order: one part in a thousand.
@@ -111,12 +84,6 @@ func agree(got, want []float64) error {
 		}
 	}
 	return nil
-}
-
-func median(samples []float64) float64 {
-	s := slices.Sorted(slices.Values(samples))
-	n := len(s)
-	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
 // threads writes a number of threads.

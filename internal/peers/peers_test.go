@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/affine-go/affine/internal/timing"
 )
 
 // smallCases have the shapes of benchCases in small.
@@ -115,7 +117,7 @@ func TestMeasureTakesTurnsAndReportsMedians(t *testing.T) {
 		&clock{group: "a", perRun: []time.Duration{2 * ms, 2 * ms, 9 * ms, 4 * ms}, calls: &calls},
 		&clock{group: "b", perRun: []time.Duration{5 * ms}, calls: &calls},
 	}
-	results, err := measure(benchCases[0], peers, settings{rounds: 3, sample: ms})
+	results, err := measure(benchCases[0], peers, timing.Options{Samples: 3, Sample: ms})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,21 +135,9 @@ func TestMeasureRefusesPeersThatComputeSomethingElse(t *testing.T) {
 		&clock{group: "a", perRun: []time.Duration{time.Second}, checks: []float64{1, 2}, calls: &calls},
 		&clock{group: "b", perRun: []time.Duration{time.Second}, checks: []float64{1, 2.1}, calls: &calls},
 	}
-	_, err := measure(benchCases[0], peers, settings{rounds: 1, sample: time.Millisecond})
+	_, err := measure(benchCases[0], peers, timing.Options{Samples: 1, Sample: time.Millisecond})
 	if err == nil || !strings.Contains(err.Error(), "b, : does not compute what a does: check 1 is 2.1, want 2") {
 		t.Errorf("error is %v", err)
-	}
-}
-
-func TestCalibrationFillsTheSample(t *testing.T) {
-	var calls []string
-	p := &clock{perRun: []time.Duration{3 * time.Microsecond}, calls: &calls}
-	runs, err := calibrate(p, 100*time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if filled := time.Duration(runs) * 3 * time.Microsecond; filled < 100*time.Millisecond || filled > 200*time.Millisecond {
-		t.Errorf("%d runs fill %v, want 100 ms and not much more", runs, filled)
 	}
 }
 

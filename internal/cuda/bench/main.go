@@ -12,6 +12,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"flag"
@@ -19,9 +20,9 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"time"
 
+	"github.com/affine-go/affine/internal/timing"
 	"github.com/affine-go/affine/layer/device"
 )
 
@@ -91,53 +92,42 @@ type bench struct {
 	results []result
 }
 
-// batches is how many timings the median is taken of.
-const batches = 15
+// samples is how many timings the median is taken of.
+const samples = 15
 
-// measure times step, which hands one step to the device. Steps are handed over
-// in batches, and the host waits at the end of each.
+// measure times step, which hands one step to the device. Many steps are handed
+// over, and the host waits at the end of each sample.
 func (b *bench) measure(name string, flops float64, step func() error) error {
 	if !b.only.MatchString(name) {
 		return nil
 	}
-	timed := func(n int) (time.Duration, error) {
+	subject := func(runs int) (time.Duration, uint64, error) {
 		start := time.Now()
-		for range n {
+		for range runs {
 			if err := b.device.Step(step); err != nil {
-				return 0, fmt.Errorf("%s: %w", name, err)
+				return 0, 0, err
 			}
 		}
 		if _, err := b.device.Losses(nil); err != nil {
-			return 0, fmt.Errorf("%s: %w", name, err)
+			return 0, 0, err
 		}
-		if err := b.device.Sync(); err != nil {
-			return 0, fmt.Errorf("%s: %w", name, err)
-		}
-		return time.Since(start), nil
+		err := b.device.Sync()
+		return time.Since(start), 0, err
 	}
-	if _, err := timed(5); err != nil { // compiles kernels, captures the graph
-		return err
+	if _, _, err := subject(5); err != nil { // compiles kernels, captures the graph
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	once, err := timed(10)
+	o := timing.Options{Samples: samples, Sample: time.Duration(b.seconds / samples * float64(time.Second))}
+	timed, err := timing.Turns(context.Background(), []timing.Subject{subject}, o, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	n := max(1, min(5000, int(b.seconds/batches*10/once.Seconds())))
-	times := make([]float64, batches)
-	for i := range times {
-		t, err := timed(n)
-		if err != nil {
-			return err
-		}
-		times[i] = float64(t.Nanoseconds()) / 1000 / float64(n)
-	}
-	slices.Sort(times)
 	b.cases = append(b.cases, name)
 	if b.work == nil {
 		b.work = map[string]float64{}
 	}
 	b.work[name] = flops
-	b.results = append(b.results, result{name, "ours", times[batches/2]})
+	b.results = append(b.results, result{name, "ours", timed[0].NsPerRun() / 1000})
 	return nil
 }
 
