@@ -104,7 +104,6 @@ func fromArrays(name string, train, test *arrays, opts Options) (*Dataset, error
 	if d.Task == Classification && d.Y == nil {
 		d.Classes = slices.Clone(opts.Schema.Classes)
 	}
-	d.Defaults = defaultsFor(d)
 	return d, d.Check()
 }
 

@@ -23,7 +23,6 @@ type Info struct {
 	NoiseMeaning string   `json:"noise_meaning,omitempty"`
 	Formula      string   `json:"formula"`
 	Source       string   `json:"source"`
-	Defaults     Defaults `json:"defaults"`
 }
 
 // builtin is a row of the table of built-in datasets.
@@ -64,7 +63,6 @@ func Describe(name string) (Info, error) {
 	info := *b.info
 	info.Features = slices.Clone(info.Features)
 	info.Classes = slices.Clone(info.Classes)
-	info.Defaults = info.Defaults.clone()
 	return info, nil
 }
 
@@ -129,7 +127,6 @@ func newDataset(info *Info, n int, noise float64, seed uint64) (*Dataset, *rand.
 		ImageShape: info.ImageShape,
 		X:          make([]float64, n*len(info.Features)),
 		Y:          make([]float64, n),
-		Defaults:   info.Defaults.clone(),
 	}
 	return d, newRand(seed, generatorStream), nil
 }

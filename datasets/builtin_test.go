@@ -26,9 +26,6 @@ func TestLoadGivesWhatDescribeTells(t *testing.T) {
 		if !slices.Equal(d.Features, info.Features) || !slices.Equal(d.Classes, info.Classes) {
 			t.Errorf("%s: features %v and classes %v, described as %v and %v", name, d.Features, d.Classes, info.Features, info.Classes)
 		}
-		if got, want := fmt.Sprint(d.Defaults), fmt.Sprint(info.Defaults); got != want {
-			t.Errorf("%s: defaults %s, described as %s", name, got, want)
-		}
 		for what, text := range map[string]string{"summary": info.Summary, "formula": info.Formula, "source": info.Source} {
 			if text == "" || strings.Contains(text, "\n") {
 				t.Errorf("%s: %s is %q, want one line", name, what, text)
@@ -40,28 +37,16 @@ func TestLoadGivesWhatDescribeTells(t *testing.T) {
 	}
 }
 
-func TestDefaultsAreSettingsOfATrainer(t *testing.T) {
-	for _, name := range Names() {
-		d := mustLoad(t, name, Options{}).Defaults
-		if d.LR <= 0 || d.Epochs < 1 || d.Batch < 1 || d.WeightDecay < 0 || d.Activation == "" || d.Optimizer == "" || d.Schedule == "" {
-			t.Errorf("%s: defaults %+v", name, d)
-		}
-		if err := d.Scaling.check(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func TestWhatIsDescribedIsACopy(t *testing.T) {
 	a, _ := Describe("iris")
-	a.Features[0], a.Classes[0], a.Defaults.Hidden[0] = "changed", "changed", -1
+	a.Features[0], a.Classes[0] = "changed", "changed"
 	b, _ := Describe("iris")
-	if b.Features[0] == "changed" || b.Classes[0] == "changed" || b.Defaults.Hidden[0] == -1 {
+	if b.Features[0] == "changed" || b.Classes[0] == "changed" {
 		t.Errorf("Describe gave its own slices away: %+v", b)
 	}
 	d := mustLoad(t, "moons", Options{})
-	d.Features[0], d.Classes[0], d.Defaults.Hidden[0] = "changed", "changed", -1
-	if e := mustLoad(t, "moons", Options{}); e.Features[0] == "changed" || e.Classes[0] == "changed" || e.Defaults.Hidden[0] == -1 {
+	d.Features[0], d.Classes[0] = "changed", "changed"
+	if e := mustLoad(t, "moons", Options{}); e.Features[0] == "changed" || e.Classes[0] == "changed" {
 		t.Errorf("Load gave its own slices away: %+v", e.Schema())
 	}
 }
@@ -207,26 +192,6 @@ func TestDefaultsLeaveRegressionLearnable(t *testing.T) {
 		ceiling := 1 - math.Pow(info.Noise/s.scale[0], 2)
 		if margin := (ceiling - want) / (1 - want); margin < 0.5 {
 			t.Errorf("%s: R² is at most %.4f, too near to %v", name, ceiling, want)
-		}
-	}
-}
-
-// The settings for files follow their size and shape alone.
-func TestDefaultsForFiles(t *testing.T) {
-	for _, c := range []struct {
-		rows, side            int
-		epochs, batch, hidden int
-		scaling               Scaling
-	}{
-		{100, 0, 100, 32, 64, Standard},
-		{2001, 0, 30, 64, 64, Standard},
-		{20_001, 0, 10, 128, 64, Standard},
-		{100, 2, 100, 32, 256, NoScaling},
-	} {
-		cols := max(1, c.side*c.side)
-		d := defaultsFor(&Dataset{Features: numbered("x", 1, cols), X: make([]float64, c.rows*cols), ImageShape: [2]int{c.side, c.side}})
-		if d.Epochs != c.epochs || d.Batch != c.batch || d.Hidden[0] != c.hidden || d.Scaling != c.scaling {
-			t.Errorf("%d rows, images of side %d: got %+v, want %+v", c.rows, c.side, d, c)
 		}
 	}
 }

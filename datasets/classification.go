@@ -18,10 +18,6 @@ var moonsInfo = Info{
 	NoiseMeaning: planeNoise,
 	Formula:      "upper: (cos t, sin t), lower: (1 − cos t, ½ − sin t), t evenly spaced in [0, π]",
 	Source:       "scikit-learn, sklearn.datasets.make_moons",
-	Defaults: Defaults{
-		Hidden: []int{16, 16}, Activation: "relu", Optimizer: "adam", LR: 0.01,
-		Schedule: "constant", Epochs: 100, Batch: 32, Scaling: Standard,
-	},
 }
 
 // Moons returns two interleaving half circles, as scikit-learn's
@@ -65,10 +61,6 @@ var circlesInfo = Info{
 	NoiseMeaning: planeNoise,
 	Formula:      "outer: (cos t, sin t), inner: ½·(cos t, sin t), t evenly spaced in [0, 2π)",
 	Source:       "scikit-learn, sklearn.datasets.make_circles with factor=0.5",
-	Defaults: Defaults{
-		Hidden: []int{16, 16}, Activation: "relu", Optimizer: "adam", LR: 0.01,
-		Schedule: "constant", Epochs: 100, Batch: 32, Scaling: Standard,
-	},
 }
 
 const circlesFactor = 0.5
@@ -112,10 +104,6 @@ var blobsInfo = Info{
 	NoiseMeaning: "standard deviation of each cluster in both coordinates",
 	Formula:      "centre + noise·N(0, 1), centres (−3, −2), (3, −2), (0, 3)",
 	Source:       "scikit-learn, sklearn.datasets.make_blobs with given centers and cluster_std=noise",
-	Defaults: Defaults{
-		Hidden: []int{16}, Activation: "relu", Optimizer: "adam", LR: 0.01,
-		Schedule: "constant", Epochs: 50, Batch: 32, Scaling: Standard,
-	},
 }
 
 var blobsCenters = [][2]float64{{-3, -2}, {3, -2}, {0, 3}}
@@ -151,10 +139,6 @@ var spiralsInfo = Info{
 	NoiseMeaning: planeNoise,
 	Formula:      "class 0: (r sin φ, r cos φ), r = 6.5 − 6t, φ = 6π·t, class 1: the same negated, t evenly spaced in [0, 1]",
 	Source:       "Lang and Witbrock 1988, Learning to tell two spirals apart",
-	Defaults: Defaults{
-		Hidden: []int{64, 64}, Activation: "relu", Optimizer: "adam", LR: 0.01,
-		Schedule: "one-cycle", Epochs: 200, Batch: 32, Scaling: Standard,
-	},
 }
 
 // Spirals returns two spirals wound into each other, after K. J. Lang and M. J.
@@ -200,10 +184,6 @@ var xorInfo = Info{
 	NoiseMeaning: planeNoise,
 	Formula:      "(a, b) + noise·N(0, 1) for bits a, b; the class is a xor b",
 	Source:       "Minsky and Papert 1969, Perceptrons; learnt by Rumelhart, Hinton and Williams 1986",
-	Defaults: Defaults{
-		Hidden: []int{16}, Activation: "relu", Optimizer: "adam", LR: 0.01,
-		Schedule: "constant", Epochs: 100, Batch: 32, Scaling: Standard,
-	},
 }
 
 // XOR returns the exclusive or of two bits, the function that no single layer

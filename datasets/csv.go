@@ -59,7 +59,6 @@ func ReadCSV(r io.Reader, name string, opts Options) (*Dataset, error) {
 	if err := t.setTargets(d, opts); err != nil {
 		return nil, err
 	}
-	d.Defaults = defaultsFor(d)
 	return d, nil
 }
 

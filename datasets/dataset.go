@@ -30,8 +30,6 @@ type Dataset struct {
 	// TestFrom is the first row of a test part that comes with the dataset, as
 	// MNIST's does; 0 if there is none.
 	TestFrom int
-	// Defaults are settings to start training from.
-	Defaults Defaults
 }
 
 // Schema is what a model must know of the dataset that it was trained on in

@@ -42,10 +42,6 @@ var glyphsInfo = Info{
 	NoiseMeaning: "standard deviation of the Gaussian noise added to each pixel",
 	Formula:      "ink = coverage of the digit's outline after scaling by 0.8 … 1.1, turning by ±15° and shifting by ±2 pixels; clip(ink + noise·N(0, 1), 0, 1)",
 	Source:       "this package; Bigelow & Holmes' Go fonts, golang.org/x/image/font/gofont",
-	Defaults: Defaults{
-		Hidden: []int{128, 64}, Activation: "relu", Optimizer: "adam", LR: 0.008,
-		Schedule: "one-cycle", WeightDecay: 0.001, Epochs: 15, Batch: 32, Scaling: NoScaling,
-	},
 }
 
 // Glyphs returns images of the digits 0 to 9: an image task that needs no

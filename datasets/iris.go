@@ -20,10 +20,6 @@ var irisInfo = Info{
 	Fixed:      true,
 	Formula:    "measured by Anderson, in centimetres: 50 flowers of each species",
 	Source:     "Fisher 1936, The use of multiple measurements in taxonomic problems; values as in scikit-learn's load_iris",
-	Defaults: Defaults{
-		Hidden: []int{16}, Activation: "relu", Optimizer: "adam", LR: 0.01,
-		Schedule: "cosine", WeightDecay: 0.01, Epochs: 100, Batch: 16, Scaling: Standard,
-	},
 }
 
 // Iris returns the 150 irises that E. Anderson measured and R. A. Fisher
@@ -40,6 +36,5 @@ func Iris() (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded data: %w", err)
 	}
-	d.Defaults = irisInfo.Defaults.clone()
 	return d, nil
 }

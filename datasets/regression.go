@@ -15,10 +15,6 @@ var linearInfo = Info{
 	NoiseMeaning: targetNoise,
 	Formula:      "y = 3·x1 − 2·x2 + ½·x3 + 1 + noise·N(0, 1), x uniform in [−1, 1]³",
 	Source:       "this package; the model of ordinary least squares",
-	Defaults: Defaults{
-		Hidden: []int{}, Activation: "relu", Optimizer: "adam", LR: 0.05,
-		Schedule: "cosine", Epochs: 50, Batch: 32, Scaling: Standard,
-	},
 }
 
 // Linear returns a linear function of three features, the model of ordinary
@@ -42,10 +38,6 @@ var sineInfo = Info{
 	NoiseMeaning: targetNoise,
 	Formula:      "y = sin(2πx) + noise·N(0, 1), x uniform in [0, 1]",
 	Source:       "Bishop 2006, Pattern Recognition and Machine Learning, section 1.1",
-	Defaults: Defaults{
-		Hidden: []int{32, 32}, Activation: "tanh", Optimizer: "adam", LR: 0.01,
-		Schedule: "cosine", Epochs: 150, Batch: 32, Scaling: Standard,
-	},
 }
 
 // Sine returns one period of a sine, the curve that C. M. Bishop fits in
@@ -69,10 +61,6 @@ var friedman1Info = Info{
 	NoiseMeaning: targetNoise,
 	Formula:      "y = 10·sin(π·x1·x2) + 20·(x3 − ½)² + 10·x4 + 5·x5 + noise·N(0, 1), x uniform in [0, 1]¹⁰",
 	Source:       "Friedman 1991, Annals of Statistics 19; scikit-learn, sklearn.datasets.make_friedman1",
-	Defaults: Defaults{
-		Hidden: []int{64, 64}, Activation: "tanh", Optimizer: "adam", LR: 0.005,
-		Schedule: "cosine", WeightDecay: 0.001, Epochs: 60, Batch: 32, Scaling: Standard,
-	},
 }
 
 // Friedman1 returns the first function of J. H. Friedman, "Multivariate

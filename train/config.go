@@ -123,12 +123,13 @@ func InitNames() []string {
 	return names
 }
 
-// DefaultConfig returns the settings to start from for a source whose dataset
-// has the given defaults (datasets.Info.Defaults or datasets.Dataset.Defaults).
-func DefaultConfig(source string, d datasets.Defaults) Config {
+// DefaultConfig returns the settings to start from for a source and what it
+// gives, with the values of [DefaultsFor].
+func DefaultConfig(source string, dataset *datasets.Dataset) Config {
+	d := DefaultsFor(source, dataset)
 	return Config{
 		Dataset: source, Fractions: datasets.DefaultFractions, Scaling: d.Scaling,
-		Hidden: slices.Clone(d.Hidden), Activation: d.Activation,
+		Hidden: d.Hidden, Activation: d.Activation,
 		Init: layer.FanInUniform.String(), BiasInit: layer.FanInUniform.String(),
 		Impl: Fused, Machine: OurMachine, Device: "auto", Dtype: tensor.Float32.String(),
 		Optimizer: d.Optimizer, LR: d.LR, OptimizerConfig: OptimizerConfig{WeightDecay: d.WeightDecay},

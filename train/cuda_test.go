@@ -7,8 +7,8 @@ import (
 	"math"
 	"testing"
 
-	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/cudasim"
+	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 )
@@ -20,10 +20,8 @@ func onCard(t *testing.T, dataset string) train.Config {
 	if err != nil {
 		t.Skip(err)
 	}
-	must(t, d.Close())
-	info, err := datasets.Describe(dataset)
-	must(t, err)
-	c := train.DefaultConfig(dataset, info.Defaults)
+	nettest.Must(t, d.Close())
+	c := train.DefaultConfig(dataset, nil)
 	c.Device = "cuda"
 	return c
 }
@@ -34,8 +32,8 @@ func TestCUDATrainsMoonsAsTheProcessorDoes(t *testing.T) {
 	curve := func(device string) []train.EpochRecord {
 		c.Device = device
 		run, err := train.Fit(context.Background(), c)
-		must(t, err)
-		must(t, run.Close())
+		nettest.Must(t, err)
+		nettest.Must(t, run.Close())
 		if len(run.History.Epochs) != c.Epochs {
 			t.Fatalf("%s: %d epochs, want %d", device, len(run.History.Epochs), c.Epochs)
 		}
@@ -59,13 +57,13 @@ func TestCUDACopiesNoWeightsWhileItTrains(t *testing.T) {
 	}
 	c.Rows, c.Batch, c.Epochs, c.Optimizer = 4000, 10, 3, "adamw"
 	parts, err := c.Load()
-	must(t, err)
+	nettest.Must(t, err)
 	tr, err := train.NewTrainer(c, parts)
-	must(t, err)
-	defer func() { must(t, tr.Model().Spec().Device.Close()) }()
+	nettest.Must(t, err)
+	defer func() { nettest.Must(t, tr.Model().Spec().Device.Close()) }()
 	for range 65 { // the first alone, the others until the losses are read
 		_, err := tr.Step()
-		must(t, err)
+		nettest.Must(t, err)
 	}
 	names := []string{"host_to_device_bytes", "device_to_host_bytes", "device_to_device_bytes", "allocations",
 		"launches", "graphs", "graph_launches", "synchronizations"}
@@ -76,7 +74,7 @@ func TestCUDACopiesNoWeightsWhileItTrains(t *testing.T) {
 	const n = 128 // two readings
 	for range n {
 		_, err := tr.Step()
-		must(t, err)
+		nettest.Must(t, err)
 	}
 	want := map[string]int{"graph_launches": n, "synchronizations": 2}
 	for _, name := range names {
@@ -105,14 +103,14 @@ func TestCUDALostInMidRunKeepsTheCheckpoint(t *testing.T) {
 	_, err := train.Fit(context.Background(), c, train.InDirectory(dir), train.WithCallbacks(lose))
 	cudasim.Set("lost", 0)
 	cudasim.Set("lost_after", 0)
-	fails(t, err, "unspecified launch failure")
+	nettest.Fails(t, err, "unspecified launch failure")
 
 	resumed, err := train.Fit(context.Background(), c, train.InDirectory(dir), train.Resume())
-	must(t, err)
-	must(t, resumed.Close())
+	nettest.Must(t, err)
+	nettest.Must(t, resumed.Close())
 	whole, err := train.Fit(context.Background(), c)
-	must(t, err)
-	must(t, whole.Close())
+	nettest.Must(t, err)
+	nettest.Must(t, whole.Close())
 	for i, r := range whole.History.Epochs {
 		if got := resumed.History.Epochs[i].TrainLoss; got != r.TrainLoss {
 			t.Errorf("epoch %d: loss %v after resuming, %v without interruption", i+1, got, r.TrainLoss)

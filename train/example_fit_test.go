@@ -6,22 +6,12 @@ import (
 	"log"
 	"os"
 
-	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
 )
 
-// configFor returns the default settings for a built-in dataset.
-func configFor(dataset string) train.Config {
-	info, err := datasets.Describe(dataset)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return train.DefaultConfig(dataset, info.Defaults)
-}
-
 // A model is trained with a dataset's default settings, but for those changed.
 func ExampleFit() {
-	c := configFor("blobs")
+	c := train.DefaultConfig("blobs", nil)
 	c.Device, c.Hidden, c.Epochs, c.Batch, c.Seed = "cpu", []int{16}, 20, 36, 1
 	run, err := train.Fit(context.Background(), c)
 	if err != nil {
@@ -44,7 +34,7 @@ func ExampleFit_resume() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	c := configFor("iris")
+	c := train.DefaultConfig("iris", nil)
 	c.Device, c.Epochs, c.Batch, c.Seed = "cpu", 100, 16, 1
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -88,7 +78,7 @@ func ExampleFit_resume() {
 
 // A Trainer leaves the loop to the caller.
 func ExampleTrainer() {
-	c := configFor("sine")
+	c := train.DefaultConfig("sine", nil)
 	c.Device, c.Epochs, c.Batch, c.Seed = "cpu", 30, 32, 1
 	parts, err := c.Load()
 	if err != nil {
@@ -122,7 +112,7 @@ func ExampleTrainer() {
 
 // A callback watches the training and may end it.
 func ExampleCallback() {
-	c := configFor("xor")
+	c := train.DefaultConfig("xor", nil)
 	c.Device, c.Seed, c.Epochs = "cpu", 1, 100
 	run, err := train.Fit(context.Background(), c, train.WithCallbacks(train.Callback{
 		Name: "good enough",

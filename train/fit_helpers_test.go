@@ -19,9 +19,7 @@ import (
 // has 7 rows.
 func smallConfig(t testing.TB, dataset string) train.Config {
 	t.Helper()
-	info, err := datasets.Describe(dataset)
-	nettest.Must(t, err)
-	c := train.DefaultConfig(dataset, info.Defaults)
+	c := train.DefaultConfig(dataset, nil)
 	c.Device = "cpu"
 	c.Rows, c.Batch, c.Epochs, c.Seed = 65, 16, 4, 7
 	c.Hidden = []int{8, 5}

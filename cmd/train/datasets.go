@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/charts"
 )
 
@@ -55,7 +56,7 @@ func (c *datasetsCommand) Run(t *terminal) error {
 	if c.JSON {
 		return t.printJSON(info)
 	}
-	printInfo(t, info)
+	info.print(t)
 	for _, file := range []string{c.Plot, c.Save} {
 		if file != "" {
 			fmt.Fprintln(t.stdout, "wrote", file)
@@ -65,14 +66,14 @@ func (c *datasetsCommand) Run(t *terminal) error {
 }
 
 func (c *datasetsCommand) list(t *terminal) error {
-	var all []datasets.Info
+	var all []datasetInfo
 	rows := newTable("name", "task", ">rows", ">features", ">classes", "what it is")
 	for _, name := range datasets.Names() {
 		info, err := datasets.Describe(name)
 		if err != nil {
 			return err
 		}
-		all = append(all, info)
+		all = append(all, datasetInfo{info, train.DefaultsFor(name, nil)})
 		classes := ""
 		if len(info.Classes) > 0 {
 			classes = strconv.Itoa(len(info.Classes))
@@ -117,24 +118,30 @@ func (c *datasetsCommand) write(d *datasets.Dataset) error {
 	return writeWhole(c.Save, rows.Bytes())
 }
 
+// datasetInfo describes a dataset and the settings that fit starts from.
+type datasetInfo struct {
+	datasets.Info
+	Defaults train.Defaults `json:"defaults"`
+}
+
 // describe tells of a built-in dataset what its package does, with the rows
 // that were asked for, and of a file what was found in it.
-func describe(d *datasets.Dataset, source string) (datasets.Info, error) {
+func describe(d *datasets.Dataset, source string) (datasetInfo, error) {
 	info, err := datasets.Describe(source)
 	if err != nil {
 		if unknown := (*datasets.UnknownNameError)(nil); !errors.As(err, &unknown) {
-			return info, err
+			return datasetInfo{}, err
 		}
 		info = datasets.Info{
 			Name: source, Summary: d.Name, Task: d.Task, Features: d.Features, TargetName: d.TargetName,
-			Classes: d.Classes, ImageShape: d.ImageShape, Fixed: true, Source: source, Defaults: d.Defaults,
+			Classes: d.Classes, ImageShape: d.ImageShape, Fixed: true, Source: source,
 		}
 	}
 	info.Rows = d.Len()
-	return info, nil
+	return datasetInfo{info, train.DefaultsFor(source, d)}, nil
 }
 
-func printInfo(t *terminal, info datasets.Info) {
+func (info *datasetInfo) print(t *terminal) {
 	heading(t.stdout, "%s: %s", info.Name, info.Summary)
 	task := info.Task.String()
 	if len(info.Classes) > 0 {
@@ -155,7 +162,7 @@ func printInfo(t *terminal, info datasets.Info) {
 }
 
 // defaultFlags writes the settings that fit takes where no flag is given.
-func defaultFlags(d datasets.Defaults) string {
+func defaultFlags(d train.Defaults) string {
 	return fmt.Sprintf("--hidden %s --activation %s --optimizer %s --lr %v --schedule %s --weight-decay %v --epochs %d --batch %d --scaling %s",
 		widthList(d.Hidden), d.Activation, d.Optimizer, d.LR, d.Schedule, d.WeightDecay, d.Epochs, d.Batch, d.Scaling)
 }

@@ -79,34 +79,31 @@ func (c *fitCommand) config() (train.Config, error) {
 	}
 	source := datasets.DefaultName
 	set(&source, c.Dataset)
-	defaults, err := c.defaults(source)
+	d, err := c.shape(source)
 	if err != nil {
 		return train.Config{}, err
 	}
-	config := train.DefaultConfig(source, defaults)
+	config := train.DefaultConfig(source, d)
 	config.Seed = defaultSeed
 	return config, c.apply(&config)
 }
 
-// defaults returns the settings that suit a dataset: for a file they depend on
-// what is in it.
-func (c *fitCommand) defaults(source string) (datasets.Defaults, error) {
-	info, err := datasets.Describe(source)
-	if err == nil {
-		return info.Defaults, nil
+// shape returns the dataset that default settings depend on: that of a file,
+// nil for a built-in one.
+func (c *fitCommand) shape(source string) (*datasets.Dataset, error) {
+	if _, err := datasets.Describe(source); err == nil {
+		return nil, nil
 	}
 	var opts datasets.Options
 	set(&opts.Target, c.Target)
 	if c.Task != nil {
-		if opts.Task, err = parseTask(*c.Task); err != nil {
-			return datasets.Defaults{}, err
+		task, err := parseTask(*c.Task)
+		if err != nil {
+			return nil, err
 		}
+		opts.Task = task
 	}
-	d, err := datasets.Open(source, opts)
-	if err != nil {
-		return datasets.Defaults{}, err
-	}
-	return d.Defaults, nil
+	return datasets.Open(source, opts)
 }
 
 // apply writes the flags that were given into a run's settings.

@@ -46,7 +46,7 @@ func parsed(t *testing.T, line string) train.Config {
 }
 
 func TestTheRepeatedCommandMeansTheSameSettings(t *testing.T) {
-	noise, moons := 0.05, train.DefaultConfig("moons", mustDescribe(t, "moons").Defaults)
+	noise, moons := 0.05, train.DefaultConfig("moons", nil)
 	moons.Seed = 7
 	all := moons
 	all.Rows, all.Noise, all.Fractions, all.Scaling = 90, &noise, datasets.Fractions{Validation: 0.25, Test: 0.125}, datasets.MinMax
@@ -64,7 +64,7 @@ func TestTheRepeatedCommandMeansTheSameSettings(t *testing.T) {
 }
 
 func TestWordsOfTheRepeatedCommandAreQuoted(t *testing.T) {
-	c := train.DefaultConfig("csv:my data.csv", mustDescribe(t, "moons").Defaults)
+	c := train.DefaultConfig("csv:my data.csv", nil)
 	c.Target = "-price $"
 	line := repeatCommand("train", "fit", c)
 	for _, want := range []string{"--dataset 'csv:my data.csv'", "--target='-price $'"} {
@@ -75,7 +75,7 @@ func TestWordsOfTheRepeatedCommandAreQuoted(t *testing.T) {
 }
 
 func TestSettingsWithoutAFlagHaveNoCommand(t *testing.T) {
-	c := train.DefaultConfig("moons", mustDescribe(t, "moons").Defaults)
+	c := train.DefaultConfig("moons", nil)
 	c.Betas = &[2]float64{0.8, 0.9}
 	if line := repeatCommand("train", "fit", c); line != "" {
 		t.Errorf("command is %q, but no flag sets the betas", line)
@@ -83,17 +83,8 @@ func TestSettingsWithoutAFlagHaveNoCommand(t *testing.T) {
 }
 
 func TestTheRepeatedComparisonNamesNoImplementation(t *testing.T) {
-	c := train.DefaultConfig("moons", mustDescribe(t, "moons").Defaults)
+	c := train.DefaultConfig("moons", nil)
 	if line := repeatCommand("train", "compare", c); !strings.HasPrefix(line, "train compare --dataset moons ") || strings.Contains(line, "--impl") {
 		t.Errorf("command is %q, want one of compare without --impl", line)
 	}
-}
-
-func mustDescribe(t *testing.T, name string) datasets.Info {
-	t.Helper()
-	info, err := datasets.Describe(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info
 }

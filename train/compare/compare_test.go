@@ -7,18 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/optim"
 )
 
 func config(t *testing.T, dataset string) train.Config {
 	t.Helper()
-	info, err := datasets.Describe(dataset)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := train.DefaultConfig(dataset, info.Defaults)
+	c := train.DefaultConfig(dataset, nil)
 	c.Device = "cpu"
 	return c
 }

@@ -5,17 +5,12 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/compare"
 )
 
 func ExampleRun() {
-	info, err := datasets.Describe("moons")
-	if err != nil {
-		log.Fatal(err)
-	}
-	c := train.DefaultConfig("moons", info.Defaults)
+	c := train.DefaultConfig("moons", nil)
 	c.Dtype = "float64"
 	r, err := compare.Run(context.Background(), c, 50, nil)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/report"
 )
@@ -21,11 +20,7 @@ func ExampleWriteRun() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(folder)
-	info, err := datasets.Describe("xor")
-	if err != nil {
-		log.Fatal(err)
-	}
-	c := train.DefaultConfig("xor", info.Defaults)
+	c := train.DefaultConfig("xor", nil)
 	c.Epochs = 5
 	dir := filepath.Join(folder, "xor-001")
 	run, err := train.Fit(context.Background(), c, train.InDirectory(dir))

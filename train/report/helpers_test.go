@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/compare"
 )
@@ -25,9 +24,7 @@ func must(t *testing.T, err error) {
 // config returns settings for a short training.
 func config(t *testing.T, dataset string, rows int) train.Config {
 	t.Helper()
-	info, err := datasets.Describe(dataset)
-	must(t, err)
-	c := train.DefaultConfig(dataset, info.Defaults)
+	c := train.DefaultConfig(dataset, nil)
 	c.Device, c.Seed, c.Epochs, c.Rows = "cpu", 1, 3, rows
 	return c
 }
