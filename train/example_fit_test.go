@@ -18,7 +18,7 @@ func ExampleFit() {
 		log.Fatal(err)
 	}
 	defer run.Close()
-	fmt.Println(run.Model)
+	fmt.Println(run)
 	fmt.Println(run.Metrics.StoppingReason, "after", run.Metrics.Steps, "steps")
 	fmt.Println("most of the test part is right:", *run.Metrics.TestAccuracy > 0.9)
 	// Output:
@@ -98,9 +98,13 @@ func ExampleTrainer() {
 			}
 		}
 	}
-	p := t.Progress()
-	fmt.Println(p.Step, "steps in", len(p.History.Epochs), "epochs")
-	e, err := t.Predictor().Evaluate(parts.Test)
+	progress := t.Progress()
+	fmt.Println(progress.Step, "steps in", len(progress.History.Epochs), "epochs")
+	p, err := t.Predictor()
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, err := p.Evaluate(parts.Test)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -41,15 +41,16 @@ type Spec struct {
 	Machine         string        // OurMachine (the default) or TapeMachine
 }
 
-// Model is a multi-layer perceptron with one set of weights and as many graphs
-// as it has met batch sizes, which all share them. It must not be used by two
-// goroutines at once.
+// Model is a multi-layer perceptron with one set of weights and as many
+// training graphs as it has met batch sizes, which all share them. Any number
+// of goroutines may call Forward at once, but none while another one trains the
+// model or calls SetWeights; a [Predictor] of its own is for that.
 type Model struct {
-	spec      Spec
-	names     []string        // "linear1.weight", "linear1.bias", "linear2.weight", …
-	weights   []*tensor.Dense // in the device's memory, bound in every graph
-	training  map[int]*graph  // by rows of the batch
-	inference *graph
+	spec     Spec
+	names    []string        // "linear1.weight", "linear1.bias", "linear2.weight", …
+	weights  []*tensor.Dense // in the device's memory, bound in every graph
+	training map[int]*graph  // by rows of the batch
+	network  network         // the same weights without a graph
 }
 
 // NewModel returns a model with weights drawn as the specification says.
@@ -80,7 +81,36 @@ func newModel(spec Spec) (*Model, error) {
 			m.weights = append(m.weights, n.Value().(*tensor.Dense))
 		}
 	}
-	return m, nil
+	var err error
+	m.network, err = newNetwork(&m.spec, m.weights)
+	return m, err
+}
+
+// clone returns a model of its own with the weights of this moment.
+func (m *Model) clone() (*Model, error) {
+	weights, err := m.copyWeights()
+	if err != nil {
+		return nil, err
+	}
+	c, err := newModel(m.spec)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.SetWeights(weights)
+}
+
+// Forward returns the model's outputs, logits or values [rows, outputs], for
+// x [rows, inputs], row after row; any number of rows. The bits of a row do not
+// depend on the rows that come with it.
+func (m *Model) Forward(x []float64) ([]float64, error) {
+	if in := m.spec.Inputs; len(x)%in != 0 {
+		return nil, fmt.Errorf("forward: got %d values, want rows of %d", len(x), in)
+	}
+	y := make([]float64, len(x)/m.spec.Inputs*m.spec.Outputs)
+	if err := m.network.forward(y, x, nil); err != nil {
+		return nil, fmt.Errorf("forward: %w", err)
+	}
+	return y, nil
 }
 
 // complete fills in defaults and refuses what cannot be built.

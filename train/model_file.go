@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/affine-go/affine/datasets"
@@ -28,14 +31,14 @@ type modelHeader struct {
 	Targets    *datasets.Scaler `json:"targets,omitempty"`
 }
 
-// Save writes the predictor to a safetensors file, which [LoadModel] reads.
+// Save writes the predictor to a safetensors file, which [LoadPredictor] reads.
 //
 // Weights are called "linear1.weight" [in, out], "linear1.bias" [out], and so
 // on; the layer computes Y = X·W + b. PyTorch's nn.Linear keeps the transpose
 // [out, in] of the weight. What else is needed for predictions stands as JSON
 // in the metadata. The bytes depend on nothing but the model.
 func (p *Predictor) Save(path string) error {
-	weights, err := p.Model.copyWeights()
+	weights, err := p.model.copyWeights()
 	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
@@ -53,7 +56,7 @@ func (p *Predictor) save(path string, weights map[string]*tensor.Dense) error {
 }
 
 func (p *Predictor) header() (string, error) {
-	spec := p.Model.spec
+	spec := p.model.spec
 	text, err := json.Marshal(modelHeader{
 		Task: spec.Task, Widths: spec.widths(), Activation: spec.Activation.String(), Dtype: spec.Dtype.String(),
 		Schema: p.Schema, Features: p.Features, Targets: p.Targets,
@@ -78,31 +81,84 @@ func LoadAs(impl, machine string) LoadOption {
 	return func(s *loadSettings) { s.impl, s.machine = impl, machine }
 }
 
-// LoadModel reads a model that Save wrote. Without options it is fused and
-// computes on the processor. An error says in one line what is wrong with the
-// file.
-func LoadModel(path string, opts ...LoadOption) (*Predictor, error) {
-	s := loadSettings{device: "cpu", impl: Fused, machine: OurMachine}
-	for i, opt := range opts {
-		if opt == nil {
-			return nil, fmt.Errorf("load model: option %d is nil", i)
-		}
-		opt(&s)
+// LoadPredictor reads the model in a run directory, or the model file of that
+// name, which [Predictor.Save] wrote. Without options it computes on the CPU. An
+// error says in one line what is wrong with the file.
+func LoadPredictor(path string, opts ...LoadOption) (*Predictor, error) {
+	p, err := loadPredictor(path, opts)
+	if err != nil {
+		return nil, fmt.Errorf("load predictor: %w", err)
+	}
+	return p, nil
+}
+
+func loadPredictor(path string, opts []LoadOption) (*Predictor, error) {
+	s, err := newLoadSettings(opts)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, ModelFile)
 	}
 	f, err := readTensorFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("load model: %w", err)
+		return nil, err
 	}
+	p, err := f.load(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// ReadPredictor is [LoadPredictor] for a model file's bytes, such as those that
+// go:embed put into a program.
+func ReadPredictor(r io.Reader, opts ...LoadOption) (*Predictor, error) {
+	p, err := readPredictor(r, opts)
+	if err != nil {
+		return nil, fmt.Errorf("read predictor: %w", err)
+	}
+	return p, nil
+}
+
+func readPredictor(r io.Reader, opts []LoadOption) (*Predictor, error) {
+	s, err := newLoadSettings(opts)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseTensorFile(data)
+	if err != nil {
+		return nil, err
+	}
+	return f.load(s)
+}
+
+func newLoadSettings(opts []LoadOption) (*loadSettings, error) {
+	s := &loadSettings{device: "cpu", impl: Fused, machine: OurMachine}
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("option %d is nil", i)
+		}
+		opt(s)
+	}
+	return s, nil
+}
+
+// load opens the device and builds what the file holds.
+func (f *tensorFile) load(s *loadSettings) (*Predictor, error) {
 	d, err := device.Open(s.device)
 	if err != nil {
-		return nil, fmt.Errorf("load model: %w", err)
+		return nil, err
 	}
 	p, err := f.predictor(Spec{Device: d, Impl: s.impl, Machine: s.machine})
 	if err != nil {
 		d.Close()
-		return nil, fmt.Errorf("load model: %s: %w", path, err)
 	}
-	return p, nil
+	return p, err
 }
 
 // predictor builds what the file holds.
@@ -133,7 +189,7 @@ func (f *tensorFile) predictor(spec Spec) (*Predictor, error) {
 	} else if !ok {
 		return nil, fmt.Errorf("weights: %w", optim.ErrNotFinite)
 	}
-	return &Predictor{Model: m, Schema: h.Schema, Features: h.Features, Targets: h.Targets}, nil
+	return &Predictor{model: m, Schema: h.Schema, Features: h.Features, Targets: h.Targets}, nil
 }
 
 // check refuses a header whose parts contradict each other.

@@ -31,7 +31,7 @@ func load(t testing.TB, data []byte) (*train.Predictor, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	nettest.Must(t, os.WriteFile(path, data, 0o644))
-	return train.LoadModel(path)
+	return train.LoadPredictor(path)
 }
 
 // withHeader replaces the header of a safetensors file.
@@ -85,8 +85,8 @@ func TestSafetensorsAreLaidOutAsDocumented(t *testing.T) {
 	h := header["linear1.weight"]
 	var weights [6]float32
 	nettest.Must(t, binary.Read(bytes.NewReader(data[8+int(n)+h.Offsets[0]:]), binary.LittleEndian, &weights))
-	if !slices.Equal(weights[:], p.Model.Weights()["linear1.weight"].Float32s()) {
-		t.Errorf("linear1.weight holds %v, the model %v", weights, p.Model.Weights()["linear1.weight"])
+	if !slices.Equal(weights[:], weightsOf(t, p)["linear1.weight"].Float32s()) {
+		t.Errorf("linear1.weight holds %v, the model %v", weights, weightsOf(t, p)["linear1.weight"])
 	}
 }
 
@@ -110,13 +110,16 @@ func TestSavingIsDeterministic(t *testing.T) {
 
 // A file that cannot be written anew stays as it was.
 func TestAFailedSaveLeavesTheOldFile(t *testing.T) {
-	p, err := load(t, savedModel(t, "moons"))
+	tr := newTrainer(t, smallConfig(t, "moons"))
+	p, err := tr.Predictor()
 	nettest.Must(t, err)
 	path := filepath.Join(t.TempDir(), "model")
 	nettest.Must(t, p.Save(path))
 	before, err := os.ReadFile(path)
 	nettest.Must(t, err)
-	p.Model.Weights()["linear1.bias"].Float32s()[0]++
+	tr.Model().Weights()["linear1.bias"].Float32s()[0]++
+	p, err = tr.Predictor()
+	nettest.Must(t, err)
 	nettest.Must(t, os.Mkdir(path+".tmp", 0o755)) // in the way of what is written
 	wantError(t, "save", p.Save(path), path)
 	after, err := os.ReadFile(path)
@@ -131,8 +134,8 @@ func TestEveryTruncationOfAModelIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	for n := range data {
 		nettest.Must(t, os.WriteFile(path, data[:n], 0o644))
-		_, err := train.LoadModel(path)
-		wantError(t, "truncated", err, "load model: ", path)
+		_, err := train.LoadPredictor(path)
+		wantError(t, "truncated", err, "load predictor: ", path)
 		if t.Failed() {
 			t.Fatalf("with %d of %d bytes", n, len(data))
 		}
@@ -152,9 +155,9 @@ func TestNoFlippedBitPanics(t *testing.T) {
 			flipped := slices.Clone(data)
 			flipped[i] ^= 1 << bit
 			nettest.Must(t, os.WriteFile(path, flipped, 0o644))
-			p, err := train.LoadModel(path)
+			p, err := train.LoadPredictor(path)
 			if err != nil {
-				wantError(t, "flipped", err, "load model: ", path)
+				wantError(t, "flipped", err, "load predictor: ", path)
 			} else if _, err := p.Predict([][]float64{{0.5}}); err != nil {
 				wantError(t, "flipped", err, "predict: ")
 			}
@@ -165,7 +168,7 @@ func TestNoFlippedBitPanics(t *testing.T) {
 	}
 }
 
-func TestLoadModelSaysWhatIsWrong(t *testing.T) {
+func TestLoadPredictorSaysWhatIsWrong(t *testing.T) {
 	data := savedModel(t, "moons")
 	model := func(change func(m map[string]any)) []byte {
 		return withHeader(data, func(h map[string]any) {
@@ -199,9 +202,9 @@ func TestLoadModelSaysWhatIsWrong(t *testing.T) {
 		"not finite":   {nan, []string{"weights", "not finite"}},
 	} {
 		_, err := load(t, c.data)
-		wantError(t, what, err, append(slices.Clone(c.words), "load model: ", "model.safetensors")...)
+		wantError(t, what, err, append(slices.Clone(c.words), "load predictor: ", "model.safetensors")...)
 	}
-	_, err := train.LoadModel(filepath.Join(t.TempDir(), "none"))
+	_, err := train.LoadPredictor(filepath.Join(t.TempDir(), "none"))
 	wantError(t, "missing", err, "none")
 }
 
@@ -209,7 +212,7 @@ func TestLoadModelSaysWhatIsWrong(t *testing.T) {
 func TestACheckpointIsNotTakenForAModel(t *testing.T) {
 	dir := t.TempDir()
 	fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
-	_, err := train.LoadModel(filepath.Join(dir, train.CheckpointFile))
+	_, err := train.LoadPredictor(filepath.Join(dir, train.CheckpointFile))
 	wantError(t, "checkpoint", err, train.CheckpointFile, "none of the model's")
 	if err != nil && !strings.Contains(err.Error(), "best.") {
 		t.Errorf("%v does not name a tensor that is too much", err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/values"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
@@ -15,9 +16,9 @@ import (
 type graph struct {
 	exprs   *gorgonia.ExprGraph
 	x       *tensor.Dense // features [rows, inputs]
-	targets *tensor.Dense // [rows, outputs], nil for inference
+	targets *tensor.Dense // [rows, outputs]
 	output  *gorgonia.Node
-	params  *vm.Params // nil for inference
+	params  *vm.Params
 	vm      gorgonia.VM
 	ran     bool // all memory that a run needs has been allocated
 }
@@ -70,23 +71,6 @@ func (m *Model) lossGraph(rows int) (g *graph, learnables, grads gorgonia.Nodes,
 	}
 	grads, err = gorgonia.Grad(g.output, learnables...)
 	return g, learnables, grads, err
-}
-
-// inferenceGraph returns the graph whose output are logits or predicted values
-// of inferenceRows rows.
-func (m *Model) inferenceGraph() (*graph, error) {
-	if m.inference != nil {
-		return m.inference, nil
-	}
-	g, _, err := m.forward(inferenceRows)
-	if err == nil {
-		err = m.startMachine(g)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("inference graph: %w", err)
-	}
-	m.inference = g
-	return g, nil
 }
 
 // forward builds the layers on the shared weights.
@@ -175,4 +159,20 @@ func (g *graph) run() error {
 	}
 	g.ran = true
 	return nil
+}
+
+// scalar returns the number that v holds.
+func scalar(v gorgonia.Value) (float64, error) {
+	if v != nil && v.Dtype() == tensor.Float32 {
+		x, err := values.Elements[float32](v)
+		if err != nil || len(x) != 1 {
+			return 0, fmt.Errorf("loss is %v of shape %v, want a scalar", v.Dtype(), v.Shape())
+		}
+		return float64(x[0]), nil
+	}
+	x, err := values.Elements[float64](v)
+	if err != nil || len(x) != 1 {
+		return 0, fmt.Errorf("loss is a %T, want a scalar", v)
+	}
+	return x[0], nil
 }

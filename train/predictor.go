@@ -8,16 +8,62 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train/optim"
+	"gorgonia.org/tensor"
 )
 
-// Predictor is a model with all that turns rows of features into classes or
-// values: what the columns mean, and how they were scaled for training.
+// Predictor is a trained model with all that turns rows of features into
+// classes or values: what the columns mean, and how they were scaled for
+// training. It comes from [LoadPredictor], [ReadPredictor], [Fit] or
+// [Trainer.Predictor], holds one set of weights that nobody changes any more,
+// and may be used by any number of goroutines at once. No Gorgonia graph is
+// built: a prediction is a call to the device for each layer.
+//
+// A row's answer has the same bits alone, in a batch of any size and on any
+// number of threads.
+//
+// The fields describe the model; they must not be changed.
 type Predictor struct {
-	Model    *Model
 	Schema   datasets.Schema
 	Features *datasets.Scaler
 	Targets  *datasets.Scaler // of regression, nil for classification
+
+	model *Model
 }
+
+// NewPredictor returns a predictor with a copy of the weights of m. The schema
+// names the columns of its input and, for classification, the classes; features
+// scales its input and targets, for regression alone, its output.
+func NewPredictor(m *Model, schema datasets.Schema, features, targets *datasets.Scaler) (*Predictor, error) {
+	h := modelHeader{Task: m.spec.Task, Widths: m.spec.widths(), Schema: schema, Features: features, Targets: targets}
+	if err := h.check(); err != nil {
+		return nil, fmt.Errorf("new predictor: %w", err)
+	}
+	frozen, err := m.clone()
+	if err != nil {
+		return nil, fmt.Errorf("new predictor: %w", err)
+	}
+	return &Predictor{Schema: schema, Features: features, Targets: targets, model: frozen}, nil
+}
+
+// Spec returns what the model was built from.
+func (p *Predictor) Spec() Spec { return p.model.spec }
+
+// String describes the model, as "2-16-16-2 relu, classification, 354 parameters,
+// float32, fused on cpu".
+func (p *Predictor) String() string { return p.model.String() }
+
+// Parameters returns the number of weights and biases.
+func (p *Predictor) Parameters() int { return p.model.Parameters() }
+
+// Weights returns copies of the learnables under the names of [Model.Weights].
+func (p *Predictor) Weights() (map[string]*tensor.Dense, error) { return p.model.copyWeights() }
+
+// Outputs returns how many numbers [Predictor.PredictInto] writes for a row: the
+// probability of each class or, for regression, one value.
+func (p *Predictor) Outputs() int { return p.model.spec.Outputs }
+
+// Close gives back the device. The predictor must not be used afterwards.
+func (p *Predictor) Close() error { return p.model.spec.Device.Close() }
 
 // Predictions are a model's answers, one for each row.
 type Predictions struct {
@@ -56,59 +102,88 @@ func (p *Predictor) Predict(rows [][]float64) (*Predictions, error) {
 		}
 		x = append(x, row...)
 	}
-	for i, v := range x {
-		if !finite(v) {
-			return nil, fmt.Errorf("predict: row %d: feature %q is %v, want a finite number", i/inputs, p.Schema.Features[i%inputs], v)
-		}
+	out := make([]float64, len(rows)*p.Outputs())
+	if err := p.outputs(out, x); err != nil {
+		return nil, fmt.Errorf("predict: %w", err)
 	}
-	predictions, err := p.predict(x)
+	predictions, err := p.predictions(out)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
 	return predictions, nil
 }
 
-func (p *Predictor) predict(x []float64) (*Predictions, error) {
-	if err := p.Features.Transform(x); err != nil {
-		return nil, err
+// PredictInto writes the answers for rows, each with the features of the schema
+// in its order, to dst: for each row the probabilities of the classes or, for
+// regression, the value on the scale of the dataset's targets. Both are in
+// row-major order. After the first calls it allocates nothing.
+func (p *Predictor) PredictInto(dst, rows []float64) error {
+	err := p.outputs(dst, rows)
+	if err == nil {
+		err = p.answers(dst)
 	}
-	out, err := p.Model.Forward(x)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("predict: %w", err)
 	}
-	for i, v := range out {
-		if !finite(v) {
-			return nil, fmt.Errorf("row %d: the model's output is %v: %w", i/p.Model.spec.Outputs, v, optim.ErrNotFinite)
-		}
-	}
-	return p.interpret(out)
+	return nil
 }
 
-// interpret turns outputs of the model into predictions. It overwrites out.
-func (p *Predictor) interpret(out []float64) (*Predictions, error) {
-	if p.Schema.Task == datasets.Regression {
-		if err := p.Targets.Inverse(out); err != nil {
-			return nil, err
-		}
-		return &Predictions{Values: out}, nil
+// outputs computes what the model gives for rows, logits or scaled values.
+func (p *Predictor) outputs(dst, rows []float64) error {
+	inputs, outputs := p.model.spec.Inputs, p.model.spec.Outputs
+	if len(rows)%inputs != 0 {
+		return fmt.Errorf("got %d values, want rows of %d features", len(rows), inputs)
 	}
-	classes := len(p.Schema.Classes)
-	logits := device.MatrixOf(out, len(out)/classes, classes)
-	predictions := &Predictions{Classes: Argmax(logits), Probabilities: make([][]float64, logits.Rows)}
-	if logits.Rows == 0 {
-		return predictions, nil
+	if n := len(rows) / inputs; len(dst) != n*outputs {
+		return fmt.Errorf("got room for %d values, want %d for %d rows", len(dst), n*outputs, n)
+	}
+	for i, v := range rows {
+		if !finite(v) {
+			return fmt.Errorf("row %d: feature %q is %v, want a finite number", i/inputs, p.Schema.Features[i%inputs], v)
+		}
+	}
+	if err := p.model.network.forward(dst, rows, p.Features); err != nil {
+		return err
+	}
+	for i, v := range dst {
+		if !finite(v) {
+			return fmt.Errorf("row %d: the model's output is %v: %w", i/outputs, v, optim.ErrNotFinite)
+		}
+	}
+	return nil
+}
+
+// answers turns outputs of the model, logits or scaled values, into
+// probabilities or values, in place.
+func (p *Predictor) answers(out []float64) error {
+	if p.Schema.Task == datasets.Regression {
+		return p.Targets.Inverse(out)
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	host, err := device.Open("cpu")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := host.Float64().Softmax(logits, logits); err != nil {
-		return nil, err
+	classes := p.model.spec.Outputs
+	logits := device.MatrixOf(out, len(out)/classes, classes)
+	return host.Float64().Softmax(logits, logits)
+}
+
+// predictions lists the answers for outputs of the model, row by row. It keeps
+// and overwrites out.
+func (p *Predictor) predictions(out []float64) (*Predictions, error) {
+	if p.Schema.Task == datasets.Regression {
+		return &Predictions{Values: out}, p.answers(out)
 	}
-	for i := range predictions.Probabilities {
-		predictions.Probabilities[i] = out[i*classes : (i+1)*classes : (i+1)*classes]
+	n, classes := len(out)/p.Outputs(), p.Outputs()
+	// The classes are those of the logits: probabilities may round to ties.
+	list := &Predictions{Classes: Argmax(device.MatrixOf(out, n, classes)), Probabilities: make([][]float64, n)}
+	for i := range list.Probabilities {
+		list.Probabilities[i] = out[i*classes : (i+1)*classes : (i+1)*classes]
 	}
-	return predictions, nil
+	return list, p.answers(out)
 }
 
 // Evaluate compares the model's answers for the rows of d with its targets. The
@@ -130,7 +205,7 @@ func (p *Predictor) evaluate(d *datasets.Dataset) (*Evaluation, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.Model.Forward(part.x)
+	out, err := p.model.Forward(part.x)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +214,7 @@ func (p *Predictor) evaluate(d *datasets.Dataset) (*Evaluation, error) {
 	if e.Loss, metric, err = p.measure(out, part); err != nil {
 		return nil, err
 	}
-	if e.Predictions, err = p.interpret(out); err != nil {
+	if e.Predictions, err = p.predictions(out); err != nil {
 		return nil, err
 	}
 	if p.Schema.Task == datasets.Regression {

@@ -1,15 +1,20 @@
 package train_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
+	"gorgonia.org/tensor"
 )
 
 // Predictions for any number of rows are those that an evaluation of the same
@@ -160,4 +165,109 @@ func TestEvaluateRefusesDatasetsThatDoNotFit(t *testing.T) {
 	}
 	_, err := r.Evaluate(nil)
 	wantError(t, "no dataset", err, "evaluate: dataset is nil")
+}
+
+// weightsOf returns copies of a predictor's weights.
+func weightsOf(t testing.TB, p *train.Predictor) map[string]*tensor.Dense {
+	t.Helper()
+	weights, err := p.Weights()
+	nettest.Must(t, err)
+	return weights
+}
+
+// Any number of goroutines predict with one predictor.
+func TestPredictConcurrently(t *testing.T) {
+	r := fit(t, smallConfig(t, "moons"))
+	rows := []float64{0.5, 0.5, -1, 0.25, 2, -0.125}
+	want := make([]float64, 6)
+	nettest.Must(t, r.PredictInto(want, rows))
+	var wait sync.WaitGroup
+	for range 16 {
+		wait.Go(func() {
+			got := make([]float64, 2)
+			for i := range 200 {
+				row := i % 3
+				if err := r.PredictInto(got, rows[2*row:2*row+2]); err != nil || !slices.Equal(got, want[2*row:2*row+2]) {
+					t.Errorf("row %d: %v and error %v, want %v", row, got, err, want[2*row:2*row+2])
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// A predictor keeps the weights of its moment while the training goes on beside
+// it.
+func TestATrainersPredictorStaysAsItIs(t *testing.T) {
+	tr := newTrainer(t, smallConfig(t, "moons"))
+	p, err := tr.Predictor()
+	nettest.Must(t, err)
+	before, after := make([]float64, 2), make([]float64, 2)
+	nettest.Must(t, p.PredictInto(before, []float64{0.5, 0.5}))
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			got := make([]float64, 2)
+			for range 100 {
+				if err := p.PredictInto(got, []float64{0.5, 0.5}); err != nil || !slices.Equal(got, before) {
+					t.Errorf("%v and error %v, want %v", got, err, before)
+					return
+				}
+			}
+		})
+	}
+	losses(t, tr, 3)
+	wait.Wait()
+	nettest.Must(t, p.PredictInto(after, []float64{0.5, 0.5}))
+	now, err := tr.Predictor()
+	nettest.Must(t, err)
+	trained := make([]float64, 2)
+	nettest.Must(t, now.PredictInto(trained, []float64{0.5, 0.5}))
+	if !slices.Equal(before, after) || slices.Equal(before, trained) {
+		t.Errorf("before %v, after three steps %v, of a new predictor %v", before, after, trained)
+	}
+}
+
+func TestPredictIntoAllocatesNothing(t *testing.T) {
+	for _, dataset := range []string{"moons", "sine"} {
+		r := fit(t, smallConfig(t, dataset))
+		x := make([]float64, 5*len(r.Schema.Features))
+		y := make([]float64, 5*r.Outputs())
+		if n := testing.AllocsPerRun(100, func() { nettest.Must(t, r.PredictInto(y, x)) }); n != 0 {
+			t.Errorf("%s: %v allocations a call", dataset, n)
+		}
+	}
+}
+
+func TestPredictIntoRefusesWhatDoesNotFit(t *testing.T) {
+	r := fit(t, smallConfig(t, "moons"))
+	wantError(t, "half a row", r.PredictInto(make([]float64, 2), make([]float64, 3)), "3 values", "rows of 2")
+	wantError(t, "little room", r.PredictInto(make([]float64, 3), make([]float64, 4)), "room for 3", "want 4 for 2 rows")
+	wantError(t, "NaN", r.PredictInto(make([]float64, 2), []float64{0, math.NaN()}), "row 0", `"x2"`, "NaN")
+}
+
+// The same bytes make the same predictor, from a file, a run directory or a
+// reader.
+func TestPredictorsOfOneModelAgree(t *testing.T) {
+	dir := t.TempDir()
+	r := fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
+	file := filepath.Join(dir, train.ModelFile)
+	data, err := os.ReadFile(file)
+	nettest.Must(t, err)
+	fromRun, err := train.LoadPredictor(dir)
+	nettest.Must(t, err)
+	fromFile, err := train.LoadPredictor(file)
+	nettest.Must(t, err)
+	fromBytes, err := train.ReadPredictor(bytes.NewReader(data))
+	nettest.Must(t, err)
+	want, err := r.Predict([][]float64{{0.5, 0.5}, {-1, 2}})
+	nettest.Must(t, err)
+	for _, p := range []*train.Predictor{fromRun, fromFile, fromBytes} {
+		got, err := p.Predict([][]float64{{0.5, 0.5}, {-1, 2}})
+		nettest.Must(t, err)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
 }

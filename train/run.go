@@ -16,9 +16,6 @@ type Run struct {
 	Metrics *Metrics // nil if the run did not come to its end
 }
 
-// Close gives back the device.
-func (r *Run) Close() error { return r.Model.spec.Device.Close() }
-
 // LoadRun reads a run directory. Metrics are nil where the run is unfinished;
 // everything else must be there and whole. Options change where and how the
 // model computes; without them it does as it was trained.
@@ -49,6 +46,6 @@ func (d runDir) loadRun(opts []LoadOption) (*Run, error) {
 		return nil, err
 	}
 	opts = append([]LoadOption{LoadOnDevice(c.Device), LoadAs(c.Impl, c.Machine)}, opts...)
-	r.Predictor, err = LoadModel(d.file(ModelFile), opts...)
+	r.Predictor, err = loadPredictor(d.file(ModelFile), opts)
 	return r, err
 }

@@ -79,8 +79,8 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 func TestOptionsThatAreNilAreErrors(t *testing.T) {
 	_, err := train.Fit(context.Background(), smallConfig(t, "moons"), train.WithCallbacks(), nil)
 	wantError(t, "fit", err, "fit: option 1 is nil")
-	_, err = train.LoadModel("model", nil)
-	wantError(t, "load model", err, "load model: option 0 is nil")
+	_, err = train.LoadPredictor("model", nil)
+	wantError(t, "load predictor", err, "load predictor: option 0 is nil")
 }
 
 func TestBadSettingsLeaveNoDirectory(t *testing.T) {
@@ -123,8 +123,8 @@ func TestALoadedRunAnswersAsTheTrainedOne(t *testing.T) {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s, %s: loaded run gives %+v, want %+v", dataset, dtype, got, want)
 			}
-			if !reflect.DeepEqual(loaded.Schema, parts.Train.Schema()) || loaded.Model.Spec().Dtype.String() != dtype {
-				t.Errorf("%s: schema is %+v and dtype %v", dataset, loaded.Schema, loaded.Model.Spec().Dtype)
+			if !reflect.DeepEqual(loaded.Schema, parts.Train.Schema()) || loaded.Spec().Dtype.String() != dtype {
+				t.Errorf("%s: schema is %+v and dtype %v", dataset, loaded.Schema, loaded.Spec().Dtype)
 			}
 			if !reflect.DeepEqual(loaded.Metrics, trained.Metrics) || !reflect.DeepEqual(loaded.Config, trained.Config) {
 				t.Errorf("%s: metrics or config differ from the trained run's", dataset)
@@ -149,7 +149,7 @@ func TestLoadOptionsChooseImplAndMachine(t *testing.T) {
 	fit(t, smallConfig(t, "moons"), train.InDirectory(dir))
 	r, err := train.LoadRun(dir, train.LoadAs(train.Builtin, train.TapeMachine), train.LoadOnDevice("auto"))
 	nettest.Must(t, err)
-	if s := r.Model.Spec(); s.Impl != train.Builtin || s.Machine != train.TapeMachine {
+	if s := r.Spec(); s.Impl != train.Builtin || s.Machine != train.TapeMachine {
 		t.Errorf("loaded as %s on %s", s.Impl, s.Machine)
 	}
 	_, err = train.LoadRun(dir, train.LoadOnDevice("abacus"))

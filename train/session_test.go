@@ -92,8 +92,8 @@ func TestADivergingRunStopsAndKeepsTheLastGoodCheckpoint(t *testing.T) {
 		}
 		loaded, err := train.LoadRun(dir) // refuses weights that are not finite
 		nettest.Must(t, err)
-		for name, w := range loaded.Model.Weights() {
-			if !nettest.SameNumbers(w, r.Model.Weights()[name]) {
+		for name, w := range weightsOf(t, loaded.Predictor) {
+			if !nettest.SameNumbers(w, weightsOf(t, r.Predictor)[name]) {
 				t.Errorf("%s: %s on disk is not what Fit returned", impl, name)
 			}
 		}

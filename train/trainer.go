@@ -80,7 +80,7 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 	if t.predictor, err = newPredictor(&t.config, d, parts.Train); err != nil {
 		return err
 	}
-	t.model = t.predictor.Model
+	t.model = t.predictor.model
 	train, err := t.predictor.prepare(parts.Train)
 	if err != nil {
 		return err
@@ -135,15 +135,19 @@ func newPredictor(c *Config, d device.Device, train *datasets.Dataset) (*Predict
 		return nil, err
 	}
 	spec.Device = d
-	p.Model, err = NewModel(spec)
+	p.model, err = NewModel(spec)
 	return p, err
 }
 
 // Model returns the model under training.
 func (t *Trainer) Model() *Model { return t.model }
 
-// Predictor returns the model under training with its scalers.
-func (t *Trainer) Predictor() *Predictor { return t.predictor }
+// Predictor returns a predictor with a copy of the weights of this moment, which
+// other goroutines may use while the training goes on.
+func (t *Trainer) Predictor() (*Predictor, error) {
+	p := t.predictor
+	return NewPredictor(t.model, p.Schema, p.Features, p.Targets)
+}
 
 // Progress tells where the training is. It changes with every step.
 func (t *Trainer) Progress() *Progress { return &t.progress }

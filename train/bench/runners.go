@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
@@ -182,7 +181,7 @@ func (m *mlp) close() error { return m.vm.Close() }
 // predict is rows through a predictor.
 type predict struct {
 	predictor *train.Predictor
-	rows      [][]float64
+	rows, out []float64
 }
 
 func newPredict(c Case, dev device.Device) (*predict, error) {
@@ -202,24 +201,19 @@ func newPredict(c Case, dev device.Device) (*predict, error) {
 		schema.Classes = append(schema.Classes, fmt.Sprint("class", i+1))
 	}
 	rng := rand.New(rand.NewPCG(1, 0))
-	rows := make([][]float64, c.Batch)
+	rows := make([]float64, c.Batch*c.Dims[0])
 	for i := range rows {
-		rows[i] = make([]float64, c.Dims[0])
-		for j := range rows[i] {
-			rows[i][j] = rng.NormFloat64()
-		}
+		rows[i] = rng.NormFloat64()
 	}
-	scaler, err := datasets.FitScaler(datasets.NoScaling, slices.Concat(rows...), c.Dims[0])
+	scaler, err := datasets.FitScaler(datasets.NoScaling, rows, c.Dims[0])
 	if err != nil {
 		return nil, err
 	}
-	return &predict{&train.Predictor{Model: m, Schema: schema, Features: scaler}, rows}, nil
+	p, err := train.NewPredictor(m, schema, scaler, nil)
+	return &predict{p, rows, make([]float64, c.Batch*c.Dims[last])}, err
 }
 
-func (p *predict) run() error {
-	_, err := p.predictor.Predict(p.rows)
-	return err
-}
+func (p *predict) run() error { return p.predictor.PredictInto(p.out, p.rows) }
 
 func (p *predict) close() error { return nil }
 

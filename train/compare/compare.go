@@ -219,7 +219,11 @@ func (s *side) score(test *datasets.Dataset) error {
 	if test == nil || test.Len() == 0 {
 		return nil
 	}
-	e, err := s.trainer.Predictor().Evaluate(test)
+	p, err := s.trainer.Predictor()
+	if err != nil {
+		return err
+	}
+	e, err := p.Evaluate(test)
 	if err != nil {
 		return err
 	}

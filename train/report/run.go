@@ -63,7 +63,7 @@ func load(dir string) (r *Run, err error) {
 // where rows is nil, loads the rows that the run used. What is not there is
 // noted in Missing; a model file that cannot be read is an error.
 func (r *Run) Complete(rows *datasets.Parts) (err error) {
-	if r.Model, err = train.LoadModel(filepath.Join(r.Name, train.ModelFile)); errors.Is(err, fs.ErrNotExist) {
+	if r.Model, err = train.LoadPredictor(filepath.Join(r.Name, train.ModelFile)); errors.Is(err, fs.ErrNotExist) {
 		r.miss("%s is missing: there is nothing to see of what the model learned.", train.ModelFile)
 	} else if err != nil {
 		return fmt.Errorf("report: %w", err)

@@ -157,14 +157,19 @@ func TestARunThatDivergedSaysSo(t *testing.T) {
 // Weights can be finite and yet give outputs that are not.
 func TestAModelThatOverflowsIsShown(t *testing.T) {
 	for _, dataset := range []string{"moons", "sine", "friedman1", "glyphs"} {
-		r := loaded(t, trained(t, config(t, dataset, 60)))
-		weights := r.Model.Model.Weights()
-		for _, w := range weights {
+		c := config(t, dataset, 60)
+		r := loaded(t, trained(t, c))
+		parts, err := c.Load()
+		must(t, err)
+		tr, err := train.NewTrainer(c, parts)
+		must(t, err)
+		for _, w := range tr.Model().Weights() {
 			for i := range w.Float32s() {
 				w.Float32s()[i] = 3e38
 			}
 		}
-		must(t, r.Model.Model.SetWeights(weights))
+		r.Model, err = tr.Predictor()
+		must(t, err)
 		var b bytes.Buffer
 		must(t, WriteRun(&b, r, Options{}))
 		markup := regexp.MustCompile(`(?s)<script>.*?</script>|<section class="missing".*?</section>`).ReplaceAllString(b.String(), "")

@@ -98,7 +98,7 @@ func (r *Run) lead() string {
 	}
 	units := ""
 	if r.Model != nil {
-		spec := r.Model.Model.Spec()
+		spec := r.Model.Spec()
 		units = " of " + strings.Join(words(slices.Concat([]int{spec.Inputs}, spec.Hidden, []int{spec.Outputs})), "-") + " units"
 	}
 	between := ""
