@@ -39,14 +39,16 @@ const (
 	sumColumns = 128
 )
 
-// forward computes Y.
-func (c *call[T]) forward(p *product[T]) {
+// forward computes Y, or a general product with A multiplied with alpha.
+func (c *call[T]) forward(p *product[T], alpha T) {
 	if p.small() {
+		p.times(&c.dz, alpha)
 		c.y.product = *p
 		c.spread(directY, c.parts(p))
 		return
 	}
 	c.y.cut(c.kernels, p)
+	c.y.alpha = alpha
 	c.spread(computingY, c.y.jobs())
 }
 

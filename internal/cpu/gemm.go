@@ -67,6 +67,7 @@ type blocked[T Float] struct {
 	blocks   split // of the row tiles
 	ranges   split // of the blocks
 	depths   split // of depth
+	alpha    T     // factor of A
 	panels   int   // of n
 	group    int   // panels in a job
 
@@ -80,6 +81,7 @@ var serials atomic.Uint64
 // cut derives the blocks from the shapes, and the jobs from the threads.
 func (p *blocked[T]) cut(k *kernels[T], of *product[T]) {
 	p.kernels, p.product = k, *of
+	p.alpha = 1
 	p.a = factor[T]{Matrix: of.a, alongRows: of.aRows}
 	p.b = factor[T]{Matrix: of.b, alongRows: of.bRows}
 	p.serial = serials.Add(1)
@@ -133,6 +135,9 @@ func (p *blocked[T]) job(s *scratch[T], i int) {
 			w.a = p.roomA(s, i1-i0, rowLo-i0, rowHi-rowLo, d0, d1)
 			if !heldA {
 				p.packBlock(s, w.a, lo, hi, d0, d1)
+				if p.alpha != 1 {
+					scale(w.a[:(rowHi-rowLo)*(d1-d0)], p.alpha)
+				}
 			}
 			for j := w.first; j < w.last; j++ {
 				p.panelTimesTiles(s, j, lo, hi)
@@ -189,7 +194,8 @@ func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 	t.pack = pointer(panel, 0)
 	t.bias, t.add = nil, 1
 	if w.depth == 0 {
-		t.bias, t.add = pointer(p.bias, j0), 0
+		rows := p.c.View(p.rowTiles.start(t0), p.rowTiles.start(t1), j0, j1)
+		t.bias, t.add = pointer(p.bias, j0), startAt(rows, p.beta)
 	}
 	t.act, t.z = tileIdentity, nil
 	whole := w.depth == p.depths.pieces-1 // the sums are, after this

@@ -23,7 +23,7 @@ func Linear[T Float](y, z, x, w Matrix[T], b []T, act Activation) {
 	}
 	c := pool.calls.Get().(*call[T])
 	c.kernels, c.pool, c.work = k, pool, work
-	c.forward(&p)
+	c.forward(&p, 1)
 	c.done()
 }
 

@@ -1,6 +1,6 @@
 package cpu
 
-// A product is C = act(A·B + bias): m×n sums of depth terms.
+// A product is C = act(A·B + bias + beta·C): m×n sums of depth terms.
 type product[T Float] struct {
 	m, n, depth int
 	a, b        Matrix[T]
@@ -9,6 +9,7 @@ type product[T Float] struct {
 	aRows, bRows bool
 	c, z         Matrix[T] // z, the sums before act, may be missing
 	bias         []T       // may be nil
+	beta         T         // beta·C is added to the sums; 0: C is not read
 	act          Activation
 }
 
