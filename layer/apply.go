@@ -17,6 +17,9 @@ import (
 // options that matter here are [WithActivation], [WithName], [WithDevice] and
 // [WithoutInputGrad]. A nil or foreign node, a wrong shape or dtype is an
 // error that says what came and what was wanted.
+//
+// For second and higher derivatives differentiate with [Grad]: gorgonia.Grad,
+// called a second time through the same nodes, gives wrong numbers or an error.
 func Apply(x, w, b *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 	o, err := collect(opts)
 	if err != nil {

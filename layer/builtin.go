@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/layer/internal/autodiff"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -31,26 +32,26 @@ func builtin(x, w, b *gorgonia.Node, opts []Option) (*gorgonia.Node, error) {
 	if _, err := linearNodes(x, w, b); err != nil {
 		return nil, err
 	}
-	e := expression{dtype: x.Dtype()}
+	e := newExpression(x)
 	shape := x.Shape().Clone()
 	rows, cols := flat(shape)
 	flatX := x
 	if len(shape) != 2 {
-		flatX = e.do(gorgonia.Reshape(x, tensor.Shape{rows, cols}))
+		flatX = e.Do(gorgonia.Reshape(x, tensor.Shape{rows, cols}))
 	}
-	y := e.binary(gorgonia.Mul, flatX, w)
+	y := e.Binary(gorgonia.Mul, flatX, w)
 	if b != nil {
 		y = e.addRows(y, b)
 	}
 	y = e.activation(y, o.act)
-	if len(shape) != 2 && e.err == nil {
+	if len(shape) != 2 && e.Err == nil {
 		shape[len(shape)-1] = w.Shape()[1]
-		y = e.do(gorgonia.Reshape(y, shape))
+		y = e.Do(gorgonia.Reshape(y, shape))
 	}
-	if e.err == nil && o.name != "" {
+	if e.Err == nil && o.name != "" {
 		gorgonia.WithName(o.name)(y)
 	}
-	return y, e.err
+	return y, e.Err
 }
 
 // BuiltinSoftmaxCrossEntropy is [SoftmaxCrossEntropy] made of Gorgonia's
@@ -60,19 +61,19 @@ func BuiltinSoftmaxCrossEntropy(logits, targets *gorgonia.Node) (*gorgonia.Node,
 		rows, cols := flat(logits.Shape())
 		z, t := logits, targets
 		if logits.Dims() != 2 {
-			z = e.do(gorgonia.Reshape(z, tensor.Shape{rows, cols}))
-			t = e.do(gorgonia.Reshape(t, tensor.Shape{rows, cols}))
+			z = e.Do(gorgonia.Reshape(z, tensor.Shape{rows, cols}))
+			t = e.Do(gorgonia.Reshape(t, tensor.Shape{rows, cols}))
 		}
-		logSoftmax := e.do(gorgonia.LogSoftMax(z, 1))
+		logSoftmax := e.Do(gorgonia.LogSoftMax(z, 1))
 		// The mean over all elements is 1/cols of the mean over rows.
-		return e.scaled(e.mean(e.binary(gorgonia.HadamardProd, logSoftmax, t)), -float64(cols))
+		return e.Scaled(e.Mean(e.Binary(gorgonia.HadamardProd, logSoftmax, t)), -float64(cols))
 	})
 }
 
 // BuiltinMSE is [MSE] made of Gorgonia's built-in ops.
 func BuiltinMSE(pred, target *gorgonia.Node) (*gorgonia.Node, error) {
 	return builtinLoss(meanSquaredError, pred, target, func(e *expression) *gorgonia.Node {
-		return e.mean(e.unary(gorgonia.Square, e.binary(gorgonia.Sub, pred, target)))
+		return e.Mean(e.Unary(gorgonia.Square, e.Binary(gorgonia.Sub, pred, target)))
 	})
 }
 
@@ -80,78 +81,35 @@ func BuiltinMSE(pred, target *gorgonia.Node) (*gorgonia.Node, error) {
 func BuiltinBinaryCrossEntropy(logits, targets *gorgonia.Node) (*gorgonia.Node, error) {
 	return builtinLoss(binaryCrossEntropy, logits, targets, func(e *expression) *gorgonia.Node {
 		positive := e.activation(logits, ReLU)
-		linear := e.binary(gorgonia.Sub, positive, e.binary(gorgonia.HadamardProd, logits, targets))
-		tail := e.unary(gorgonia.Log1p, e.unary(gorgonia.Exp, e.scaled(e.unary(gorgonia.Abs, logits), -1)))
-		return e.mean(e.binary(gorgonia.Add, linear, tail))
+		linear := e.Binary(gorgonia.Sub, positive, e.Binary(gorgonia.HadamardProd, logits, targets))
+		tail := e.Unary(gorgonia.Log1p, e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Abs, logits), -1)))
+		return e.Mean(e.Binary(gorgonia.Add, linear, tail))
 	})
 }
 
 func builtinLoss(kind lossKind, pred, target *gorgonia.Node, build func(*expression) *gorgonia.Node) (*gorgonia.Node, error) {
 	err := checkLossNodes(kind, pred, target)
 	if err == nil {
-		e := expression{dtype: pred.Dtype()}
+		e := newExpression(pred)
 		l := build(&e)
-		if e.err == nil {
+		if e.Err == nil {
 			return l, nil
 		}
-		err = e.err
+		err = e.Err
 	}
 	return nil, fmt.Errorf("layer: built-in %v: %w", kind, err)
 }
 
-// expression builds nodes one after the other and remembers the first error,
-// after which it does nothing any more.
-type expression struct {
-	dtype tensor.Dtype
-	err   error
-}
+// expression adds what a linear layer is made of.
+type expression struct{ autodiff.Expression }
 
-func (e *expression) do(n *gorgonia.Node, err error) *gorgonia.Node {
-	if e.err == nil {
-		e.err = err
-	}
-	return n
-}
-
-func (e *expression) unary(f func(*gorgonia.Node) (*gorgonia.Node, error), a *gorgonia.Node) *gorgonia.Node {
-	if e.err != nil {
-		return nil
-	}
-	return e.do(f(a))
-}
-
-func (e *expression) binary(f func(a, b *gorgonia.Node) (*gorgonia.Node, error), a, b *gorgonia.Node) *gorgonia.Node {
-	if e.err != nil {
-		return nil
-	}
-	return e.do(f(a, b))
-}
-
-// constant is a scalar of the expression's dtype. Gorgonia takes constants of
-// one name for the same, so the name carries the dtype.
-func (e *expression) constant(v float64) *gorgonia.Node {
-	if e.dtype == tensor.Float32 {
-		return gorgonia.NewConstant(float32(v), gorgonia.WithName(fmt.Sprintf("%vf32", float32(v))))
-	}
-	return gorgonia.NewConstant(v, gorgonia.WithName(fmt.Sprintf("%vf64", v)))
-}
-
-func (e *expression) scaled(a *gorgonia.Node, factor float64) *gorgonia.Node {
-	return e.binary(gorgonia.HadamardProd, a, e.constant(factor))
-}
-
-// shifted is a + v.
-func (e *expression) shifted(a *gorgonia.Node, v float64) *gorgonia.Node {
-	return e.binary(gorgonia.Add, a, e.constant(v))
-}
-
-func (e *expression) mean(a *gorgonia.Node) *gorgonia.Node {
-	return e.unary(func(a *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.Mean(a) }, a)
+func newExpression(like *gorgonia.Node) expression {
+	return expression{autodiff.Expression{Dtype: like.Dtype()}}
 }
 
 // addRows adds the vector b to every row of y.
 func (e *expression) addRows(y, b *gorgonia.Node) *gorgonia.Node {
-	return e.binary(func(y, b *gorgonia.Node) (*gorgonia.Node, error) {
+	return e.Binary(func(y, b *gorgonia.Node) (*gorgonia.Node, error) {
 		return gorgonia.BroadcastAdd(y, b, nil, []byte{0})
 	}, y, b)
 }
@@ -160,36 +118,36 @@ func (e *expression) addRows(y, b *gorgonia.Node) *gorgonia.Node {
 // take z ≥ 0, which makes the derivative at 0 another one than the fused op's
 // and PyTorch's.
 func (e *expression) positive(z *gorgonia.Node) *gorgonia.Node {
-	return e.binary(func(z, zero *gorgonia.Node) (*gorgonia.Node, error) {
+	return e.Binary(func(z, zero *gorgonia.Node) (*gorgonia.Node, error) {
 		return gorgonia.Gt(z, zero, true)
-	}, z, e.constant(0))
+	}, z, e.Constant(0))
 }
 
 func (e *expression) activation(z *gorgonia.Node, act Activation) *gorgonia.Node {
 	switch act.spec.Kind {
 	case device.ReLU:
-		return e.binary(gorgonia.HadamardProd, z, e.positive(z))
+		return e.Binary(gorgonia.HadamardProd, z, e.positive(z))
 	case device.LeakyReLU:
 		// z ⊙ (α + (1−α)·[z > 0])
-		slope := e.shifted(e.scaled(e.positive(z), 1-act.spec.Alpha), act.spec.Alpha)
-		return e.binary(gorgonia.HadamardProd, z, slope)
+		slope := e.Shifted(e.Scaled(e.positive(z), 1-act.spec.Alpha), act.spec.Alpha)
+		return e.Binary(gorgonia.HadamardProd, z, slope)
 	case device.Tanh:
-		return e.unary(gorgonia.Tanh, z)
+		return e.Unary(gorgonia.Tanh, z)
 	case device.Sigmoid:
-		return e.unary(gorgonia.Sigmoid, z)
+		return e.Unary(gorgonia.Sigmoid, z)
 	case device.GELU:
-		return e.binary(gorgonia.HadamardProd, z, e.normalCDF(z))
+		return e.Binary(gorgonia.HadamardProd, z, e.normalCDF(z))
 	case device.SiLU:
-		return e.binary(gorgonia.HadamardProd, z, e.unary(gorgonia.Sigmoid, z))
+		return e.Binary(gorgonia.HadamardProd, z, e.Unary(gorgonia.Sigmoid, z))
 	}
 	return z
 }
 
 // normalCDF is Φ(z) = q + [z > 0]·(1 − 2q) with q = erfc(|z|/√2)/2.
 func (e *expression) normalCDF(z *gorgonia.Node) *gorgonia.Node {
-	q := e.scaled(e.erfc(e.scaled(e.unary(gorgonia.Abs, z), math.Sqrt2/2)), 0.5)
-	upper := e.binary(gorgonia.HadamardProd, e.positive(z), e.shifted(e.scaled(q, -2), 1))
-	return e.binary(gorgonia.Add, q, upper)
+	q := e.Scaled(e.erfc(e.Scaled(e.Unary(gorgonia.Abs, z), math.Sqrt2/2)), 0.5)
+	upper := e.Binary(gorgonia.HadamardProd, e.positive(z), e.Shifted(e.Scaled(q, -2), 1))
+	return e.Binary(gorgonia.Add, q, upper)
 }
 
 // erfcChebyshev holds the Chebyshev coefficients of log(erfc(x)·exp(x²)/t) on
@@ -207,22 +165,22 @@ var erfcChebyshev = [...]float64{
 
 // erfc is erfc(x) = t·exp(P(t) − x²) for x ≥ 0, with P summed by Clenshaw's recurrence.
 func (e *expression) erfc(x *gorgonia.Node) *gorgonia.Node {
-	t := e.scaled(e.unary(gorgonia.Inverse, e.shifted(x, 2)), 2)
-	twice := e.shifted(e.scaled(t, 4), -2) // 2u for u = 2t − 1 in [−1, 1]
+	t := e.Scaled(e.Unary(gorgonia.Inverse, e.Shifted(x, 2)), 2)
+	twice := e.Shifted(e.Scaled(t, 4), -2) // 2u for u = 2t − 1 in [−1, 1]
 	last := len(erfcChebyshev) - 1
 	var older *gorgonia.Node // zero at first
-	newer := e.shifted(e.scaled(t, 0), erfcChebyshev[last])
+	newer := e.Shifted(e.Scaled(t, 0), erfcChebyshev[last])
 	for i := last - 1; i >= 0; i-- {
 		factor := twice
 		if i == 0 {
-			factor = e.scaled(twice, 0.5)
+			factor = e.Scaled(twice, 0.5)
 		}
-		next := e.shifted(e.binary(gorgonia.HadamardProd, factor, newer), erfcChebyshev[i])
+		next := e.Shifted(e.Binary(gorgonia.HadamardProd, factor, newer), erfcChebyshev[i])
 		if older != nil {
-			next = e.binary(gorgonia.Sub, next, older)
+			next = e.Binary(gorgonia.Sub, next, older)
 		}
 		newer, older = next, newer
 	}
-	exponent := e.binary(gorgonia.Sub, newer, e.unary(gorgonia.Square, x))
-	return e.binary(gorgonia.HadamardProd, t, e.unary(gorgonia.Exp, exponent))
+	exponent := e.Binary(gorgonia.Sub, newer, e.Unary(gorgonia.Square, x))
+	return e.Binary(gorgonia.HadamardProd, t, e.Unary(gorgonia.Exp, exponent))
 }

@@ -16,7 +16,7 @@
 // run side by side may share weights. Make their machines one after another:
 // gorgonia.NewTapeMachine writes its engine into every tensor of the graph.
 //
-// Gradients are differentiable again. Gorgonia's Grad does not pass a second
-// time through a node that it has differentiated before; that limits second
-// derivatives of this op just as it does those of the built-in ops.
+// Gradients are differentiable again, to any order, with [Grad]. Gorgonia's own
+// Grad does not pass a second time through a node that it has differentiated by
+// before; it is refused on the gradient ops of this package.
 package layer

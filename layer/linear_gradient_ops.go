@@ -2,9 +2,11 @@ package layer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/layer/internal/autodiff"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -64,36 +66,80 @@ func activationBackward[T device.Float](op *activationBackwardOp, prev gorgonia.
 // DiffWRT says that both inputs have gradients.
 func (op *activationBackwardOp) DiffWRT(int) []bool { return []bool{true, true} }
 
+// Dependences says that both inputs have gradients.
+func (op *activationBackwardOp) Dependences() []autodiff.Dependence {
+	return []autodiff.Dependence{autodiff.Smooth, autodiff.Smooth}
+}
+
 // next is the op whose D is the derivative of this one's. From the second
-// derivative on, that of a piecewise linear activation is zero.
-func (op *activationBackwardOp) next() (*activationBackwardOp, error) {
+// derivative on, that of a piecewise linear activation is zero. It is nil if
+// the device has no kernel for it.
+func (op *activationBackwardOp) next() *activationBackwardOp {
 	order := op.order + 1
 	if order > 2 {
 		if k := op.act.spec.Kind; k != device.ReLU && k != device.LeakyReLU {
-			return nil, fmt.Errorf("%s: third derivatives of %v are not available, only first and second", op, op.act)
+			return nil
 		}
 		order = 2
 	}
-	return newActivationBackwardOp(op.out, op.act, order, op.dev), nil
+	return newActivationBackwardOp(op.out, op.act, order, op.dev)
 }
 
 // SymDiff gives G ⊙ D(A) by dY and G ⊙ dY ⊙ D'(A) by A.
-func (op *activationBackwardOp) SymDiff(inputs gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	dy, a := inputs[0], inputs[1]
-	byDY, err := gorgonia.ApplyOp(newActivationBackwardOp(op.out, op.act, op.order, op.dev), grad, a)
-	if err != nil {
+func (op *activationBackwardOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	if err := refuseSecondGrad(op, inputs); err != nil {
 		return nil, err
 	}
-	next, err := op.next()
-	if err != nil {
-		return nil, err
+	return op.Gradients([]bool{true, true}, inputs, output, grad)
+}
+
+// Gradients are those of SymDiff that are wanted.
+func (op *activationBackwardOp) Gradients(wanted []bool, inputs gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	dy, a := inputs[0], inputs[1]
+	grads := make(gorgonia.Nodes, 2)
+	var err error
+	if wanted[0] {
+		if grads[0], err = gorgonia.ApplyOp(newActivationBackwardOp(op.out, op.act, op.order, op.dev), grad, a); err != nil {
+			return nil, err
+		}
+	}
+	if !wanted[1] {
+		return grads, nil
 	}
 	product, err := gorgonia.HadamardProd(grad, dy)
 	if err != nil {
 		return nil, err
 	}
-	byA, err := gorgonia.ApplyOp(next, product, a)
-	return gorgonia.Nodes{byDY, byA}, err
+	if next := op.next(); next != nil {
+		grads[1], err = gorgonia.ApplyOp(next, product, a)
+		return grads, err
+	}
+	e := newExpression(a)
+	grads[1] = e.timesThirdDerivative(op.act, product, a)
+	return grads, e.Err
+}
+
+// timesThirdDerivative is product ⊙ D″(a) for the D of [activationBackwardOp]'s
+// order 1. It is made of Gorgonia's ops, so that derivatives of any order
+// follow; few programs come here, and no kernel is needed.
+func (e *expression) timesThirdDerivative(act Activation, product, a *gorgonia.Node) *gorgonia.Node {
+	times := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.HadamardProd, a, b) }
+	plus := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.Add, a, b) }
+	switch act.spec.Kind {
+	case device.Tanh, device.Sigmoid: // D = 1 − y², D = y − y²
+		return e.Scaled(product, -2)
+	case device.GELU: // D = Φ(z) + z·φ(z), D″ = (z³ − 4z)·φ(z)
+		density := e.Scaled(e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Square, a), -0.5)), 1/math.Sqrt(2*math.Pi))
+		return times(product, times(plus(e.Unary(gorgonia.Cube, a), e.Scaled(a, -4)), density))
+	case device.SiLU: // D = s + z·s', D″ = 3s″ + z·s″' for s = σ(z)
+		s := e.Unary(gorgonia.Sigmoid, a)
+		s1 := times(s, e.Shifted(e.Scaled(s, -1), 1))
+		slope := e.Shifted(e.Scaled(s, -2), 1)
+		s2 := times(s1, slope)
+		s3 := plus(times(s2, slope), e.Scaled(times(s1, s1), -2))
+		return times(product, plus(e.Scaled(s2, 3), times(a, s3)))
+	}
+	return e.Do(nil, fmt.Errorf("third derivatives of %v are not available, only first and second", act))
 }
 
 // DoDiff adds the same gradients to the dual values of the inputs.
@@ -107,9 +153,9 @@ func (op *activationBackwardOp) DoDiff(_ gorgonia.ExecutionContext, inputs gorgo
 	if err != nil {
 		return err
 	}
-	next, err := op.next()
-	if err != nil {
-		return err
+	next := op.next()
+	if next == nil {
+		return fmt.Errorf("%s: third derivatives of %v are not available on a LispMachine, only first and second", op, op.act)
 	}
 	product, err := tensor.Mul(grad, dy.Value())
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/layer/internal/autodiff"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -110,33 +111,54 @@ func (op *linearOp) DiffWRT(int) []bool {
 // SymDiff adds the nodes dZ = dY ⊙ act', dX = dZ·Wᵀ, dW = Xᵀ·dZ and
 // db = Σ over rows of dZ.
 func (op *linearOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	return op.Gradients(op.DiffWRT(len(inputs)), inputs, output, grad)
+}
+
+// Dependences says that all inputs have gradients, X unless it was opted out.
+func (op *linearOp) Dependences() []autodiff.Dependence {
+	all := dependences(op.DiffWRT(op.Arity()))
+	if !op.inputGrad {
+		all[0] = autodiff.Unknown
+	}
+	return all
+}
+
+// WhyUnknown explains the only input without a gradient.
+func (op *linearOp) WhyUnknown(int) string {
+	return ": WithoutInputGrad says that nobody wants it"
+}
+
+// Gradients adds dZ and the nodes of those gradients that are wanted.
+func (op *linearOp) Gradients(wanted []bool, inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	x, w := inputs[0], inputs[1]
 	rank := op.ranks[0]
 	dz := grad
 	if op.act.spec.Kind != device.Identity {
-		a := output
+		saved := output
 		var err error
-		if op.act.spec.Kind.Saved() == device.SavedZ {
+		if op.act.spec.Kind.UsesZ() {
 			op.pre.wanted.Store(true)
-			if a, err = gorgonia.ApplyOp(newPreactivationOp(op), append(append(gorgonia.Nodes{}, inputs...), output)...); err != nil {
+			if saved, err = gorgonia.ApplyOp(newPreactivationOp(op), append(append(gorgonia.Nodes{}, inputs...), output)...); err != nil {
 				return nil, err
 			}
 		}
-		if dz, err = gorgonia.ApplyOp(newActivationBackwardOp(rank, op.act, 1, op.dev), grad, a); err != nil {
+		if dz, err = gorgonia.ApplyOp(newActivationBackwardOp(rank, op.act, 1, op.dev), grad, saved); err != nil {
 			return nil, err
 		}
 	}
 	grads := make(gorgonia.Nodes, len(inputs))
 	var err error
-	if op.inputGrad {
+	if wanted[0] {
 		if grads[0], err = gorgonia.ApplyOp(newInputBackwardOp(rank, op.dev), dz, w); err != nil {
 			return nil, err
 		}
 	}
-	if grads[1], err = gorgonia.ApplyOp(newWeightBackwardOp(rank, op.dev), x, dz); err != nil {
-		return nil, err
+	if wanted[1] {
+		if grads[1], err = gorgonia.ApplyOp(newWeightBackwardOp(rank, op.dev), x, dz); err != nil {
+			return nil, err
+		}
 	}
-	if op.hasBias {
+	if op.hasBias && wanted[2] {
 		if grads[2], err = gorgonia.ApplyOp(newBiasBackwardOp(rank, op.dev), dz); err != nil {
 			return nil, err
 		}
@@ -187,7 +209,7 @@ func linearBackward[T device.Float](op *linearOp, in []gorgonia.Value, y, dy gor
 		return nil, err
 	}
 	a := y
-	if op.act.spec.Kind.Saved() == device.SavedZ {
+	if op.act.spec.Kind.UsesZ() {
 		op.pre.wanted.Store(true)
 		if a, err = preactivation[T](op, in, y); err != nil {
 			return nil, err
@@ -300,7 +322,24 @@ func (op *preactivationOp) DiffWRT(inputs int) []bool {
 
 // SymDiff is that of Z = X·W + b.
 func (op *preactivationOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	grads, err := op.linear().SymDiff(inputs[:len(inputs)-1], output, grad)
+	if err := refuseSecondGrad(op, inputs[:len(inputs)-1]); err != nil {
+		return nil, err
+	}
+	return op.Gradients(op.DiffWRT(len(inputs)), inputs, output, grad)
+}
+
+// Dependences excludes Y as DiffWRT does.
+func (op *preactivationOp) Dependences() []autodiff.Dependence {
+	return append(op.forward.Dependences(), autodiff.Constant)
+}
+
+// WhyUnknown is that of the forward op.
+func (op *preactivationOp) WhyUnknown(input int) string { return op.forward.WhyUnknown(input) }
+
+// Gradients are those of Z = X·W + b.
+func (op *preactivationOp) Gradients(wanted []bool, inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	last := len(inputs) - 1
+	grads, err := op.linear().Gradients(wanted[:last], inputs[:last], output, grad)
 	return append(grads, nil), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/layer/internal/autodiff"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -106,7 +107,42 @@ func newLossOp(kind lossKind, rank int, dev device.Device) *derivedOp {
 			}
 			return by
 		},
+		onDemand: func(e *expression, _ int, in gorgonia.Nodes, grad *gorgonia.Node) *gorgonia.Node {
+			return e.lossByTarget(kind, in[0], grad)
+		},
 	}
+}
+
+// lossByTarget is −dL·log softmax(z)/n or −dL·z/N: that of a loss which is
+// linear in its targets.
+func (e *expression) lossByTarget(kind lossKind, logits, grad *gorgonia.Node) *gorgonia.Node {
+	if kind == softmaxCrossEntropy {
+		rows, _ := flat(logits.Shape())
+		return e.Binary(gorgonia.HadamardProd, e.Scaled(e.logSoftmax(logits), -1/float64(rows)), grad)
+	}
+	return e.Binary(gorgonia.HadamardProd, e.Scaled(logits, -1/float64(logits.Shape().TotalSize())), grad)
+}
+
+// logSoftmax is z − max z − log Σ exp(z − max z) along the last dimension.
+func (e *expression) logSoftmax(z *gorgonia.Node) *gorgonia.Node {
+	last := z.Dims() - 1
+	most := e.Unary(func(z *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.Max(z, last) }, z)
+	shifted := e.Binary(gorgonia.Sub, z, e.spreadRows(most, z.Shape()))
+	sum := e.SumAcross(e.Unary(gorgonia.Exp, shifted), last)
+	return e.Binary(gorgonia.Sub, shifted, e.Unary(gorgonia.Log, sum))
+}
+
+// spreadRows repeats the values a, one for each row, along the last dimension.
+func (e *expression) spreadRows(a *gorgonia.Node, shape tensor.Shape) *gorgonia.Node {
+	kept := shape.Clone()
+	kept[len(kept)-1] = 1
+	if e.Err == nil {
+		a = e.Do(autodiff.Reshaped(a, kept))
+	}
+	if e.Err == nil {
+		a = e.Do(autodiff.Spread(a, shape))
+	}
+	return a
 }
 
 func loss[T device.Float](kind lossKind, dev device.Device) body {
@@ -143,13 +179,140 @@ func loss[T device.Float](kind lossKind, dev device.Device) body {
 //
 //	pred [..., d]   target [..., d]   dL scalar   dpred [..., d]
 func newLossBackwardOp(kind lossKind, rank int, dev device.Device) gorgonia.Op {
-	return &lossBackwardOp{signature{label: kind.String() + "Backward",
+	return &lossBackwardOp{kind: kind, signature: signature{label: kind.String() + "Backward",
 		ranks: []int{rank, rank, scalarRank}, out: rank, dev: dev,
 		float32: lossBackward[float32](kind, dev), float64: lossBackward[float64](kind, dev)}}
 }
 
-// lossBackwardOp is the gradient of a loss. It has no derivative of its own.
-type lossBackwardOp struct{ signature }
+// lossBackwardOp is the gradient of a loss. Its own gradients are made of
+// simpler ops, so that derivatives of any order follow.
+type lossBackwardOp struct {
+	signature
+	kind lossKind
+}
+
+// DiffWRT says that all inputs have gradients.
+func (op *lossBackwardOp) DiffWRT(int) []bool { return []bool{true, true, true} }
+
+// Dependences says the same.
+func (op *lossBackwardOp) Dependences() []autodiff.Dependence {
+	return dependences(op.DiffWRT(op.Arity()))
+}
+
+// SymDiff adds all gradients.
+func (op *lossBackwardOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	if err := refuseSecondGrad(op, inputs); err != nil {
+		return nil, err
+	}
+	return op.Gradients(op.DiffWRT(len(inputs)), inputs, output, grad)
+}
+
+// Gradients adds those gradients that are wanted. With G the gradient of dpred,
+// s = softmax(z), T = Σ_j t_j and ⟨,⟩ the scalar product of two rows:
+//
+//	by          softmax cross-entropy             mean squared error    binary cross-entropy
+//	prediction  dL/n·T·s ⊙ (G − ⟨G, s⟩)           2·dL/N·G              dL/N·σ'(z) ⊙ G
+//	target      dL/n·(⟨G, s⟩ − G)                 −2·dL/N·G             −dL/N·G
+//	dL          Σ G ⊙ ∂L/∂pred, for each
+func (op *lossBackwardOp) Gradients(wanted []bool, inputs gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	pred, target, dl := inputs[0], inputs[1], inputs[2]
+	e := newExpression(pred)
+	times := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.HadamardProd, a, b) }
+	last := pred.Dims() - 1
+	rows, _ := flat(pred.Shape())
+	var softmax, product *gorgonia.Node // s and ⟨G, s⟩
+	if op.kind == softmaxCrossEntropy && (wanted[0] || wanted[1]) {
+		softmax = e.Do(gorgonia.ApplyOp(newSoftmaxOp(pred.Dims(), op.dev), pred))
+		product = e.SumAcross(times(grad, softmax), last)
+	}
+	factor := 1 / float64(pred.Shape().TotalSize())
+	switch op.kind {
+	case softmaxCrossEntropy:
+		factor = 1 / float64(rows)
+	case meanSquaredError:
+		factor *= 2
+	}
+	grads := make(gorgonia.Nodes, 3)
+	if wanted[0] {
+		byPred := grad
+		switch op.kind {
+		case softmaxCrossEntropy:
+			byPred = times(times(softmax, e.Binary(gorgonia.Sub, grad, product)), e.SumAcross(target, last))
+		case binaryCrossEntropy:
+			s := e.Unary(gorgonia.Sigmoid, pred)
+			byPred = times(grad, times(s, e.Binary(gorgonia.Sub, e.Constant(1), s)))
+		}
+		grads[0] = times(e.Scaled(byPred, factor), dl)
+	}
+	if wanted[1] {
+		byTarget := e.Unary(gorgonia.Neg, grad)
+		if op.kind == softmaxCrossEntropy {
+			byTarget = e.Binary(gorgonia.Sub, product, grad)
+		}
+		grads[1] = times(e.Scaled(byTarget, factor), dl)
+	}
+	if wanted[2] {
+		unit := e.Do(gorgonia.ApplyOp(op, pred, target, e.Constant(1)))
+		grads[2] = e.Sum(times(grad, unit))
+	}
+	return grads, e.Err
+}
+
+// newSoftmaxOp returns the op s = softmax(z) of each row.
+//
+//	z [..., classes]   s [..., classes]
+//
+// With G the gradient of s, its own is s ⊙ (G − ⟨G, s⟩).
+func newSoftmaxOp(rank int, dev device.Device) *softmaxOp {
+	return &softmaxOp{signature{label: "softmax", ranks: []int{rank}, out: rank, dev: dev,
+		float32: softmax[float32](dev), float64: softmax[float64](dev)}}
+}
+
+type softmaxOp struct{ signature }
+
+// InferShape returns the shape of z.
+func (op *softmaxOp) InferShape(inputs ...gorgonia.DimSizer) (tensor.Shape, error) {
+	s, err := op.shapes(inputs)
+	if err != nil {
+		return nil, err
+	}
+	return s[0].Clone(), nil
+}
+
+// DiffWRT says that z has a gradient.
+func (op *softmaxOp) DiffWRT(int) []bool { return []bool{true} }
+
+// Dependences says the same.
+func (op *softmaxOp) Dependences() []autodiff.Dependence {
+	return []autodiff.Dependence{autodiff.Smooth}
+}
+
+// SymDiff adds the gradient.
+func (op *softmaxOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	return op.Gradients([]bool{true}, inputs, output, grad)
+}
+
+// Gradients adds the gradient.
+func (op *softmaxOp) Gradients(_ []bool, _ gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	e := newExpression(output)
+	product := e.SumAcross(e.Binary(gorgonia.HadamardProd, grad, output), output.Dims()-1)
+	byZ := e.Binary(gorgonia.HadamardProd, output, e.Binary(gorgonia.Sub, grad, product))
+	return gorgonia.Nodes{byZ}, e.Err
+}
+
+func softmax[T device.Float](dev device.Device) body {
+	return func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
+		z, err := rowsOf[T]("z", in[0])
+		if err != nil {
+			return nil, err
+		}
+		s, m, err := roomFor[T](dev, prev, in[0].Shape(), -1)
+		if err != nil {
+			return nil, err
+		}
+		return s, device.For[T](dev).Softmax(m, z)
+	}
+}
 
 func (op *lossBackwardOp) InferShape(inputs ...gorgonia.DimSizer) (tensor.Shape, error) {
 	s, err := op.shapes(inputs)

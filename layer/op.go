@@ -9,6 +9,7 @@ import (
 	"github.com/chewxy/hm"
 
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/layer/internal/autodiff"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -164,6 +165,10 @@ type derivedOp struct {
 	role        gradientRole
 	infer       func(inputs []tensor.Shape) (tensor.Shape, error)
 	derivatives func() []*derivative
+	// onDemand builds gradients by inputs that have no derivative here, as those
+	// of losses by their targets: Gorgonia's Grad does not get them, so that
+	// nobody computes them in vain. Grad does. May be nil.
+	onDemand func(e *expression, input int, inputs gorgonia.Nodes, grad *gorgonia.Node) *gorgonia.Node
 }
 
 // InferShape returns the shape of the output, or says what the inputs should be.
@@ -190,10 +195,40 @@ func (op *derivedOp) DiffWRT(int) []bool {
 }
 
 // SymDiff adds a node for each derivative.
-func (op *derivedOp) SymDiff(inputs gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+func (op *derivedOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	wanted := op.DiffWRT(len(inputs))
+	if op.role != noGradient {
+		if err := refuseSecondGrad(op, inputs); err != nil {
+			return nil, err
+		}
+	}
+	return op.Gradients(wanted, inputs, output, grad)
+}
+
+// Dependences says which inputs have a gradient, be it on demand only.
+func (op *derivedOp) Dependences() []autodiff.Dependence {
+	all := dependences(op.DiffWRT(op.Arity()))
+	for i := range all {
+		if op.onDemand != nil {
+			all[i] = autodiff.Smooth
+		}
+	}
+	return all
+}
+
+// Gradients adds a node for each gradient that is wanted.
+func (op *derivedOp) Gradients(wanted []bool, inputs gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	grads := make(gorgonia.Nodes, len(inputs))
 	for i, d := range op.derivatives() {
+		if !wanted[i] {
+			continue
+		}
 		if d == nil {
+			e := newExpression(inputs[i])
+			grads[i] = op.onDemand(&e, i, inputs, grad)
+			if e.Err != nil {
+				return nil, e.Err
+			}
 			continue
 		}
 		of := make(gorgonia.Nodes, len(d.of))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/charts"
 )
 
 type datasetsCommand struct {
@@ -49,7 +50,7 @@ func (c *datasetsCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.write(t, d); err != nil {
+	if err := c.write(d); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -57,7 +58,7 @@ func (c *datasetsCommand) Run(t *terminal) error {
 	}
 	info.print(t)
 	for _, file := range []string{c.Plot, c.Save} {
-		if file != "" && !isStandardOutput(file) {
+		if file != "" {
 			fmt.Fprintln(t.stdout, "wrote", file)
 		}
 	}
@@ -101,13 +102,9 @@ func (c *datasetsCommand) open() (*datasets.Dataset, error) {
 }
 
 // write makes the files that were asked for.
-func (c *datasetsCommand) write(t *terminal, d *datasets.Dataset) error {
+func (c *datasetsCommand) write(d *datasets.Dataset) error {
 	if c.Plot != "" {
-		var svg bytes.Buffer
-		if err := datasetChart(d).WriteSVG(&svg); err != nil {
-			return fmt.Errorf("draw %s: %w", c.Plot, err)
-		}
-		if err := writeOutput(t, c.Plot, svg.Bytes()); err != nil {
+		if err := charts.Save(c.Plot, datasetChart(d)); err != nil {
 			return err
 		}
 	}
@@ -118,7 +115,7 @@ func (c *datasetsCommand) write(t *terminal, d *datasets.Dataset) error {
 	if err := datasets.WriteCSV(&rows, d); err != nil {
 		return err
 	}
-	return writeOutput(t, c.Save, rows.Bytes())
+	return writeWhole(c.Save, rows.Bytes())
 }
 
 // datasetInfo describes a dataset and the settings that fit starts from.

@@ -14,18 +14,20 @@ import (
 type gradcheckCommand struct {
 	Activation []string `placeholder:"NAME" help:"Check only these activations."`
 	Dtype      []string `placeholder:"NAME" default:"float64,float32" help:"Element types: float64, float32."`
+	Order      int      `placeholder:"N" default:"1" help:"Derivatives to check: 1, or 2 for second ones by every pair of inputs."`
 	Device     string   `placeholder:"NAME" default:"cpu" help:"Device that computes: auto, cpu, cuda, cuda:N."`
 	Seed       uint64   `placeholder:"N" default:"1" help:"Seed of the inputs."`
 	JSON       bool     `name:"json" help:"Print one JSON object and nothing else."`
 }
 
 func (gradcheckCommand) Help() string {
-	return `Each case is a small graph with random inputs: an op of this module, its outputs weighted and summed to one number. For every element of every input the analytic gradient is compared with the central difference (f(x+h) − f(x−h)) / 2h. The largest error of the case is printed with what it may be; the exit code is 1 if any case fails.
+	return `Each case is a small graph with random inputs: an op of this module, its outputs weighted and summed to one number. For every element of every input the analytic gradient is compared with the central difference (f(x+h) − f(x−h)) / 2h; with --order 2 the gradient of each weighted gradient by every input is. The largest error of the case is printed with what it may be; the exit code is 1 if any case fails.
 
 Examples:
 
     train gradcheck
     train gradcheck --activation gelu,silu --dtype float64
+    train gradcheck --order 2
     train gradcheck --device cuda --json`
 }
 
@@ -34,6 +36,7 @@ type gradcheckCase struct {
 	Op         string  `json:"op"`
 	Activation string  `json:"activation,omitempty"`
 	Dtype      string  `json:"dtype"`
+	Order      int     `json:"order"`
 	Elements   int     `json:"elements"`
 	MaxError   float64 `json:"max_error"` // of the element that comes nearest to what it may be
 	Allowed    float64 `json:"allowed"`
@@ -57,6 +60,9 @@ func (c *gradcheckCommand) Run(t *terminal) error {
 		if err := oneOf("--dtype", name, dtypeNames); err != nil {
 			return err
 		}
+	}
+	if c.Order != 1 && c.Order != 2 {
+		return usagef("--order %d: want 1 or 2", c.Order)
 	}
 	dev, err := openDevice(c.Device)
 	if err != nil {
@@ -103,12 +109,17 @@ func (c *gradcheckCommand) check(activations []layer.Activation, dev device.Devi
 			if err != nil {
 				return nil, fmt.Errorf("gradcheck %s %s %s: %w", g.op, g.activation, dtype, err)
 			}
-			found, err := gradcheck.Check(cost, wrt)
+			var found *gradcheck.Report
+			if c.Order == 2 {
+				found, err = gradcheck.CheckSecond(cost, wrt)
+			} else {
+				found, err = gradcheck.Check(cost, wrt, gradcheck.WithGrad(layer.Grad))
+			}
 			if err != nil {
 				return nil, fmt.Errorf("gradcheck %s %s %s: %w", g.op, g.activation, dtype, err)
 			}
 			worst := found.Worst()
-			row := gradcheckCase{Op: g.op, Activation: g.activation, Dtype: dtype, Elements: len(found.Elements),
+			row := gradcheckCase{Op: g.op, Activation: g.activation, Dtype: dtype, Order: c.Order, Elements: len(found.Elements),
 				MaxError: worst.Error, Allowed: worst.Allowed, OK: found.OK()}
 			if !row.OK {
 				row.Failure = worst.String()

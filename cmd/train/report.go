@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/affine-go/affine/datasets"
-	"github.com/affine-go/affine/internal/atomicfile"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/report"
 )
@@ -79,7 +78,7 @@ func savePage(path string, write func(io.Writer) error) error {
 	if err := write(&page); err != nil {
 		return err
 	}
-	return atomicfile.WriteOutput(path, page.Bytes())
+	return writeWhole(path, page.Bytes())
 }
 
 // reportOptions lets pages tell the command line that trains again.

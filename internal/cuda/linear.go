@@ -2,12 +2,7 @@
 
 package cuda
 
-import (
-	"errors"
-
-	"github.com/affine-go/affine/internal/cuda/driver"
-	"github.com/affine-go/affine/internal/kernel"
-)
+import "github.com/affine-go/affine/internal/cuda/driver"
 
 // The three products of a linear layer.
 type form int
@@ -33,11 +28,11 @@ var (
 func (t tile) count(m, n int) int { return (m + t.rows - 1) / t.rows * ((n + t.cols - 1) / t.cols) }
 
 // productEntries are the kernels by form and tile.
-func productEntries() (kernels [3]map[tile]entry) {
+func productEntries() (kernels [3]map[tile]kernel) {
 	for f, name := range []string{"forward", "input_grad", "weight_grad"} {
-		kernels[f] = map[tile]entry{}
+		kernels[f] = map[tile]kernel{}
 		for _, t := range []tile{small, medium, large} {
-			kernels[f][t] = entryPoint("linear_"+t.name, name+"_"+t.name)
+			kernels[f][t] = entry("linear_"+t.name, name+"_"+t.name)
 		}
 	}
 	return kernels
@@ -60,7 +55,7 @@ func (d *Device) plan(t typed, m, n, k int) (tile, int) {
 }
 
 // product is C[m, n] = A·B of some form, with what is done to the sums.
-type product[T kernel.Float] struct {
+type product[T Float] struct {
 	form    form
 	n       int // rows of X and Y
 	in, out int
@@ -68,7 +63,7 @@ type product[T kernel.Float] struct {
 	slope   place // the quantity that act' is written in
 	y, z    place
 	bias    place
-	act     activation // applied to the sums, or through slope to dY
+	act     Activation // applied to the sums, or through slope to dY
 	db      place      // of the weight gradient: where the bias gradient is wanted too
 }
 
@@ -94,25 +89,25 @@ func (p *product[T]) run(c *call) (withBias bool) {
 	}
 	t := typeOf[T]()
 	tile, splits := c.d.plan(t, m, n, k)
-	y, z, bias, kind := p.y, p.z, p.bias, p.act.number
+	y, z, bias, kind := p.y, p.z, p.bias, uint64(p.act.Kind)
 	if splits > 1 {
 		y = place{c.room(splits * m * n * sizeOf[T]()), uint64(n)}
 		z, bias = place{}, place{}
 		if p.form == forward {
-			kind = numbers[kernel.Identity]
+			kind = uint64(Identity)
 		}
 	}
 	N, in, out := uint64(p.n), uint64(p.in), uint64(p.out)
-	point, blocks := productKernels[p.form][tile], tile.count(m, n)
+	kernel, blocks := productKernels[p.form][tile], tile.count(m, n)
 	switch p.form {
 	case forward:
-		c.launch(point, t, blocks, splits, y.addr, y.stride, z.addr, z.stride, p.a.addr, p.a.stride,
+		c.launch(kernel, t, blocks, splits, y.addr, y.stride, z.addr, z.stride, p.a.addr, p.a.stride,
 			p.b.addr, p.b.stride, bias.addr, N, in, out, kind, float(p.act.Alpha))
 	case inputGrad:
-		c.launch(point, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.slope.addr, p.slope.stride,
+		c.launch(kernel, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.slope.addr, p.slope.stride,
 			p.b.addr, p.b.stride, N, in, out, kind, float(p.act.Alpha))
 	case weightGrad:
-		c.launch(point, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.b.addr, p.b.stride,
+		c.launch(kernel, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.b.addr, p.b.stride,
 			p.slope.addr, p.slope.stride, N, in, out, kind, float(p.act.Alpha))
 	}
 	if splits > 1 {
@@ -126,25 +121,14 @@ func (p *product[T]) combine(c *call, parts uint64, splits int) {
 	m, n, _ := p.shape()
 	act := p.act
 	if p.form != forward {
-		act = activation{}
+		act = Activation{}
 	}
 	c.launch(kCombine, typeOf[T](), c.d.blocks(m*n), 1, p.y.addr, p.y.stride, p.z.addr, p.z.stride, p.bias.addr,
-		parts, uint64(splits), uint64(m), uint64(n), act.number, float(act.Alpha))
+		parts, uint64(splits), uint64(m), uint64(n), uint64(act.Kind), float(act.Alpha))
 }
 
-// errTransposed refuses what is not implemented yet.
-var errTransposed = errors.New("transposed weights are not implemented for CUDA")
-
 // Linear computes Y = act(X·W + b), and Z = X·W + b where z is given.
-func (k Kernels[T]) Linear(y, z, x, w kernel.Matrix[T], b []T, kind kernel.Activation) error {
-	d := k.device
-	act, err := activationOf(kind)
-	if err != nil {
-		return err
-	}
-	if w.Transposed {
-		return errTransposed
-	}
+func Linear[T Float](d *Device, y, z, x, w Matrix[T], b []T, act Activation) error {
 	c, err := d.begin()
 	if err != nil {
 		return err
@@ -165,15 +149,7 @@ func (k Kernels[T]) Linear(y, z, x, w kernel.Matrix[T], b []T, kind kernel.Activ
 }
 
 // LinearBackward computes those gradients of Y = act(X·W + b) that are given room.
-func (k Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, saved kernel.Matrix[T], kind kernel.Activation) error {
-	d := k.device
-	act, err := activationOf(kind)
-	if err != nil {
-		return err
-	}
-	if w.Transposed || dw.Transposed {
-		return errTransposed
-	}
+func LinearBackward[T Float](d *Device, dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], act Activation) error {
 	c, err := d.begin()
 	if err != nil {
 		return err
@@ -181,8 +157,8 @@ func (k Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, sa
 	n, out := dy.Rows, dy.Cols
 	pdy := input(c, dy)
 	var slope place
-	if act.Kind != kernel.Identity {
-		slope = input(c, saved)
+	if act.Kind != Identity {
+		slope = input(c, a)
 		// One pass over dY ⊙ act' pays where it is read more than once, where
 		// act' is expensive and where cublasLt is to read it.
 		uses := 0
@@ -191,16 +167,16 @@ func (k Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, sa
 				uses++
 			}
 		}
-		if uses > 1 || !act.Kind.Info().InMicroKernel && act.Kind.Saved() == kernel.SavedZ || d.lt.Available() {
+		if uses > 1 || act.Kind >= GELU || d.lt.Available() {
 			dz := place{c.room(n * out * sizeOf[T]()), uint64(out)}
 			if n > 0 && out > 0 {
 				c.launch(kChainRows, typeOf[T](), d.blocks(n*out), 1, dz.addr, pdy.addr, pdy.stride, slope.addr, slope.stride,
-					uint64(n), uint64(out), act.number, float(act.Alpha))
+					uint64(n), uint64(out), uint64(act.Kind), float(act.Alpha))
 			}
-			pdy, slope, act = dz, place{}, activation{}
+			pdy, slope, act = dz, place{}, Activation{}
 		}
 	}
-	if dx.Given() && dx.Extent() > 0 {
+	if dx.Given() && dx.extent() > 0 {
 		p := product[T]{form: inputGrad, n: n, in: dx.Cols, out: out, act: act, a: pdy, slope: slope}
 		p.b, p.y = input(c, w), output(c, dx)
 		p.run(c)
@@ -210,7 +186,7 @@ func (k Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, sa
 		pdb = output(c, row(db))
 	}
 	withBias := false
-	if dw.Given() && dw.Extent() > 0 {
+	if dw.Given() && dw.extent() > 0 {
 		p := product[T]{form: weightGrad, n: n, in: dw.Rows, out: out, act: act, b: pdy, slope: slope, db: pdb}
 		p.a, p.y = input(c, x), output(c, dw)
 		withBias = p.run(c)
@@ -226,7 +202,7 @@ func (k Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, sa
 const rowsPerBlock = 1024
 
 // biasGrad adds the sum over rows of dY ⊙ act'.
-func biasGrad(c *call, db, dy, slope place, n, out int, act activation, t typed, size int) {
+func biasGrad(c *call, db, dy, slope place, n, out int, act Activation, t typed, size int) {
 	const cols = 32
 	across := (out + cols - 1) / cols
 	shares := max(1, min(n/rowsPerBlock, 4*c.d.processors/across, 256))
@@ -235,7 +211,7 @@ func biasGrad(c *call, db, dy, slope place, n, out int, act activation, t typed,
 		to = c.room(shares * out * size)
 	}
 	c.launch(kBiasGrad, t, across, shares, to, dy.addr, dy.stride, slope.addr, slope.stride, uint64(n), uint64(out),
-		act.number, float(act.Alpha))
+		uint64(act.Kind), float(act.Alpha))
 	if shares > 1 {
 		c.launch(kCombine, t, c.d.blocks(out), 1, db.addr, uint64(out), 0, 0, 0, to, uint64(shares), 1, uint64(out), 0, 0)
 	}
@@ -279,11 +255,11 @@ func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
 		bias, key.Epilogue = p.db.addr, driver.LtBiasGrad
 	}
 	switch {
-	case p.form != forward || p.act.Kind == kernel.Identity && p.z.addr == 0:
-		rest.act = activation{}
-	case p.act.Kind == kernel.ReLU && p.z.addr == 0:
+	case p.form != forward || p.act.Kind == Identity && p.z.addr == 0:
+		rest.act = Activation{}
+	case p.act.Kind == ReLU && p.z.addr == 0:
 		key.Epilogue |= driver.LtReLU
-		rest.act = activation{}
+		rest.act = Activation{}
 	case p.z.addr != 0:
 		to, key.StrideD = p.z, int(p.z.stride)
 	}
@@ -301,7 +277,7 @@ func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
 		workspace = c.room(plan.Workspace)
 	}
 	c.work = append(c.work, plan.Work(first.addr, second.addr, to.addr, bias, workspace))
-	if rest.act.Kind != kernel.Identity || rest.bias.addr != 0 || rest.z.addr != 0 {
+	if rest.act.Kind != Identity || rest.bias.addr != 0 || rest.z.addr != 0 {
 		rest.finish(c, to)
 	}
 	return true, key.Epilogue == driver.LtBiasGrad
@@ -311,7 +287,7 @@ func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
 func (p *product[T]) finish(c *call, from place) {
 	m, n, _ := p.shape()
 	c.launch(kFinishRows, typeOf[T](), c.d.blocks(m*n), 1, p.y.addr, p.y.stride, p.z.addr, p.z.stride, p.bias.addr,
-		from.addr, from.stride, uint64(m), uint64(n), p.act.number, float(p.act.Alpha))
+		from.addr, from.stride, uint64(m), uint64(n), uint64(p.act.Kind), float(p.act.Alpha))
 }
 
 // ltPlan returns cublasLt's way to do a product, or nil where it has none. The

@@ -14,8 +14,6 @@ import (
 
 	"github.com/affine-go/affine/internal/cuda/driver"
 	"gorgonia.org/cu"
-
-	"github.com/affine-go/affine/internal/kernel"
 )
 
 const (
@@ -167,18 +165,15 @@ func (p *pool) release() error {
 // pointer turns an address of the driver's into a pointer.
 func pointer(addr uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
 
-func addressOf[T kernel.Float](data []T) uintptr {
-	return uintptr(unsafe.Pointer(unsafe.SliceData(data)))
-}
+func addressOf[T Float](data []T) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(data))) }
 
-func sizeOf[T kernel.Float]() int {
+func sizeOf[T Float]() int {
 	var zero T
 	return int(unsafe.Sizeof(zero))
 }
 
 // Alloc returns n zeroed elements in managed memory.
-func (k Kernels[T]) Alloc(n int) ([]T, error) {
-	d := k.device
+func Alloc[T Float](d *Device, n int) ([]T, error) {
 	if n == 0 {
 		return []T{}, nil
 	}
@@ -191,8 +186,7 @@ func (k Kernels[T]) Alloc(n int) ([]T, error) {
 }
 
 // Free takes memory back that Alloc returned, and ignores any other.
-func (k Kernels[T]) Free(data []T) {
-	d := k.device
+func Free[T Float](d *Device, data []T) {
 	if cap(data) == 0 {
 		return
 	}

@@ -1,6 +1,7 @@
-// Package gradcheck compares the gradients of any Gorgonia graph with central
-// finite differences. It is for people who write ops: it needs nothing of this
-// module, only a graph with a scalar cost and inputs that hold values.
+// Package gradcheck compares the first and second derivatives of any Gorgonia
+// graph with central finite differences. It is for people who write ops: it
+// needs no op of this module, only a graph with a scalar cost and inputs that
+// hold values.
 //
 //	cost, x, w := ...                       // a graph with values bound to x and w
 //	report, err := gradcheck.Check(cost, gorgonia.Nodes{x, w})
@@ -14,16 +15,25 @@ import (
 	"math"
 	"strings"
 
+	"github.com/affine-go/affine/layer/internal/autodiff"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
-// Option changes how [Check] compares.
+// Option changes how [Check] and [CheckSecond] compare.
 type Option func(*settings)
 
 type settings struct {
 	step               float64
 	absolute, relative float64
+	grad               func(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error)
+}
+
+// WithGrad sets what the analytic gradients of [Check] are made with, such as
+// layer.Grad. The default is gorgonia.Grad. [CheckSecond] always uses
+// layer.Grad, since gorgonia.Grad cannot differentiate twice.
+func WithGrad(grad func(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error)) Option {
+	return func(s *settings) { s.grad = grad }
 }
 
 // WithStep sets the step h of (f(x+h) − f(x−h)) / 2h, which is multiplied by
@@ -41,6 +51,7 @@ func WithTolerance(absolute, relative float64) Option {
 // Element is the comparison for one element of one input.
 type Element struct {
 	Input    string // name of the node
+	Of       string // what was differentiated: "" for the cost, else the input whose gradient it is
 	Index    []int  // position in it, empty for a scalar
 	Analytic float64
 	Numeric  float64
@@ -56,8 +67,12 @@ func (e Element) String() string {
 	if len(e.Index) > 0 {
 		index = strings.ReplaceAll(fmt.Sprint(e.Index), " ", ",")
 	}
-	return fmt.Sprintf("%s%s: analytic %.10g, numeric %.10g, error %.3g, allowed %.3g",
-		e.Input, index, e.Analytic, e.Numeric, e.Error, e.Allowed)
+	of := ""
+	if e.Of != "" {
+		of = fmt.Sprintf(" (of the gradient by %s)", e.Of)
+	}
+	return fmt.Sprintf("%s%s%s: analytic %.10g, numeric %.10g, error %.3g, allowed %.3g",
+		e.Input, index, of, e.Analytic, e.Numeric, e.Error, e.Allowed)
 }
 
 // Report holds the comparison for every element of every input.
@@ -110,40 +125,112 @@ func (r *Report) String() string {
 // Check differentiates cost by the inputs wrt with gorgonia.Grad, unless that
 // was done before for all of them, and compares each element of each gradient
 // with the central difference of cost. Gorgonia cannot differentiate a graph
-// twice: inputs that are left out of the first Grad stay without a gradient.
-// Every input of the graph must hold a value; those of wrt
-// are float32 or float64 and hold their values again afterwards. The gradient
-// nodes stay in the graph.
+// twice: inputs that are left out of the first Grad stay without a gradient,
+// unless [WithGrad] chooses layer.Grad. Every input of the graph must hold a
+// value; those of wrt are float32 or float64 and hold their values again
+// afterwards. The gradient nodes stay in the graph.
 //
 // A function that is not differentiable at the given point (ReLU at 0) does not
 // pass: choose another point.
 func Check(cost *gorgonia.Node, wrt gorgonia.Nodes, opts ...Option) (*Report, error) {
-	if err := validate(cost, wrt); err != nil {
+	s, err := prepare(cost, wrt, opts)
+	if err != nil {
 		return nil, fmt.Errorf("gradcheck: %w", err)
 	}
+	nodes, err := s.gradients(cost, wrt)
+	if err != nil {
+		return nil, fmt.Errorf("gradcheck: %w", err)
+	}
+	report := new(Report)
+	if err := report.compare(cost, "", nodes, wrt, s); err != nil {
+		return nil, fmt.Errorf("gradcheck: %w", err)
+	}
+	return report, nil
+}
+
+// CheckSecond compares second derivatives: for each input a of wrt it
+// differentiates Σ V ⊙ ∂cost/∂a, with a constant V whose elements differ, by
+// all of wrt, and compares each element with the central difference of that
+// sum. All gradients are those of layer.Grad. So every pair of inputs is
+// checked, a pair without a second derivative for being zero. The report's
+// elements name both inputs. What is said of values, points and options for
+// [Check] holds here too; check the first derivatives as well, since the second
+// ones are compared with differences of those.
+func CheckSecond(cost *gorgonia.Node, wrt gorgonia.Nodes, opts ...Option) (*Report, error) {
+	s, err := prepare(cost, wrt, opts)
+	if err != nil {
+		return nil, fmt.Errorf("gradcheck: %w", err)
+	}
+	first, err := autodiff.Grad(cost, wrt...)
+	if err != nil {
+		return nil, fmt.Errorf("gradcheck: %w", err)
+	}
+	report := new(Report)
+	for i, a := range wrt {
+		err := func() error {
+			sum, err := weightedSum(first[i])
+			if err != nil {
+				return err
+			}
+			second, err := autodiff.Partial(sum, wrt...)
+			if err != nil {
+				return err
+			}
+			return report.compare(sum, a.Name(), second, wrt, s)
+		}()
+		if err != nil {
+			return nil, fmt.Errorf("gradcheck: gradient by %s: %w", a.Name(), err)
+		}
+	}
+	return report, nil
+}
+
+// weightedSum is Σ V ⊙ n for a constant V with elements between 0.5 and 1.5.
+func weightedSum(n *gorgonia.Node) (*gorgonia.Node, error) {
+	if n.IsScalar() {
+		return n, nil
+	}
+	v := make([]float64, n.Shape().TotalSize())
+	for i := range v {
+		v[i] = 1 + math.Sin(float64(7*i+1))/2
+	}
+	var backing any = v
+	if n.Dtype() == tensor.Float32 {
+		rounded := make([]float32, len(v))
+		for i := range v {
+			rounded[i] = float32(v[i])
+		}
+		backing = rounded
+	}
+	name := fmt.Sprintf("gradcheck weights %v %v", n.Dtype(), n.Shape())
+	product, err := gorgonia.HadamardProd(n, gorgonia.NewConstant(
+		tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(backing)), gorgonia.WithName(name)))
+	if err != nil {
+		return nil, err
+	}
+	return gorgonia.Sum(product)
+}
+
+// prepare checks the arguments and applies the options.
+func prepare(cost *gorgonia.Node, wrt gorgonia.Nodes, opts []Option) (settings, error) {
 	s := settings{step: math.Cbrt(0x1p-52), absolute: 1e-7, relative: 1e-6}
+	if err := validate(cost, wrt); err != nil {
+		return s, err
+	}
 	if cost.Dtype() == tensor.Float32 {
 		s = settings{step: math.Cbrt(0x1p-23), absolute: 1e-2, relative: 1e-2}
 	}
 	for i, opt := range opts {
 		if opt == nil {
-			return nil, fmt.Errorf("gradcheck: option %d is nil", i)
+			return s, fmt.Errorf("option %d is nil", i)
 		}
 		opt(&s)
 	}
 	if !(s.step > 0) || !(s.absolute >= 0) || !(s.relative >= 0) {
-		return nil, fmt.Errorf("gradcheck: step %g, tolerance %g and %g, want a positive step and tolerances ≥ 0",
+		return s, fmt.Errorf("step %g, tolerance %g and %g, want a positive step and tolerances ≥ 0",
 			s.step, s.absolute, s.relative)
 	}
-	analytic, err := gradients(cost, wrt)
-	if err != nil {
-		return nil, fmt.Errorf("gradcheck: %w", err)
-	}
-	report, err := compare(cost, wrt, analytic, s)
-	if err != nil {
-		return nil, fmt.Errorf("gradcheck: %w", err)
-	}
-	return report, nil
+	return s, nil
 }
 
 func validate(cost *gorgonia.Node, wrt gorgonia.Nodes) error {
@@ -173,8 +260,15 @@ func validate(cost *gorgonia.Node, wrt gorgonia.Nodes) error {
 	return nil
 }
 
-// gradients returns the elements of each analytic gradient.
-func gradients(cost *gorgonia.Node, wrt gorgonia.Nodes) ([][]float64, error) {
+// gradients returns the nodes of the analytic gradients.
+func (s *settings) gradients(cost *gorgonia.Node, wrt gorgonia.Nodes) (gorgonia.Nodes, error) {
+	if s.grad != nil {
+		nodes, err := s.grad(cost, wrt...)
+		if err == nil && len(nodes) != len(wrt) {
+			err = fmt.Errorf("WithGrad: got %d gradients, want %d", len(nodes), len(wrt))
+		}
+		return nodes, err
+	}
 	nodes := make(gorgonia.Nodes, 0, len(wrt))
 	var done, open *gorgonia.Node
 	for _, n := range wrt {
@@ -188,68 +282,133 @@ func gradients(cost *gorgonia.Node, wrt gorgonia.Nodes) ([][]float64, error) {
 	case open != nil && done != nil:
 		return nil, fmt.Errorf("the graph has a gradient by %s but none by %s, want one by all inputs or by none", done.Name(), open.Name())
 	case open != nil:
-		var err error
-		if nodes, err = gorgonia.Grad(cost, wrt...); err != nil {
-			return nil, err
+		return gorgonia.Grad(cost, wrt...)
+	}
+	return nodes, nil
+}
+
+// valuesOf computes the gradients by wrt; a nil node stands for zero.
+func valuesOf(g *gorgonia.ExprGraph, nodes, wrt gorgonia.Nodes) ([][]float64, error) {
+	var outputs gorgonia.Nodes
+	for _, n := range nodes {
+		if n != nil {
+			outputs = append(outputs, n)
 		}
-	}
-	m, err := compile(cost.Graph(), nodes)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	if err := m.RunAll(); err != nil {
-		return nil, err
 	}
 	grads := make([][]float64, len(wrt))
 	for i, n := range nodes {
+		if n == nil {
+			grads[i] = make([]float64, wrt[i].Shape().TotalSize())
+		}
+	}
+	if len(outputs) == 0 {
+		return grads, nil
+	}
+	m, err := newEvaluator(g, outputs)
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+	if err := m.run(); err != nil {
+		return nil, err
+	}
+	for i, n := range nodes {
+		if n == nil {
+			continue
+		}
 		if grads[i], err = elements(n.Value()); err != nil {
 			return nil, fmt.Errorf("gradient of %s: %w", wrt[i].Name(), err)
+		}
+		if want := wrt[i].Shape().TotalSize(); len(grads[i]) != want {
+			return nil, fmt.Errorf("gradient of %s has %d elements, want %d", wrt[i].Name(), len(grads[i]), want)
 		}
 	}
 	return grads, nil
 }
 
-// compile returns a machine that computes outputs and nothing else.
-func compile(g *gorgonia.ExprGraph, outputs gorgonia.Nodes) (gorgonia.VM, error) {
-	program, locations, err := gorgonia.CompileFunction(g, g.ExactSubgraphRoots(outputs...).Inputs(), outputs)
-	if err != nil {
-		return nil, err
-	}
-	return gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(program, locations)), nil
+// evaluator computes some outputs of a graph and nothing else. A TapeMachine
+// may write into its inputs (into one that is reshaped, say), so it gets a copy
+// of each for every run.
+type evaluator struct {
+	vm     gorgonia.VM
+	inputs gorgonia.Nodes
 }
 
-// compare moves one element after the other by ±h.
-func compare(cost *gorgonia.Node, wrt gorgonia.Nodes, analytic [][]float64, s settings) (*Report, error) {
-	m, err := compile(cost.Graph(), gorgonia.Nodes{cost})
+func newEvaluator(g *gorgonia.ExprGraph, outputs gorgonia.Nodes) (*evaluator, error) {
+	inputs := g.ExactSubgraphRoots(outputs...).Inputs()
+	if len(inputs) == 0 { // a gradient may be constant; Gorgonia's compiler panics without an input
+		inputs = g.Inputs()[:1]
+		outputs = append(append(gorgonia.Nodes{}, outputs...), inputs...)
+	}
+	program, locations, err := gorgonia.CompileFunction(g, inputs, outputs)
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close()
+	return &evaluator{gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(program, locations)), inputs}, nil
+}
+
+// run computes the outputs from the values that the inputs hold now.
+func (e *evaluator) run() error {
+	held := make([]gorgonia.Value, len(e.inputs))
+	for i, n := range e.inputs {
+		held[i] = n.Value()
+		if held[i] == nil {
+			return fmt.Errorf("input %s holds no value", n.Name())
+		}
+		copied, err := gorgonia.CloneValue(held[i])
+		if err == nil {
+			err = gorgonia.UnsafeLet(n, copied)
+		}
+		if err != nil {
+			return fmt.Errorf("input %s: %w", n.Name(), err)
+		}
+	}
+	e.vm.Reset()
+	err := e.vm.RunAll()
+	for i, n := range e.inputs {
+		if restored := gorgonia.UnsafeLet(n, held[i]); err == nil {
+			err = restored
+		}
+	}
+	return err
+}
+
+func (e *evaluator) close() { e.vm.Close() }
+
+// compare moves one element after the other by ±h and adds what it finds to the
+// report. nodes are the analytic gradients of f by wrt, nil for zero.
+func (r *Report) compare(f *gorgonia.Node, of string, nodes, wrt gorgonia.Nodes, s settings) error {
+	analytic, err := valuesOf(f.Graph(), nodes, wrt)
+	if err != nil {
+		return err
+	}
+	m, err := newEvaluator(f.Graph(), gorgonia.Nodes{f})
+	if err != nil {
+		return err
+	}
+	defer m.close()
 	evaluate := func() (float64, error) {
-		m.Reset()
-		if err := m.RunAll(); err != nil {
+		if err := m.run(); err != nil {
 			return 0, err
 		}
-		c, err := elements(cost.Value())
+		c, err := elements(f.Value())
 		if err != nil {
 			return 0, err
 		}
 		return c[0], nil
 	}
-	report := new(Report)
 	for i, n := range wrt {
 		at, err := pointOf(n)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		err = at.each(func(index []int, k int) error {
 			numeric, err := at.difference(k, s.step, evaluate)
 			if err != nil {
 				return err
 			}
-			report.Elements = append(report.Elements, Element{
-				Input: n.Name(), Index: index, Analytic: analytic[i][k], Numeric: numeric,
+			r.Elements = append(r.Elements, Element{
+				Input: n.Name(), Of: of, Index: index, Analytic: analytic[i][k], Numeric: numeric,
 				Error:   math.Abs(analytic[i][k] - numeric),
 				Allowed: s.absolute + s.relative*math.Abs(numeric),
 			})
@@ -259,8 +418,8 @@ func compare(cost *gorgonia.Node, wrt gorgonia.Nodes, analytic [][]float64, s se
 			err = restored
 		}
 		if err != nil {
-			return nil, fmt.Errorf("input %s: %w", n.Name(), err)
+			return fmt.Errorf("input %s: %w", n.Name(), err)
 		}
 	}
-	return report, nil
+	return nil
 }
