@@ -136,7 +136,7 @@ func (op *linearOp) Gradients(wanted []bool, inputs gorgonia.Nodes, output, grad
 	if op.act.spec.Kind != device.Identity {
 		saved := output
 		var err error
-		if op.act.spec.Kind.UsesZ() {
+		if op.act.spec.Kind.Saved() == device.SavedZ {
 			op.pre.wanted.Store(true)
 			if saved, err = gorgonia.ApplyOp(newPreactivationOp(op), append(append(gorgonia.Nodes{}, inputs...), output)...); err != nil {
 				return nil, err
@@ -209,7 +209,7 @@ func linearBackward[T device.Float](op *linearOp, in []gorgonia.Value, y, dy gor
 		return nil, err
 	}
 	a := y
-	if op.act.spec.Kind.UsesZ() {
+	if op.act.spec.Kind.Saved() == device.SavedZ {
 		op.pre.wanted.Store(true)
 		if a, err = preactivation[T](op, in, y); err != nil {
 			return nil, err

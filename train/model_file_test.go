@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/affine-go/affine/internal/atomicfile"
+	"github.com/affine-go/affine/internal/atomicfile/atomicfiletest"
 	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
@@ -120,8 +122,10 @@ func TestAFailedSaveLeavesTheOldFile(t *testing.T) {
 	tr.Model().Weights()["linear1.bias"].Float32s()[0]++
 	p, err = tr.Predictor()
 	nettest.Must(t, err)
-	nettest.Must(t, os.Mkdir(path+".tmp", 0o755)) // in the way of what is written
-	wantError(t, "save", p.Save(path), path)
+	restore := atomicfile.Use(&atomicfiletest.Failing{Budget: len(before) / 2})
+	err = p.Save(path)
+	restore()
+	wantError(t, "save", err, path, atomicfiletest.ErrDiskFull.Error())
 	after, err := os.ReadFile(path)
 	nettest.Must(t, err)
 	if !bytes.Equal(before, after) {

@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/affine-go/affine/internal/atomicfile"
 )
 
 // The files of a run directory.
@@ -20,6 +23,9 @@ const (
 )
 
 var runFiles = []string{ConfigFile, HistoryFile, MetricsFile, ModelFile, CheckpointFile}
+
+// RunFiles returns the names of the files that a run is made of.
+func RunFiles() []string { return slices.Clone(runFiles) }
 
 // runDir is the directory that a run is kept in; "" keeps nothing.
 type runDir string
@@ -90,7 +96,7 @@ func (d runDir) writeJSON(name string, v any) error {
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write %s: %w", d.file(name), err)
 	}
-	return writeFile(d.file(name), b.Bytes())
+	return atomicfile.WriteFile(d.file(name), b.Bytes())
 }
 
 // save writes model, history and checkpoint. The checkpoint comes last, so that
@@ -110,7 +116,7 @@ func (d runDir) save(c *checkpoint, p *Predictor, h *History) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(d.file(HistoryFile), lines); err != nil {
+	if err := atomicfile.WriteFile(d.file(HistoryFile), lines); err != nil {
 		return err
 	}
 	return c.write(d.file(CheckpointFile))

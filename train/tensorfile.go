@@ -9,6 +9,7 @@ import (
 
 	"github.com/affine-go/affine/internal/values"
 
+	"github.com/affine-go/affine/internal/atomicfile"
 	"github.com/nlpodyssey/safetensors"
 	"gorgonia.org/tensor"
 )
@@ -35,7 +36,7 @@ func (f *tensorFile) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return writeFile(path, data)
+	return atomicfile.WriteFile(path, data)
 }
 
 func tensorView(t *tensor.Dense) (safetensors.TensorView, error) {
@@ -134,18 +135,4 @@ func denseOf(v safetensors.TensorView) (*tensor.Dense, error) {
 		return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data)), nil
 	}
 	return nil, fmt.Errorf("dtype is %v, want F32 or F64", v.DType())
-}
-
-// writeFile replaces the file at path at once: whoever reads it finds the old
-// content or the new one, never a part.
-func writeFile(path string, data []byte) error {
-	temporary := path + ".tmp"
-	err := os.WriteFile(temporary, data, 0o644)
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		os.Remove(temporary)
-	}
-	return err
 }

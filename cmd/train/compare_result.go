@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/affine-go/affine/internal/atomicfile"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/charts"
 	comparison "github.com/affine-go/affine/train/compare"
@@ -104,7 +105,7 @@ func (c *compareCommand) save(t *terminal, config train.Config, r *comparison.Re
 	if err := (&terminal{stdout: &numbers}).printJSON(r); err != nil {
 		return nil, err
 	}
-	if err := writeWhole(filepath.Join(c.Out, comparisonFile), numbers.Bytes()); err != nil {
+	if err := atomicfile.WriteFile(filepath.Join(c.Out, comparisonFile), numbers.Bytes()); err != nil {
 		return nil, err
 	}
 	dev, err := openDevice(config.Device)

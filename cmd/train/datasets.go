@@ -9,7 +9,6 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
-	"github.com/affine-go/affine/train/charts"
 )
 
 type datasetsCommand struct {
@@ -50,7 +49,7 @@ func (c *datasetsCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.write(d); err != nil {
+	if err := c.write(t, d); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -58,7 +57,7 @@ func (c *datasetsCommand) Run(t *terminal) error {
 	}
 	info.print(t)
 	for _, file := range []string{c.Plot, c.Save} {
-		if file != "" {
+		if file != "" && !isStandardOutput(file) {
 			fmt.Fprintln(t.stdout, "wrote", file)
 		}
 	}
@@ -102,9 +101,13 @@ func (c *datasetsCommand) open() (*datasets.Dataset, error) {
 }
 
 // write makes the files that were asked for.
-func (c *datasetsCommand) write(d *datasets.Dataset) error {
+func (c *datasetsCommand) write(t *terminal, d *datasets.Dataset) error {
 	if c.Plot != "" {
-		if err := charts.Save(c.Plot, datasetChart(d)); err != nil {
+		var svg bytes.Buffer
+		if err := datasetChart(d).WriteSVG(&svg); err != nil {
+			return fmt.Errorf("draw %s: %w", c.Plot, err)
+		}
+		if err := writeOutput(t, c.Plot, svg.Bytes()); err != nil {
 			return err
 		}
 	}
@@ -115,7 +118,7 @@ func (c *datasetsCommand) write(d *datasets.Dataset) error {
 	if err := datasets.WriteCSV(&rows, d); err != nil {
 		return err
 	}
-	return writeWhole(c.Save, rows.Bytes())
+	return writeOutput(t, c.Save, rows.Bytes())
 }
 
 // datasetInfo describes a dataset and the settings that fit starts from.

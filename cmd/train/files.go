@@ -1,45 +1,46 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/affine-go/affine/internal/atomicfile"
+	"github.com/affine-go/affine/train"
 )
 
-// writeWhole writes a file as a whole or not at all: what cannot be finished
-// leaves an older file of that name as it was.
-func writeWhole(path string, data []byte) error {
-	if err := replaceFile(path, data); err != nil {
-		// The names of temporary files tell nobody anything.
-		var onPath *fs.PathError
-		var onLink *os.LinkError
-		if errors.As(err, &onPath) {
-			err = onPath.Err
-		} else if errors.As(err, &onLink) {
-			err = onLink.Err
+// writeOutput writes data to a path that the user named. See
+// atomicfile.WriteOutput; besides, the files that a run is made of are not
+// replaced.
+func writeOutput(t *terminal, path string, data []byte) error {
+	if isStandardOutput(path) {
+		if _, err := t.stdout.Write(data); err != nil {
+			return fmt.Errorf("write standard output: %w", err)
 		}
-		return fmt.Errorf("write %s: %w", path, err)
+		return nil
 	}
-	return nil
-}
-
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
+	if err := checkOutput(path); err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already where all went well
-	_, err = f.Write(data)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
+	return atomicfile.WriteOutput(path, data)
+}
+
+// checkOutput returns the error that writeOutput would give for the path, for
+// commands that work long before they write.
+func checkOutput(path string) error {
+	if isStandardOutput(path) {
+		return nil
 	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
+	dir, name := filepath.Split(path)
+	if slices.Contains(train.RunFiles(), name) {
+		if _, err := os.Stat(filepath.Join(dir, train.ConfigFile)); err == nil {
+			return usagef("write %s: it belongs to the run in %s, want another file", path, filepath.Clean(dir))
+		}
 	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
+	return atomicfile.CheckOutput(path)
+}
+
+func isStandardOutput(path string) bool {
+	return path == "/dev/stdout" || path == "/dev/fd/1" || path == "/proc/self/fd/1"
 }

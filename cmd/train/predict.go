@@ -77,7 +77,7 @@ func (c *predictCommand) write(t *terminal, run *train.Run, d *datasets.Dataset,
 		if _, err := t.stdout.Write(written); err != nil {
 			return fmt.Errorf("write predictions: %w", err)
 		}
-	} else if err := writeWhole(c.Output, written); err != nil {
+	} else if err := writeOutput(t, c.Output, written); err != nil {
 		return err
 	}
 	where := c.Output

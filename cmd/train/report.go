@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/atomicfile"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/report"
 )
@@ -78,7 +79,7 @@ func savePage(path string, write func(io.Writer) error) error {
 	if err := write(&page); err != nil {
 		return err
 	}
-	return writeWhole(path, page.Bytes())
+	return atomicfile.WriteOutput(path, page.Bytes())
 }
 
 // reportOptions lets pages tell the command line that trains again.

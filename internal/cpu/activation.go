@@ -1,11 +1,13 @@
 package cpu
 
+import "github.com/affine-go/affine/internal/kernel"
+
 // activationKernels are the loops of one variant, by kind; nil where there is
 // none and plain Go or a copy does the work. alpha is that of LeakyReLU.
 type activationKernels[T Float] struct {
-	forward  [SiLU + 1]func(y, z *T, n int, alpha T)
-	backward [SiLU + 1]func(dz, dy, a *T, n int, alpha T)
-	second   [SiLU + 1]func(dz, dy, a *T, n int, alpha T)
+	forward  [kernel.ActivationKinds]func(y, z *T, n int, alpha T)
+	backward [kernel.ActivationKinds]func(dz, dy, a *T, n int, alpha T)
+	second   [kernel.ActivationKinds]func(dz, dy, a *T, n int, alpha T)
 }
 
 // activationGrain is the number of elements that one thread takes at a time.

@@ -1,6 +1,9 @@
 package cpu
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // The plain Go activations compute in float64 and round once. They stand in
 // where there is no assembly, and are what the assembly is compared with.
@@ -36,8 +39,14 @@ func activateGeneric[T Float](y, z []T, act Activation) {
 		for i, v := range z {
 			y[i] = T(silu(float64(v)))
 		}
-	default:
+	case Softplus:
+		for i, v := range z {
+			y[i] = T(softplus(float64(v), act))
+		}
+	case Identity:
 		copy(y, z)
+	default:
+		panic(fmt.Sprintf("no kernel for %v", act.Kind))
 	}
 }
 
@@ -63,8 +72,14 @@ func activationBackwardGeneric[T Float](dz, dy, a []T, act Activation, order int
 			for i, z := range a {
 				dz[i] = dy[i] * T(siluSecond(float64(z)))
 			}
-		default: // piecewise linear: the second derivative is zero
+		case Softplus:
+			for i, z := range a {
+				dz[i] = dy[i] * T(softplusSecond(float64(z), act))
+			}
+		case Identity, ReLU, LeakyReLU: // piecewise linear
 			clear(dz)
+		default:
+			panic(fmt.Sprintf("no kernel for the second derivative of %v", act.Kind))
 		}
 		return
 	}
@@ -101,8 +116,14 @@ func activationBackwardGeneric[T Float](dz, dy, a []T, act Activation, order int
 		for i, z := range a {
 			dz[i] = dy[i] * T(siluFirst(float64(z)))
 		}
-	default:
+	case Softplus:
+		for i, z := range a {
+			dz[i] = dy[i] * T(softplusFirst(float64(z), act))
+		}
+	case Identity:
 		copy(dz, dy)
+	default:
+		panic(fmt.Sprintf("no kernel for the derivative of %v", act.Kind))
 	}
 }
 
@@ -184,6 +205,32 @@ func siluFirst(z float64) float64 {
 // siluSecond is σ(z)σ(−z)(2 + z(1 − 2σ(z))), and 1 − 2σ(z) = −tanh(z/2).
 func siluSecond(z float64) float64 {
 	return sigmoid(z) * sigmoid(-z) * (2 - limit(z, far)*math.Tanh(z/2))
+}
+
+// softplus is log(1 + e^βz)/β, with an exponential that never overflows, or z if
+// βz is above the threshold.
+func softplus(z float64, act Activation) float64 {
+	x := act.Beta * z
+	if x > act.Threshold {
+		return z
+	}
+	return (max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))) / act.Beta
+}
+
+// softplusFirst is σ(βz), or 1 above the threshold.
+func softplusFirst(z float64, act Activation) float64 {
+	if x := act.Beta * z; !(x > act.Threshold) {
+		return sigmoid(x)
+	}
+	return 1
+}
+
+// softplusSecond is β·σ(βz)σ(−βz), or 0 above the threshold.
+func softplusSecond(z float64, act Activation) float64 {
+	if x := act.Beta * z; !(x > act.Threshold) {
+		return act.Beta * sigmoid(x) * sigmoid(-x)
+	}
+	return 0
 }
 
 // limit clamps v to [−l, l] and keeps NaN.

@@ -6,13 +6,9 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
-
-var allKinds = []ActivationKind{Identity, ReLU, LeakyReLU, Tanh, Sigmoid, GELU, SiLU}
-
-func (k ActivationKind) String() string {
-	return [...]string{"identity", "relu", "leakyrelu", "tanh", "sigmoid", "gelu", "silu"}[k]
-}
 
 // smooth lists the activations that are not exact, with the largest error of
 // the kernels in units of the last place, ulps + |z|·tail. GELU and SiLU are 0
@@ -114,11 +110,12 @@ func testLimits[T Float](t *testing.T) {
 		Sigmoid:   {1, 0, nan, 0.5, 0.5, 0.5, 0.5, 1, 0},
 		GELU:      {inf, 0, nan, 0, minus, 0, 0, big, 0},
 		SiLU:      {inf, 0, nan, 0, minus, 0, 0, big, 0},
+		Softplus:  {inf, 0, nan, T(math.Ln2), T(math.Ln2), T(math.Ln2), T(math.Ln2), big, 0},
 	}
 	eachVariant(t, func(t *testing.T) {
-		for _, kind := range allKinds {
+		for kind := range want {
 			y := make([]T, len(zs))
-			Activate(y, zs, Activation{Kind: kind, Alpha: 0.25})
+			Activate(y, zs, Activation{Kind: kind, Alpha: 0.25, Beta: 1, Threshold: 20})
 			for i, got := range y {
 				w := want[kind][i]
 				// Halves of the smallest numbers may round either way.
@@ -134,10 +131,10 @@ func testLimits[T Float](t *testing.T) {
 }
 
 // derivatives are D(a) and D'(a) in the quantity that the kernels take.
-func derivatives(kind ActivationKind, alpha, a float64) (first, second float64) {
+func derivatives(act Activation, a float64) (first, second float64) {
 	cdf, pdf := 0.5*math.Erfc(-a/math.Sqrt2), math.Exp(-a*a/2)/math.Sqrt(2*math.Pi)
 	s, c := 1/(1+math.Exp(-a)), 1/(1+math.Exp(a))
-	switch kind {
+	switch act.Kind {
 	case ReLU:
 		if a > 0 {
 			return 1, 0
@@ -147,7 +144,7 @@ func derivatives(kind ActivationKind, alpha, a float64) (first, second float64) 
 		if a > 0 {
 			return 1, 0
 		}
-		return alpha, 0
+		return act.Alpha, 0
 	case Tanh:
 		return 1 - a*a, -2 * a
 	case Sigmoid:
@@ -156,6 +153,11 @@ func derivatives(kind ActivationKind, alpha, a float64) (first, second float64) 
 		return cdf + a*pdf, pdf * (2 - a*a)
 	case SiLU:
 		return s + a*s*c, s * c * (2 + a*(c-s))
+	case Softplus:
+		if x := act.Beta * a; x <= act.Threshold {
+			s := 1 / (1 + math.Exp(-x))
+			return s, act.Beta * s * (1 - s)
+		}
 	}
 	return 1, 0
 }
@@ -167,9 +169,8 @@ func TestActivationDerivatives(t *testing.T) {
 
 func testDerivatives[T Float](t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	const alpha = 0.125
 	eachVariant(t, func(t *testing.T) {
-		for _, kind := range allKinds {
+		for _, kind := range kernel.Activations() {
 			var a, dy []T
 			for range 5000 {
 				x := 4 * rng.NormFloat64()
@@ -182,10 +183,10 @@ func testDerivatives[T Float](t *testing.T) {
 				a, dy = append(a, T(x)), append(dy, T(rng.NormFloat64()))
 			}
 			for order := 1; order <= 2; order++ {
-				dz := make([]T, len(a))
-				ActivationBackward(dz, dy, a, Activation{Kind: kind, Alpha: alpha}, order)
+				dz, act := make([]T, len(a)), Activation{Kind: kind, Alpha: 0.125, Beta: 1.5, Threshold: 4}
+				ActivationBackward(dz, dy, a, act, order)
 				for i := range dz {
-					want, second := derivatives(kind, alpha, float64(a[i]))
+					want, second := derivatives(act, float64(a[i]))
 					if order == 2 {
 						want = second
 					}
@@ -215,12 +216,13 @@ func testDerivativeLimits[T Float](t *testing.T) {
 		LeakyReLU: {{3, 1.5, 1.5, 3, 1.5, 1.5}, {0, 0, 0, 0, 0, 0}},
 		GELU:      {{3, 0, nan, 3, 0, 1.5}, {0, 0, nan, 0, 0, T(6 / math.Sqrt(2*math.Pi))}},
 		SiLU:      {{3, 0, nan, 3, 0, 1.5}, {0, 0, nan, 0, 0, 1.5}},
+		Softplus:  {{3, 0, nan, 3, 0, 1.5}, {0, 0, nan, 0, 0, 1.5}},
 	}
 	eachVariant(t, func(t *testing.T) {
 		for kind, orders := range want {
 			for order, w := range orders {
 				dz := make([]T, len(a))
-				ActivationBackward(dz, dy, a, Activation{Kind: kind, Alpha: 0.5}, order+1)
+				ActivationBackward(dz, dy, a, Activation{Kind: kind, Alpha: 0.5, Beta: 2, Threshold: 20}, order+1)
 				for i := range dz {
 					if d := math.Abs(float64(dz[i] - w[i])); !(d <= 4*epsilon[T]()) && !(dz[i] != dz[i] && w[i] != w[i]) {
 						t.Errorf("%v, order %d, a = %g: got %g, want %g", kind, order+1, a[i], dz[i], w[i])

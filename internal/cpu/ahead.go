@@ -71,13 +71,13 @@ func (p *blocked[T]) aheadB(s *scratch[T], j, d0, d1 int) {
 	case w.keepB && block > w.firstBlock:
 		columns := (w.last - w.first) * width
 		at := columns*d0 + (j-w.first)*width*(d1-d0)
-		s.ahead[0].Matrix = Matrix[T]{s.b[at:], d1 - d0, width, width}
+		s.ahead[0].Matrix = Matrix[T]{Data: s.b[at:], Rows: d1 - d0, Cols: width, Stride: width}
 	case p.b.alongRows:
-		s.ahead[0].Matrix = p.b.view(j0, j1, d0, d1)
+		s.ahead[0].Matrix = p.b.View(j0, j1, d0, d1)
 	default:
-		s.ahead[0].Matrix = p.b.view(d0, d1, j0, j1)
-		if p.b.derive != nil {
-			s.ahead[1].Matrix = p.b.gate.view(d0, d1, j0, j1)
+		s.ahead[0].Matrix = p.b.View(d0, d1, j0, j1)
+		if p.b.act.Kind != Identity {
+			s.ahead[1].Matrix = p.b.saved.View(d0, d1, j0, j1)
 		}
 	}
 }

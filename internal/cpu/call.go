@@ -10,13 +10,16 @@ type call[T Float] struct {
 
 	y      blocked[T] // Y, or
 	dx, dw blocked[T] // dX and dW
-	dy, a  Matrix[T]
+	dy     Matrix[T]
+	saved  Matrix[T] // what act' is written in
 	act    Activation
 	db     []T
+	// transposed: dW is computed as dZᵀ·X, in the order that it is stored in.
+	transposed bool
 
-	deriveRows int // rows of dZ in a part
-	sumParts   int // of db, where it is summed alone
-	dz         []T // dZ as it lies
+	partRows int // rows of dZ in a part
+	sumParts int // of db, where it is summed alone
+	dz       []T // dZ as it lies
 }
 
 type stage int
@@ -36,14 +39,16 @@ const (
 	sumColumns = 128
 )
 
-// forward computes Y.
-func (c *call[T]) forward(p *product[T]) {
+// forward computes Y, or a general product with A multiplied with alpha.
+func (c *call[T]) forward(p *product[T], alpha T) {
 	if p.small() {
+		p.times(&c.dz, alpha)
 		c.y.product = *p
 		c.spread(directY, c.parts(p))
 		return
 	}
 	c.y.cut(c.kernels, p)
+	c.y.alpha = alpha
 	c.spread(computingY, c.y.jobs())
 }
 
@@ -52,9 +57,14 @@ func (c *call[T]) backwardDirect(dx, dw *product[T]) {
 	c.dx.product, c.dw.product = *dx, *dw
 	if c.act.Kind != Identity {
 		dz := Matrix[T]{Data: room(&c.dz, c.dy.Rows*c.dy.Cols), Rows: c.dy.Rows, Cols: c.dy.Cols, Stride: c.dy.Cols}
-		c.dx.product.a, c.dw.product.b = dz, dz
-		c.deriveRows = max(1, deriveElements/dz.Cols)
-		c.spread(deriving, (dz.Rows+c.deriveRows-1)/c.deriveRows)
+		c.dx.product.a = dz
+		if c.transposed {
+			c.dw.product.a = dz
+		} else {
+			c.dw.product.b = dz
+		}
+		c.partRows = max(1, deriveElements/dz.Cols)
+		c.spread(deriving, (dz.Rows+c.partRows-1)/c.partRows)
 		c.dy = dz
 	}
 	c.spread(directDXDW, 1+c.parts(dx)+c.parts(dw))
@@ -66,12 +76,15 @@ func (c *call[T]) backwardBlocked(dx, dw *product[T]) {
 	c.dx.cut(c.kernels, dx)
 	c.dw.cut(c.kernels, dw)
 	if c.act.Kind != Identity {
-		derive, alpha := c.derive[c.act.Kind], T(c.act.Alpha)
-		c.dx.a.derive, c.dx.a.gate, c.dx.a.alpha = derive, c.a, alpha
-		c.dw.b.derive, c.dw.b.gate, c.dw.b.alpha = derive, c.a, alpha
+		c.dx.a.act, c.dx.a.saved = c.act, c.saved
+		dz := &c.dw.b
+		if c.transposed {
+			dz = &c.dw.a
+		}
+		dz.act, dz.saved = c.act, c.saved
 	}
 	c.sumParts = 0
-	if c.dw.jobs() > 0 {
+	if c.dw.jobs() > 0 && !c.transposed {
 		c.dw.sums = c.db
 	} else {
 		c.sumParts = (len(c.db) + sumColumns - 1) / sumColumns
@@ -87,10 +100,10 @@ func (c *call[T]) sum(s *scratch[T], i int) {
 	clear(c.db[j0:j1])
 	for i := 0; i < c.dy.Rows; i += rows {
 		last := min(i+rows, c.dy.Rows)
-		dz := c.dy.view(i, last, j0, j1)
+		dz := c.dy.View(i, last, j0, j1)
 		if c.act.Kind != Identity {
-			dz = Matrix[T]{room(&s.dz, rows*sumColumns), last - i, j1 - j0, sumColumns}
-			c.overRows(s, c.derive[c.act.Kind], dz, c.dy.view(i, last, j0, j1), c.a.view(i, last, j0, j1), T(c.act.Alpha))
+			dz = Matrix[T]{Data: room(&s.dz, rows*sumColumns), Rows: last - i, Cols: j1 - j0, Stride: sumColumns}
+			c.deriveRows(s, c.act, dz, c.dy.View(i, last, j0, j1), c.saved.View(i, last, j0, j1))
 		}
 		c.addRows(s, c.db[j0:j1], dz)
 	}
@@ -123,9 +136,9 @@ func (c *call[T]) do(s *scratch[T], i int) {
 	case directY:
 		c.directPart(s, &c.y.product, i)
 	case deriving:
-		lo, hi := i*c.deriveRows, min((i+1)*c.deriveRows, c.dy.Rows)
+		lo, hi := i*c.partRows, min((i+1)*c.partRows, c.dy.Rows)
 		dz, n := c.dx.product.a, c.dy.Cols
-		c.deriveInto(dz.Data[lo*n:hi*n], c.dy.view(lo, hi, 0, n), c.a.view(lo, hi, 0, n), c.act)
+		c.deriveInto(dz.Data[lo*n:hi*n], c.dy.View(lo, hi, 0, n), c.saved.View(lo, hi, 0, n), c.act)
 	case directDXDW:
 		wide := c.parts(&c.dx.product)
 		switch {

@@ -12,7 +12,7 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 	}
 	element := size[T]()
 	t := &s.tile
-	t.k, t.add = p.depth, 0
+	t.k, t.add = p.depth, startAt(p.c, p.beta)
 	t.act, t.alpha = tileActivation(p.act.Kind), T(p.act.Alpha)
 	t.cStep, t.zStep, t.bStep = p.c.Stride*element, p.z.Stride*element, p.b.Stride*element
 	t.rowStep, t.colStep = element, p.a.Stride*element

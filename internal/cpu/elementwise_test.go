@@ -44,7 +44,7 @@ func TestRowsAreCopied(t *testing.T) {
 		rows, cols, sources, gap := size.Draw(t, "rows"), size.Draw(t, "cols"), 1+size.Draw(t, "sources"), rapid.IntRange(0, 3).Draw(t, "gap")
 		matrix := func(rows int) (Matrix[float32], guarded[float32]) {
 			g := newGuarded[float32](rows*(cols+gap), 0)
-			return Matrix[float32]{g.data, rows, cols, cols + gap}, g
+			return Matrix[float32]{Data: g.data, Rows: rows, Cols: cols, Stride: cols + gap}, g
 		}
 		src, _ := matrix(sources)
 		for i := range sources {

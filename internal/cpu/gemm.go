@@ -52,11 +52,10 @@ const (
 type factor[T Float] struct {
 	Matrix[T]
 	alongRows bool // the terms of a sum lie along its rows
-	// derive, where there is one, multiplies the matrix with act'(gate) while
-	// it is packed: dZ = dY ⊙ act'.
-	derive func(*rows[T])
-	gate   Matrix[T]
-	alpha  T
+	// act other than Identity multiplies the matrix with act'(saved) while it is
+	// packed: dZ = dY ⊙ act'.
+	act   Activation
+	saved Matrix[T]
 }
 
 // A blocked product is one that is cut into blocks.
@@ -68,6 +67,7 @@ type blocked[T Float] struct {
 	blocks   split // of the row tiles
 	ranges   split // of the blocks
 	depths   split // of depth
+	alpha    T     // factor of A
 	panels   int   // of n
 	group    int   // panels in a job
 
@@ -81,6 +81,7 @@ var serials atomic.Uint64
 // cut derives the blocks from the shapes, and the jobs from the threads.
 func (p *blocked[T]) cut(k *kernels[T], of *product[T]) {
 	p.kernels, p.product = k, *of
+	p.alpha = 1
 	p.a = factor[T]{Matrix: of.a, alongRows: of.aRows}
 	p.b = factor[T]{Matrix: of.b, alongRows: of.bRows}
 	p.serial = serials.Add(1)
@@ -134,6 +135,9 @@ func (p *blocked[T]) job(s *scratch[T], i int) {
 			w.a = p.roomA(s, i1-i0, rowLo-i0, rowHi-rowLo, d0, d1)
 			if !heldA {
 				p.packBlock(s, w.a, lo, hi, d0, d1)
+				if p.alpha != 1 {
+					scale(w.a[:(rowHi-rowLo)*(d1-d0)], p.alpha)
+				}
 			}
 			for j := w.first; j < w.last; j++ {
 				p.panelTimesTiles(s, j, lo, hi)
@@ -178,7 +182,7 @@ func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 
 	// A panel that lies in rows is packed by the first tile that reads it.
 	rows, _ := p.sameRows(t0, t1)
-	packing := !packed && !p.b.alongRows && p.b.derive == nil && j1-j0 == width && p.packing[rows-1] != nil
+	packing := !packed && !p.b.alongRows && p.b.act.Kind == Identity && j1-j0 == width && p.packing[rows-1] != nil
 	if !packed && !packing {
 		p.packPanel(s, panel, j0, j1, d0, d1)
 	}
@@ -190,7 +194,8 @@ func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 	t.pack = pointer(panel, 0)
 	t.bias, t.add = nil, 1
 	if w.depth == 0 {
-		t.bias, t.add = pointer(p.bias, j0), 0
+		rows := p.c.View(p.rowTiles.start(t0), p.rowTiles.start(t1), j0, j1)
+		t.bias, t.add = pointer(p.bias, j0), startAt(rows, p.beta)
 	}
 	t.act, t.z = tileIdentity, nil
 	whole := w.depth == p.depths.pieces-1 // the sums are, after this
@@ -230,7 +235,7 @@ func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 		if w.depth == 0 {
 			clear(sums)
 		}
-		p.addRows(s, sums, Matrix[T]{panel, d1 - d0, j1 - j0, step})
+		p.addRows(s, sums, Matrix[T]{Data: panel, Rows: d1 - d0, Cols: j1 - j0, Stride: step})
 	}
 }
 
@@ -258,12 +263,12 @@ func (p *blocked[T]) sameRows(t0, t1 int) (rows, end int) {
 // applyTo applies the activations that the tile kernels lack to rows i0 to i1
 // and columns j0 to j1 of C, which are in the cache.
 func (p *blocked[T]) applyTo(s *scratch[T], i0, i1, j0, j1 int) {
-	if p.act.Kind <= LeakyReLU {
+	if p.act.Kind.Info().InMicroKernel {
 		return
 	}
 	from := p.c
 	if p.z.Given() {
 		from = p.z
 	}
-	p.overRows(s, p.apply[p.act.Kind], p.c.view(i0, i1, j0, j1), from.view(i0, i1, j0, j1), Matrix[T]{}, 0)
+	p.applyRows(s, p.act, p.c.View(i0, i1, j0, j1), from.View(i0, i1, j0, j1))
 }

@@ -4,6 +4,8 @@
 
 package cpu
 
+import "github.com/affine-go/affine/internal/kernel"
+
 var tilesAVX2F32 = [][]func(*tile[float32]){
 	{tile1x1AVX2F32, tile2x1AVX2F32, tile3x1AVX2F32, tile4x1AVX2F32, tile5x1AVX2F32, tile6x1AVX2F32},
 	{tile1x2AVX2F32, tile2x2AVX2F32, tile3x2AVX2F32, tile4x2AVX2F32, tile5x2AVX2F32, tile6x2AVX2F32},
@@ -11,14 +13,14 @@ var tilesAVX2F32 = [][]func(*tile[float32]){
 
 var packingTilesAVX2F32 = []func(*tile[float32]){nil, nil, nil, nil, packingTile5x2AVX2F32, packingTile6x2AVX2F32}
 
-var applyAVX2F32 = [...]func(*rows[float32]){
+var applyAVX2F32 = [kernel.ActivationKinds]func(*rows[float32]){
 	Tanh:    applyTanhAVX2F32,
 	Sigmoid: applySigmoidAVX2F32,
 	GELU:    applyGELUAVX2F32,
 	SiLU:    applySiLUAVX2F32,
 }
 
-var deriveAVX2F32 = [...]func(*rows[float32]){
+var deriveAVX2F32 = [kernel.ActivationKinds]func(*rows[float32]){
 	ReLU:      deriveReLUAVX2F32,
 	LeakyReLU: deriveLeakyReLUAVX2F32,
 	Tanh:      deriveTanhAVX2F32,

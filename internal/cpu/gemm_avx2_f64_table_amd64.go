@@ -4,6 +4,8 @@
 
 package cpu
 
+import "github.com/affine-go/affine/internal/kernel"
+
 var tilesAVX2F64 = [][]func(*tile[float64]){
 	{tile1x1AVX2F64, tile2x1AVX2F64, tile3x1AVX2F64, tile4x1AVX2F64, tile5x1AVX2F64, tile6x1AVX2F64},
 	{tile1x2AVX2F64, tile2x2AVX2F64, tile3x2AVX2F64, tile4x2AVX2F64, tile5x2AVX2F64, tile6x2AVX2F64},
@@ -11,14 +13,14 @@ var tilesAVX2F64 = [][]func(*tile[float64]){
 
 var packingTilesAVX2F64 = []func(*tile[float64]){nil, nil, nil, nil, packingTile5x2AVX2F64, packingTile6x2AVX2F64}
 
-var applyAVX2F64 = [...]func(*rows[float64]){
+var applyAVX2F64 = [kernel.ActivationKinds]func(*rows[float64]){
 	Tanh:    applyTanhAVX2F64,
 	Sigmoid: applySigmoidAVX2F64,
 	GELU:    applyGELUAVX2F64,
 	SiLU:    applySiLUAVX2F64,
 }
 
-var deriveAVX2F64 = [...]func(*rows[float64]){
+var deriveAVX2F64 = [kernel.ActivationKinds]func(*rows[float64]){
 	ReLU:      deriveReLUAVX2F64,
 	LeakyReLU: deriveLeakyReLUAVX2F64,
 	Tanh:      deriveTanhAVX2F64,

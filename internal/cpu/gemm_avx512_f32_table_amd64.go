@@ -4,6 +4,8 @@
 
 package cpu
 
+import "github.com/affine-go/affine/internal/kernel"
+
 var tilesAVX512F32 = [][]func(*tile[float32]){
 	{tile1x1AVX512F32, tile2x1AVX512F32, tile3x1AVX512F32, tile4x1AVX512F32, tile5x1AVX512F32, tile6x1AVX512F32, tile7x1AVX512F32, tile8x1AVX512F32, tile9x1AVX512F32, tile10x1AVX512F32, tile11x1AVX512F32, tile12x1AVX512F32, tile13x1AVX512F32, tile14x1AVX512F32},
 	{tile1x2AVX512F32, tile2x2AVX512F32, tile3x2AVX512F32, tile4x2AVX512F32, tile5x2AVX512F32, tile6x2AVX512F32, tile7x2AVX512F32, tile8x2AVX512F32, tile9x2AVX512F32, tile10x2AVX512F32, tile11x2AVX512F32, tile12x2AVX512F32, tile13x2AVX512F32, tile14x2AVX512F32},
@@ -13,14 +15,14 @@ var tilesAVX512F32 = [][]func(*tile[float32]){
 
 var packingTilesAVX512F32 = []func(*tile[float32]){nil, nil, nil, nil, nil, nil, nil, nil, packingTile9x2AVX512F32, packingTile10x2AVX512F32, packingTile11x2AVX512F32, packingTile12x2AVX512F32, packingTile13x2AVX512F32, packingTile14x2AVX512F32}
 
-var applyAVX512F32 = [...]func(*rows[float32]){
+var applyAVX512F32 = [kernel.ActivationKinds]func(*rows[float32]){
 	Tanh:    applyTanhAVX512F32,
 	Sigmoid: applySigmoidAVX512F32,
 	GELU:    applyGELUAVX512F32,
 	SiLU:    applySiLUAVX512F32,
 }
 
-var deriveAVX512F32 = [...]func(*rows[float32]){
+var deriveAVX512F32 = [kernel.ActivationKinds]func(*rows[float32]){
 	ReLU:      deriveReLUAVX512F32,
 	LeakyReLU: deriveLeakyReLUAVX512F32,
 	Tanh:      deriveTanhAVX512F32,

@@ -4,6 +4,8 @@
 
 package cpu
 
+import "github.com/affine-go/affine/internal/kernel"
+
 var tilesAVX512F64 = [][]func(*tile[float64]){
 	{tile1x1AVX512F64, tile2x1AVX512F64, tile3x1AVX512F64, tile4x1AVX512F64, tile5x1AVX512F64, tile6x1AVX512F64, tile7x1AVX512F64, tile8x1AVX512F64, tile9x1AVX512F64, tile10x1AVX512F64, tile11x1AVX512F64, tile12x1AVX512F64, tile13x1AVX512F64, tile14x1AVX512F64},
 	{tile1x2AVX512F64, tile2x2AVX512F64, tile3x2AVX512F64, tile4x2AVX512F64, tile5x2AVX512F64, tile6x2AVX512F64, tile7x2AVX512F64, tile8x2AVX512F64, tile9x2AVX512F64, tile10x2AVX512F64, tile11x2AVX512F64, tile12x2AVX512F64, tile13x2AVX512F64, tile14x2AVX512F64},
@@ -13,14 +15,14 @@ var tilesAVX512F64 = [][]func(*tile[float64]){
 
 var packingTilesAVX512F64 = []func(*tile[float64]){nil, nil, nil, nil, nil, nil, nil, nil, packingTile9x2AVX512F64, packingTile10x2AVX512F64, packingTile11x2AVX512F64, packingTile12x2AVX512F64, packingTile13x2AVX512F64, packingTile14x2AVX512F64}
 
-var applyAVX512F64 = [...]func(*rows[float64]){
+var applyAVX512F64 = [kernel.ActivationKinds]func(*rows[float64]){
 	Tanh:    applyTanhAVX512F64,
 	Sigmoid: applySigmoidAVX512F64,
 	GELU:    applyGELUAVX512F64,
 	SiLU:    applySiLUAVX512F64,
 }
 
-var deriveAVX512F64 = [...]func(*rows[float64]){
+var deriveAVX512F64 = [kernel.ActivationKinds]func(*rows[float64]){
 	ReLU:      deriveReLUAVX512F64,
 	LeakyReLU: deriveLeakyReLUAVX512F64,
 	Tanh:      deriveTanhAVX512F64,

@@ -55,7 +55,9 @@ func BenchmarkLinear(b *testing.B) {
 func benchmarkLinear[T Float](b *testing.B) {
 	for _, s := range [][3]int{{128, 784, 512}, {512, 512, 512}, {256, 1024, 1024}, {512, 2048, 2048}} {
 		batch, in, out := s[0], s[1], s[2]
-		matrix := func(rows, cols int) Matrix[T] { return Matrix[T]{numbers[T](rows * cols), rows, cols, cols} }
+		matrix := func(rows, cols int) Matrix[T] {
+			return Matrix[T]{Data: numbers[T](rows * cols), Rows: rows, Cols: cols, Stride: cols}
+		}
 		x, w, bias := matrix(batch, in), matrix(in, out), numbers[T](out)
 		y, dy, dx, dw, db := matrix(batch, out), matrix(batch, out), matrix(batch, in), matrix(in, out), Alloc[T](out)
 		var none Matrix[T]

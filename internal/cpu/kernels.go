@@ -1,6 +1,10 @@
 package cpu
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/affine-go/affine/internal/kernel"
+)
 
 // kernels are the innermost loops of the matrix products for one instruction
 // set and element type.
@@ -17,8 +21,9 @@ type kernels[T Float] struct {
 	packRows    func(*pack[T])
 	packColumns func(*pack[T])
 	sumRows     func(*pack[T])
-	// apply and derive hold the kernels over rows by activation, or nil.
-	apply, derive []func(*rows[T])
+	// apply and derive hold the kernels over rows by activation; nil if there is
+	// none and plain Go does the work.
+	apply, derive [kernel.ActivationKinds]func(*rows[T])
 	masks         []mask // masks[n] selects the first n lanes
 	// peak does so many rounds of peakWork multiply-adds on peakLanes elements.
 	peak      func(rounds int)

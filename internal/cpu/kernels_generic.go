@@ -15,11 +15,6 @@ func genericKernels[T Float]() *kernels[T] {
 	}
 	k.packing = make([]func(*tile[T]), k.rows)
 	k.tiles = [][]func(*tile[T]){{}}
-	k.apply, k.derive = make([]func(*rows[T]), SiLU+1), make([]func(*rows[T]), SiLU+1)
-	for kind := ReLU; kind <= SiLU; kind++ {
-		k.apply[kind] = func(r *rows[T]) { applyGeneric(r, kind) }
-		k.derive[kind] = func(r *rows[T]) { deriveGeneric(r, kind) }
-	}
 	for rows := 1; rows <= k.rows; rows++ {
 		k.tiles[0] = append(k.tiles[0], func(t *tile[T]) { tileGeneric(t, rows) })
 	}
@@ -156,24 +151,6 @@ func sumRowsGeneric[T Float](p *pack[T]) {
 		for j := range columns {
 			*at(p.dst, j) += *at(src, j)
 		}
-	}
-}
-
-func applyGeneric[T Float](r *rows[T], kind ActivationKind) {
-	columns := 4*(r.vectors-1) + r.rest
-	for i := range r.n {
-		dst := unsafe.Slice(offset(r.dst, i*r.dstStep), columns)
-		activateGeneric(dst, unsafe.Slice(offset(r.src, i*r.srcStep), columns), Activation{Kind: kind, Alpha: float64(r.alpha)})
-	}
-}
-
-func deriveGeneric[T Float](r *rows[T], kind ActivationKind) {
-	columns := 4*(r.vectors-1) + r.rest
-	for i := range r.n {
-		dst := unsafe.Slice(offset(r.dst, i*r.dstStep), 4*r.vectors)
-		src, gate := unsafe.Slice(offset(r.src, i*r.srcStep), columns), unsafe.Slice(offset(r.gate, i*r.gateStep), columns)
-		activationBackwardGeneric(dst[:columns], src, gate, Activation{Kind: kind, Alpha: float64(r.alpha)}, 1)
-		clear(dst[columns:])
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/affine-go/affine/internal/kernel"
 	"pgregory.net/rapid"
 )
 
@@ -25,8 +26,8 @@ func elementKernels[T Float]() []elementKernel[T] {
 	add := func(name string, slices int, written []int, run func(s [][]T)) {
 		all = append(all, elementKernel[T]{name, slices, written, run})
 	}
-	for _, kind := range allKinds {
-		act := Activation{Kind: kind, Alpha: 0.3}
+	for _, kind := range kernel.Activations() {
+		act := activation(kind)
 		add(kind.String(), 2, []int{0}, func(s [][]T) { Activate(s[0], s[1], act) })
 		for order := 1; order <= 2; order++ {
 			add(fmt.Sprintf("%v derivative %d", kind, order), 3, []int{0},
@@ -135,8 +136,8 @@ func largeResults[T Float]() [][]T {
 	d = make([]T, n)
 	BinaryCrossEntropyBackward(d, p, q, 3)
 	results = append(results, d)
-	logits, targets := Matrix[T]{random(n), n / 10, 10, 10}, Matrix[T]{random(n), n / 10, 10, 10}
-	gradient, probabilities := Matrix[T]{make([]T, n), n / 10, 10, 10}, Matrix[T]{make([]T, n), n / 10, 10, 10}
+	logits, targets := Matrix[T]{Data: random(n), Rows: n / 10, Cols: 10, Stride: 10}, Matrix[T]{Data: random(n), Rows: n / 10, Cols: 10, Stride: 10}
+	gradient, probabilities := Matrix[T]{Data: make([]T, n), Rows: n / 10, Cols: 10, Stride: 10}, Matrix[T]{Data: make([]T, n), Rows: n / 10, Cols: 10, Stride: 10}
 	SoftmaxCrossEntropyBackward(gradient, logits, targets, 3)
 	Softmax(probabilities, logits)
 	results = append(results, gradient.Data, probabilities.Data,
@@ -170,8 +171,8 @@ func TestActivationsMayWorkInPlace(t *testing.T) {
 		for i := range z {
 			z[i] = float32(i)/10 - 4
 		}
-		for _, kind := range allKinds {
-			act := Activation{Kind: kind, Alpha: 0.3}
+		for _, kind := range kernel.Activations() {
+			act := activation(kind)
 			y, inPlace := make([]float32, len(z)), append([]float32(nil), z...)
 			Activate(y, z, act)
 			Activate(inPlace, inPlace, act)

@@ -10,7 +10,7 @@ func Linear[T Float](y, z, x, w Matrix[T], b []T, act Activation) {
 	}
 	p := product[T]{
 		m: y.Rows, n: y.Cols, depth: w.Rows,
-		a: x, aRows: true, b: w,
+		a: x, aRows: true, b: w.Stored(), bRows: w.Transposed,
 		c: y, z: z, bias: b, act: act,
 	}
 	k, pool := kernelsOf[T](), poolOf[T]()
@@ -23,22 +23,22 @@ func Linear[T Float](y, z, x, w Matrix[T], b []T, act Activation) {
 	}
 	c := pool.calls.Get().(*call[T])
 	c.kernels, c.pool, c.work = k, pool, work
-	c.forward(&p)
+	c.forward(&p, 1)
 	c.done()
 }
 
-// LinearBackward computes those gradients of Y = act(X·W + b) that are given
-// room, with dZ = dY ⊙ act':
+// LinearBackward computes the gradients of Y = act(X·W + b) that are asked for,
+// with dZ = dY ⊙ act':
 //
 //	dX = dZ·Wᵀ   dW = Xᵀ·dZ   db = Σ over rows of dZ
 //
-// a is the quantity that act' is written in (Y, or Z for GELU and SiLU) and
+// saved is the quantity that act' is written in (Y, or Z for GELU and SiLU) and
 // may be a zero matrix for Identity. x is read for dW only and w for dX only.
 // dx and dw may be zero matrices and db nil: that gradient is skipped.
-func LinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], act Activation) {
+func LinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, saved Matrix[T], act Activation) {
 	px := product[T]{
 		m: dx.Rows, n: dx.Cols, depth: dy.Cols,
-		a: dy, aRows: true, b: w, bRows: true,
+		a: dy, aRows: true, b: w.Stored(), bRows: !w.Transposed,
 		c: dx,
 	}
 	pw := product[T]{
@@ -46,14 +46,22 @@ func LinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], ac
 		a: x, b: dy,
 		c: dw,
 	}
+	if dw.Transposed {
+		pw.m, pw.n, pw.a, pw.b, pw.c = pw.n, pw.m, pw.b, pw.a, dw.Stored()
+	}
 	k, pool := kernelsOf[T](), poolOf[T]()
 	work := px.work() + pw.work()
 	small := px.small() && pw.small()
 	if small && work < limits.parallel {
 		s := pool.scratch.Get().(*scratch[T])
 		if act.Kind != Identity {
-			dy = k.deriveInto(room(&s.dz, dy.Rows*dy.Cols), dy, a, act)
-			px.a, pw.b = dy, dy
+			dy = k.deriveInto(room(&s.dz, dy.Rows*dy.Cols), dy, saved, act)
+			px.a = dy
+			if dw.Transposed {
+				pw.a = dy
+			} else {
+				pw.b = dy
+			}
 		}
 		clear(db)
 		k.addRows(s, db, dy)
@@ -64,7 +72,7 @@ func LinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], ac
 	}
 	c := pool.calls.Get().(*call[T])
 	c.kernels, c.pool, c.work = k, pool, work
-	c.dy, c.a, c.act, c.db = dy, a, act, db
+	c.dy, c.saved, c.act, c.db, c.transposed = dy, saved, act, db, dw.Transposed
 	if small {
 		c.backwardDirect(&px, &pw)
 	} else {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 // everyPath runs f with operands read as they lie, and with all of them
@@ -49,8 +51,13 @@ func (g framed[T]) intact() error {
 	return nil
 }
 
+// activation is one of the kind, with parameters as good as any.
+func activation(kind ActivationKind) Activation {
+	return Activation{Kind: kind, Alpha: 0.1, Beta: 1.5, Threshold: 2}
+}
+
 // part views the upper left corner.
-func (m Matrix[T]) part(rows, cols int) Matrix[T] {
+func part[T Float](m Matrix[T], rows, cols int) Matrix[T] {
 	m.Rows, m.Cols = rows, cols
 	return m
 }
@@ -169,15 +176,15 @@ func everySmallShape[T Float](t *testing.T) {
 		for m := 1; m <= most; m++ {
 			for n := 1; n <= most; n++ {
 				y := newFramed[T](m, n, n+m%3)
-				Linear(y.Matrix, Matrix[T]{}, a.part(m, k), b.part(k, n), bias[:n], Activation{})
+				Linear(y.Matrix, Matrix[T]{}, part(a, m, k), part(b, k, n), bias[:n], Activation{})
 				check(t, "X·W + b", m, n, k, y.intact(), agree(y.Matrix, biased, k+1))
 
 				dx := newFramed[T](m, n, n+k%3)
-				LinearBackward(dx.Matrix, Matrix[T]{}, nil, Matrix[T]{}, bt.part(n, k), a.part(m, k), Matrix[T]{}, Activation{})
+				LinearBackward(dx.Matrix, Matrix[T]{}, nil, Matrix[T]{}, part(bt, n, k), part(a, m, k), Matrix[T]{}, Activation{})
 				check(t, "dZ·Wᵀ", m, n, k, dx.intact(), agree(dx.Matrix, product, k))
 
 				dw, db := newFramed[T](m, n, n+k%3), newFramed[T](1, n, n)
-				LinearBackward(Matrix[T]{}, dw.Matrix, db.Row(0), at.part(k, m), Matrix[T]{}, b.part(k, n), Matrix[T]{}, Activation{})
+				LinearBackward(Matrix[T]{}, dw.Matrix, db.Row(0), part(at, k, m), Matrix[T]{}, part(b, k, n), Matrix[T]{}, Activation{})
 				check(t, "Xᵀ·dZ", m, n, k, dw.intact(), agree(dw.Matrix, product, k))
 				check(t, "column sums of dZ", m, n, k, db.intact(), agree(db.Matrix, columns, k))
 			}
@@ -197,10 +204,10 @@ func everySmallShape[T Float](t *testing.T) {
 func TestEpilogues(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		everyPath(t, func(t *testing.T) {
-			for kind := Identity; kind <= SiLU; kind++ {
+			for _, kind := range kernel.Activations() {
 				for option := range 4 {
-					epilogue[float32](t, Activation{Kind: kind, Alpha: 0.1}, option&1 != 0, option&2 != 0)
-					epilogue[float64](t, Activation{Kind: kind, Alpha: 0.1}, option&1 != 0, option&2 != 0)
+					epilogue[float32](t, activation(kind), option&1 != 0, option&2 != 0)
+					epilogue[float64](t, activation(kind), option&1 != 0, option&2 != 0)
 				}
 			}
 		})
@@ -221,16 +228,16 @@ func epilogue[T Float](t *testing.T, act Activation, withBias, withZ bool) {
 			if withZ {
 				z = newFramed[T](m, n, n+1)
 			}
-			Linear(y.Matrix, z.Matrix, x, w.part(k, n), bias[:min(n, len(bias))], act)
+			Linear(y.Matrix, z.Matrix, x, part(w, k, n), bias[:min(n, len(bias))], act)
 			check(t, fmt.Sprintf("act %d", act.Kind), m, n, k, y.intact(), z.intact())
 
 			dy := random[T](r, m, n, n)
 			a := y.Matrix
-			if act.Kind >= GELU {
+			if act.Kind.Saved() == kernel.SavedZ {
 				a = random[T](r, m, n, n+1)
 			}
 			dx, dw, db := newFramed[T](m, k, k+1), newFramed[T](k, n, n+1), newFramed[T](1, n, n)
-			LinearBackward(dx.Matrix, dw.Matrix, db.Row(0), x.part(m, k), w.part(k, n), dy, a, act)
+			LinearBackward(dx.Matrix, dw.Matrix, db.Row(0), part(x, m, k), part(w, k, n), dy, a, act)
 			dz, sumX, sumW, sumB := make([]T, n), sums(m, k), sums(k, n), sums(1, n)
 			for i := range m {
 				ActivationBackward(dz, dy.Row(i), a.Row(i), act, 1)
@@ -470,9 +477,9 @@ func TestLinearAllocatesNothing(t *testing.T) {
 func TestGradientsOneByOne(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		everyPath(t, func(t *testing.T) {
-			for kind := Identity; kind <= SiLU; kind++ {
-				oneByOne[float32](t, Activation{Kind: kind, Alpha: 0.1})
-				oneByOne[float64](t, Activation{Kind: kind, Alpha: 0.1})
+			for _, kind := range kernel.Activations() {
+				oneByOne[float32](t, activation(kind))
+				oneByOne[float64](t, activation(kind))
 			}
 		})
 	})

@@ -11,7 +11,7 @@ import (
 // between guard words, with gap elements between the rows.
 func randomMatrix[T Float](rng *rand.Rand, rows, cols, gap int, deviation float64) (Matrix[T], guarded[T]) {
 	g := newGuarded[T](rows*(cols+gap), rng.IntN(16))
-	m := Matrix[T]{g.data, rows, cols, cols + gap}
+	m := Matrix[T]{Data: g.data, Rows: rows, Cols: cols, Stride: cols + gap}
 	for i := range rows {
 		for j := range cols {
 			m.Row(i)[j] = T(deviation * rng.NormFloat64())
@@ -149,8 +149,8 @@ func testExtremeLogits[T Float](t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		for _, test := range tests {
 			n := len(test.logits)
-			z, p := Matrix[T]{test.logits, 1, n, n}, Matrix[T]{test.targets, 1, n, n}
-			d := Matrix[T]{make([]T, n), 1, n, n}
+			z, p := Matrix[T]{Data: test.logits, Rows: 1, Cols: n, Stride: n}, Matrix[T]{Data: test.targets, Rows: 1, Cols: n, Stride: n}
+			d := Matrix[T]{Data: make([]T, n), Rows: 1, Cols: n, Stride: n}
 			if loss := SoftmaxCrossEntropy(z, p); !alike(loss, test.loss) {
 				t.Errorf("logits %v, targets %v: loss %v, want %v", test.logits, test.targets, loss, test.loss)
 			}
@@ -229,8 +229,8 @@ func TestSumsOfNothingAreZero(t *testing.T) {
 
 func TestSmallLossesAllocateNothing(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
-		z, p := Matrix[float32]{make([]float32, 1280), 128, 10, 10}, Matrix[float32]{make([]float32, 1280), 128, 10, 10}
-		d := Matrix[float32]{make([]float32, 1280), 128, 10, 10}
+		z, p := Matrix[float32]{Data: make([]float32, 1280), Rows: 128, Cols: 10, Stride: 10}, Matrix[float32]{Data: make([]float32, 1280), Rows: 128, Cols: 10, Stride: 10}
+		d := Matrix[float32]{Data: make([]float32, 1280), Rows: 128, Cols: 10, Stride: 10}
 		for name, f := range map[string]func(){
 			"cross-entropy":          func() { SoftmaxCrossEntropy(z, p) },
 			"cross-entropy backward": func() { SoftmaxCrossEntropyBackward(d, z, p, 1) },

@@ -3,6 +3,8 @@ package cpu
 import (
 	"fmt"
 	"testing"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 // BenchmarkUpdate times one step of each optimiser on the learnables of a
@@ -29,13 +31,15 @@ func benchmarkUpdate[T Float](b *testing.B) {
 					}
 				})
 			}
-			run("sgd", 2, func() { SGD(w, g, nil, SGDStep{LR: 1e-9, ZeroGrad: true}) })
-			run("momentum", 3, func() { SGD(w, g, m, SGDStep{LR: 1e-9, Momentum: 0.9, ZeroGrad: true}) })
+			run("sgd", 2, func() { SGD(w, g, nil, kernel.SGDStep{LR: 1e-9, ZeroGrad: true}) })
+			run("momentum", 3, func() { SGD(w, g, m, kernel.SGDStep{LR: 1e-9, Momentum: 0.9, ZeroGrad: true}) })
 			run("adam", 4, func() {
-				Adam(w, g, m, v, AdamStep{LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1, ZeroGrad: true})
+				Adam(w, g, m, v, nil, kernel.AdamStep{LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1, ZeroGrad: true})
 			})
-			run("rmsprop", 3, func() { RMSprop(w, g, v, nil, nil, RMSpropStep{LR: 1e-9, Alpha: 0.99, Eps: 1e-8, ZeroGrad: true}) })
-			run("adagrad", 3, func() { Adagrad(w, g, v, AdagradStep{LR: 1e-9, Eps: 1e-8, Step: 1, ZeroGrad: true}) })
+			run("rmsprop", 3, func() {
+				RMSprop(w, g, v, nil, nil, kernel.RMSpropStep{LR: 1e-9, Alpha: 0.99, Eps: 1e-8, ZeroGrad: true})
+			})
+			run("adagrad", 3, func() { Adagrad(w, g, v, kernel.AdagradStep{LR: 1e-9, Eps: 1e-8, Step: 1, ZeroGrad: true}) })
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package cpu
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/affine-go/affine/internal/kernel"
+)
 
 // updateGrain is the number of weights that one thread takes at a time: with
 // the gradient and two moments, 256 kB of float32 in and as much out. These
@@ -15,6 +19,7 @@ const (
 	adamRule
 	rmspropRule
 	adagradRule
+	lionRule
 )
 
 // update is one step of an optimiser on one tensor of weights, as a task for
@@ -23,10 +28,11 @@ type update[T Float] struct {
 	w, g    []T
 	moments [3][]T
 	rule    rule
-	sgd     SGDStep
-	adam    AdamStep
-	rmsprop RMSpropStep
-	adagrad AdagradStep
+	sgd     kernel.SGDStep
+	adam    kernel.AdamStep
+	rmsprop kernel.RMSpropStep
+	adagrad kernel.AdagradStep
+	lion    kernel.LionStep
 }
 
 var updates32, updates64 sync.Pool
@@ -66,10 +72,12 @@ func (u *update[T]) run(lo, hi int) {
 	case sgdRule:
 		sgd(w, g, m[0], u.sgd)
 	case adamRule:
-		adam(w, g, m[0], m[1], u.adam)
+		adam(w, g, m[0], m[1], m[2], u.adam)
 	case rmspropRule:
 		rmsprop(w, g, m[0], m[1], m[2], u.rmsprop)
 	case adagradRule:
 		adagrad(w, g, m[0], u.adagrad)
+	case lionRule:
+		lion(w, g, m[0], u.lion)
 	}
 }

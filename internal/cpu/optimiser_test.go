@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 // An updateCase is an optimiser with its settings: on slices w, g and three
@@ -21,7 +23,7 @@ func updateCases[T Float](zeroGrad bool) []updateCase[T] {
 		for _, decay := range []float64{0, 0.01} {
 			for _, damp := range []float64{0, 0.2} {
 				for _, nesterov := range []bool{false, true} {
-					s := SGDStep{LR: 0.05, Momentum: mu, Dampening: damp, WeightDecay: decay, Nesterov: nesterov, ZeroGrad: zeroGrad}
+					s := kernel.SGDStep{LR: 0.05, Momentum: mu, Dampening: damp, WeightDecay: decay, Nesterov: nesterov, ZeroGrad: zeroGrad}
 					if mu == 0 && (damp != 0 || nesterov) {
 						continue
 					}
@@ -51,11 +53,11 @@ func updateCases[T Float](zeroGrad bool) []updateCase[T] {
 	}
 	for _, decay := range []float64{0, 0.01} {
 		for _, decoupled := range []bool{false, true} {
-			s := AdamStep{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: decay, Decoupled: decoupled, ZeroGrad: zeroGrad}
+			s := kernel.AdamStep{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: decay, Decoupled: decoupled, ZeroGrad: zeroGrad}
 			all = append(all, updateCase[T]{fmt.Sprintf("adam decay %g decoupled %v", decay, decoupled),
 				func(x [][]T, t int) {
 					s.Step = t
-					Adam(x[0], x[1], x[2], x[3], s)
+					Adam(x[0], x[1], x[2], x[3], nil, s)
 				},
 				func(w, g float64, m []float64, t int) float64 {
 					if decoupled {
@@ -72,7 +74,7 @@ func updateCases[T Float](zeroGrad bool) []updateCase[T] {
 		}
 		for _, mu := range []float64{0, 0.9} {
 			for _, centered := range []bool{false, true} {
-				s := RMSpropStep{LR: 0.01, Alpha: 0.99, Eps: 1e-8, WeightDecay: decay, Momentum: mu, Centered: centered, ZeroGrad: zeroGrad}
+				s := kernel.RMSpropStep{LR: 0.01, Alpha: 0.99, Eps: 1e-8, WeightDecay: decay, Momentum: mu, Centered: centered, ZeroGrad: zeroGrad}
 				all = append(all, updateCase[T]{fmt.Sprintf("rmsprop momentum %g decay %g centered %v", mu, decay, centered),
 					func(x [][]T, t int) { RMSprop(x[0], x[1], x[2], x[3], x[4], s) },
 					func(w, g float64, m []float64, t int) float64 {
@@ -92,7 +94,7 @@ func updateCases[T Float](zeroGrad bool) []updateCase[T] {
 			}
 		}
 		for _, lrDecay := range []float64{0, 0.1} {
-			s := AdagradStep{LR: 0.05, LRDecay: lrDecay, WeightDecay: decay, Eps: 1e-10, ZeroGrad: zeroGrad}
+			s := kernel.AdagradStep{LR: 0.05, LRDecay: lrDecay, WeightDecay: decay, Eps: 1e-10, ZeroGrad: zeroGrad}
 			all = append(all, updateCase[T]{fmt.Sprintf("adagrad decay %g lr decay %g", decay, lrDecay),
 				func(x [][]T, t int) {
 					s.Step = t
@@ -161,7 +163,7 @@ func testOptimisers[T Float](t *testing.T, tolerance float64) {
 func TestSGDIgnoresWhatTheMomentumHeldBeforeTheFirstStep(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		w, g, m := []float32{1}, []float32{2}, []float32{float32(math.NaN())}
-		SGD(w, g, m, SGDStep{LR: 0.5, Momentum: 0.9, Dampening: 0.5, First: true})
+		SGD(w, g, m, kernel.SGDStep{LR: 0.5, Momentum: 0.9, Dampening: 0.5, First: true})
 		if w[0] != 0 || m[0] != 2 {
 			t.Errorf("w = %v, m = %v, want 0 and 2", w[0], m[0])
 		}
@@ -177,7 +179,7 @@ func TestAveragesOfADeadUnitBecomeZero(t *testing.T) {
 		}
 		w, g, m, v := []float32{1}, []float32{1}, []float32{0}, []float32{0}
 		for step := 1; step <= 1000; step++ {
-			Adam(w, g, m, v, AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: step, ZeroGrad: true})
+			Adam(w, g, m, v, nil, kernel.AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: step, ZeroGrad: true})
 		}
 		if m[0] != 0 || v[0] != 0 {
 			t.Errorf("m = %g, v = %g after 1000 steps, want 0", m[0], v[0])
@@ -193,7 +195,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 		for _, n := range []int{100, 3 * updateGrain} {
 			w, g, m, v := Alloc[float32](n), Alloc[float32](n), Alloc[float32](n), Alloc[float32](n)
 			allocs := testing.AllocsPerRun(20, func() {
-				Adam(w, g, m, v, AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: 1})
+				Adam(w, g, m, v, nil, kernel.AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: 1})
 			})
 			// A collection may empty the pool of tasks.
 			if allocs > 0.2 {

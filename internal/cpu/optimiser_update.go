@@ -1,6 +1,10 @@
 package cpu
 
-import "math"
+import (
+	"math"
+
+	"github.com/affine-go/affine/internal/kernel"
+)
 
 // updateKernels are the updates of one variant; nil in the generic one. The
 // scalars are named as in the formulas, rest being 1 less the factor of the
@@ -36,7 +40,7 @@ func updatesOf[T Float](v variant) *updateKernels[T] {
 // The updates follow the order in which torch.optim evaluates its formulas:
 // scalars in float64, each rounded once to T, and the elements in T.
 
-func sgd[T Float](w, g, m []T, s SGDStep) {
+func sgd[T Float](w, g, m []T, s kernel.SGDStep) {
 	n := len(w)
 	if n == 0 {
 		return
@@ -48,8 +52,9 @@ func sgd[T Float](w, g, m []T, s SGDStep) {
 	}
 	k := updatesOf[T](current())
 	switch {
-	case k == nil:
+	case k == nil || s.Maximize:
 		sgdGeneric(w, g, m, rate, decay, mu, rest, s)
+		zero(g, s.ZeroGrad)
 	case s.Momentum == 0:
 		k.sgd(&w[0], &g[0], n, rate, decay, s.ZeroGrad)
 	case s.Nesterov:
@@ -59,7 +64,7 @@ func sgd[T Float](w, g, m []T, s SGDStep) {
 	}
 }
 
-func adam[T Float](w, g, m, v []T, s AdamStep) {
+func adam[T Float](w, g, m, v, vmax []T, s kernel.AdamStep) {
 	n := len(w)
 	if n == 0 {
 		return
@@ -72,23 +77,15 @@ func adam[T Float](w, g, m, v []T, s AdamStep) {
 		decay, keep = 0, T(1-s.LR*s.WeightDecay)
 	}
 	beta1, rest1, beta2, rest2, eps := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), T(s.Eps)
-	if k := updatesOf[T](current()); k != nil {
+	if k := updatesOf[T](current()); k != nil && !s.AMSGrad && !s.Maximize {
 		k.adam(&w[0], &g[0], &m[0], &v[0], n, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
 		return
 	}
-	for i, d := range g {
-		x := w[i]
-		d += decay * x
-		m[i] = beta1*m[i] + rest1*d
-		v[i] = beta2*v[i] + rest2*d*d
-		w[i] = keep*x - step*m[i]/(sqrt(v[i])*scale+eps)
-	}
-	if s.ZeroGrad {
-		clear(g)
-	}
+	adamGeneric(w, g, m, v, vmax, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s)
+	zero(g, s.ZeroGrad)
 }
 
-func rmsprop[T Float](w, g, v, b, mean []T, s RMSpropStep) {
+func rmsprop[T Float](w, g, v, b, mean []T, s kernel.RMSpropStep) {
 	n := len(w)
 	if n == 0 {
 		return
@@ -97,8 +94,9 @@ func rmsprop[T Float](w, g, v, b, mean []T, s RMSpropStep) {
 	eps, mu := T(s.Eps), T(s.Momentum)
 	k := updatesOf[T](current())
 	switch momentum := s.Momentum > 0; {
-	case k == nil:
+	case k == nil || s.Maximize || s.EpsInRoot:
 		rmspropGeneric(w, g, v, b, mean, rate, decay, alpha, rest, eps, mu, s)
+		zero(g, s.ZeroGrad)
 	case s.Centered && momentum:
 		k.rmspropCenteredMomentum(&w[0], &g[0], &v[0], &mean[0], &b[0], n, rate, decay, alpha, rest, eps, mu, s.ZeroGrad)
 	case s.Centered:
@@ -110,23 +108,30 @@ func rmsprop[T Float](w, g, v, b, mean []T, s RMSpropStep) {
 	}
 }
 
-func adagrad[T Float](w, g, sum []T, s AdagradStep) {
+func adagrad[T Float](w, g, sum []T, s kernel.AdagradStep) {
 	n := len(w)
 	if n == 0 {
 		return
 	}
 	rate := T(s.LR / (1 + float64(s.Step-1)*s.LRDecay))
 	decay, eps := T(s.WeightDecay), T(s.Eps)
-	if k := updatesOf[T](current()); k != nil {
+	if k := updatesOf[T](current()); k != nil && !s.Maximize {
 		k.adagrad(&w[0], &g[0], &sum[0], n, rate, decay, eps, s.ZeroGrad)
 		return
 	}
-	for i, d := range g {
-		d += decay * w[i]
-		sum[i] += d * d
-		w[i] -= rate * d / (sqrt(sum[i]) + eps)
-	}
-	if s.ZeroGrad {
+	adagradGeneric(w, g, sum, rate, decay, eps, s)
+	zero(g, s.ZeroGrad)
+}
+
+func lion[T Float](w, g, m []T, s kernel.LionStep) {
+	rate, keep := T(s.LR), T(1-s.LR*s.WeightDecay)
+	lionGeneric(w, g, m, rate, keep, T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), s)
+	zero(g, s.ZeroGrad)
+}
+
+// zero clears the gradient if wanted.
+func zero[T Float](g []T, wanted bool) {
+	if wanted {
 		clear(g)
 	}
 }

@@ -56,9 +56,34 @@ func (k *kernels[T]) packAlong(s *scratch[T], dst []T, step int, m Matrix[T], lo
 	}
 }
 
-// overRows calls a kernel that goes over rows, for all of dst. gate may be
+// applyRows computes dst = act(src).
+func (k *kernels[T]) applyRows(s *scratch[T], act Activation, dst, src Matrix[T]) {
+	if kernel := k.apply[act.Kind]; kernel != nil {
+		k.overRows(s, kernel, act, dst, src, Matrix[T]{})
+		return
+	}
+	for i := range src.Rows {
+		activateGeneric(dst.Row(i), src.Row(i), act)
+	}
+}
+
+// deriveRows computes dst = dY ⊙ act' and fills up the last vector of each row
+// with zeros.
+func (k *kernels[T]) deriveRows(s *scratch[T], act Activation, dst, dy, saved Matrix[T]) {
+	if kernel := k.derive[act.Kind]; kernel != nil {
+		k.overRows(s, kernel, act, dst, dy, saved)
+		return
+	}
+	for i := range dy.Rows {
+		d := dst.Row(i)
+		activationBackwardGeneric(d, dy.Row(i), saved.Row(i), act, 1)
+		clear(d[len(d) : (len(d)+k.lanes-1)/k.lanes*k.lanes])
+	}
+}
+
+// overRows calls a kernel that goes over rows, for all of dst. saved may be
 // missing.
-func (k *kernels[T]) overRows(s *scratch[T], kernel func(*rows[T]), dst, src, gate Matrix[T], alpha T) {
+func (k *kernels[T]) overRows(s *scratch[T], kernel func(*rows[T]), act Activation, dst, src, saved Matrix[T]) {
 	if src.Rows == 0 || src.Cols == 0 {
 		return
 	}
@@ -66,11 +91,11 @@ func (k *kernels[T]) overRows(s *scratch[T], kernel func(*rows[T]), dst, src, ga
 	r := &s.rows
 	r.dst, r.dstStep = &dst.Data[0], dst.Stride*element
 	r.src, r.srcStep = &src.Data[0], src.Stride*element
-	r.gate, r.gateStep = pointer(gate.Data, 0), gate.Stride*element
+	r.saved, r.savedStep = pointer(saved.Data, 0), saved.Stride*element
 	r.n = src.Rows
 	r.vectors = (src.Cols + k.lanes - 1) / k.lanes
 	r.rest = src.Cols - (r.vectors-1)*k.lanes
-	r.alpha = alpha
+	r.alpha = T(act.Alpha)
 	kernel(r)
 }
 
@@ -81,9 +106,9 @@ func (p *blocked[T]) packPanel(s *scratch[T], panel []T, j0, j1, d0, d1 int) {
 	switch {
 	case b.alongRows:
 		p.packAlong(s, panel, step, b.Matrix, j0, j1, d0, d1, true)
-	case b.derive != nil:
-		dst := Matrix[T]{panel, d1 - d0, j1 - j0, step}
-		p.overRows(s, b.derive, dst, b.view(d0, d1, j0, j1), b.gate.view(d0, d1, j0, j1), b.alpha)
+	case b.act.Kind != Identity:
+		dst := Matrix[T]{Data: panel, Rows: d1 - d0, Cols: j1 - j0, Stride: step}
+		p.deriveRows(s, b.act, dst, b.View(d0, d1, j0, j1), b.saved.View(d0, d1, j0, j1))
 	default:
 		p.packAcross(s, panel, 0, b.Matrix, j0, j1-j0, 1, d0, d1, true)
 	}
@@ -96,17 +121,25 @@ func (p *blocked[T]) packBlock(s *scratch[T], dst []T, t0, t1, d0, d1 int) {
 		rows, end := p.sameRows(t, t1)
 		i0 := p.rowTiles.start(t)
 		if !a.alongRows {
-			p.packAcross(s, dst, rows*(d1-d0), a.Matrix, i0, rows, end-t, d0, d1, false)
+			if a.act.Kind == Identity {
+				p.packAcross(s, dst, rows*(d1-d0), a.Matrix, i0, rows, end-t, d0, d1, false)
+			} else {
+				columns := (end - t) * rows
+				step := (columns + p.lanes - 1) / p.lanes * p.lanes
+				dz := Matrix[T]{Data: room(&s.dz, (d1-d0)*step), Rows: d1 - d0, Cols: columns, Stride: step}
+				p.deriveRows(s, a.act, dz, a.View(d0, d1, i0, i0+columns), a.saved.View(d0, d1, i0, i0+columns))
+				p.packAcross(s, dst, rows*(d1-d0), dz, 0, rows, end-t, 0, d1-d0, false)
+			}
 			dst = dst[(end-t)*rows*(d1-d0):]
 			t = end
 			continue
 		}
-		if a.derive == nil {
+		if a.act.Kind == Identity {
 			p.packAlong(s, dst, rows, a.Matrix, i0, i0+rows, d0, d1, false)
 		} else {
 			step := (d1 - d0 + p.lanes - 1) / p.lanes * p.lanes
-			dz := Matrix[T]{room(&s.dz, rows*step), rows, d1 - d0, step}
-			p.overRows(s, a.derive, dz, a.view(i0, i0+rows, d0, d1), a.gate.view(i0, i0+rows, d0, d1), a.alpha)
+			dz := Matrix[T]{Data: room(&s.dz, rows*step), Rows: rows, Cols: d1 - d0, Stride: step}
+			p.deriveRows(s, a.act, dz, a.View(i0, i0+rows, d0, d1), a.saved.View(i0, i0+rows, d0, d1))
 			p.packAlong(s, dst, rows, dz, 0, rows, 0, d1-d0, false)
 		}
 		dst = dst[rows*(d1-d0):]

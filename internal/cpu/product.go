@@ -1,6 +1,6 @@
 package cpu
 
-// A product is C = act(A·B + bias): m×n sums of depth terms.
+// A product is C = act(A·B + bias + beta·C): m×n sums of depth terms.
 type product[T Float] struct {
 	m, n, depth int
 	a, b        Matrix[T]
@@ -9,6 +9,7 @@ type product[T Float] struct {
 	aRows, bRows bool
 	c, z         Matrix[T] // z, the sums before act, may be missing
 	bias         []T       // may be nil
+	beta         T         // beta·C is added to the sums; 0: C is not read
 	act          Activation
 }
 
@@ -26,30 +27,24 @@ func (p *product[T]) part(i0, i1, j0, j1 int) product[T] {
 	q := *p
 	q.m, q.n = i1-i0, j1-j0
 	if p.aRows {
-		q.a = p.a.view(i0, i1, 0, p.depth)
+		q.a = p.a.View(i0, i1, 0, p.depth)
 	} else {
-		q.a = p.a.view(0, p.depth, i0, i1)
+		q.a = p.a.View(0, p.depth, i0, i1)
 	}
 	if p.bRows {
-		q.b = p.b.view(j0, j1, 0, p.depth)
+		q.b = p.b.View(j0, j1, 0, p.depth)
 	} else {
-		q.b = p.b.view(0, p.depth, j0, j1)
+		q.b = p.b.View(0, p.depth, j0, j1)
 	}
-	q.c, q.z = p.c.view(i0, i1, j0, j1), p.z.view(i0, i1, j0, j1)
+	q.c, q.z = p.c.View(i0, i1, j0, j1), p.z.View(i0, i1, j0, j1)
 	q.bias = p.bias[min(j0, len(p.bias)):]
 	return q
-}
-
-// view returns rows i0 to i1 and columns j0 to j1 of a matrix that may be
-// missing.
-func (m Matrix[T]) view(i0, i1, j0, j1 int) Matrix[T] {
-	return Matrix[T]{m.Data[min(i0*m.Stride+j0, len(m.Data)):], i1 - i0, j1 - j0, m.Stride}
 }
 
 // activate applies the activations that the tile kernels lack to rows i0 to i1
 // and columns j0 to j1 of C, which are still in the cache.
 func (p *product[T]) activate(i0, i1, j0, j1 int) {
-	if p.act.Kind <= LeakyReLU {
+	if p.act.Kind.Info().InMicroKernel {
 		return
 	}
 	from := p.c

@@ -10,6 +10,8 @@ import (
 
 	"github.com/affine-go/affine/internal/cuda/driver"
 	"gorgonia.org/cu"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 // threads is the number of threads in a block of every kernel.
@@ -87,7 +89,7 @@ func (c *call) fail(err error) {
 }
 
 // launch adds a kernel with a grid of x·y blocks.
-func (c *call) launch(k kernel, t typed, x, y int, args ...uint64) {
+func (c *call) launch(k entry, t typed, x, y int, args ...uint64) {
 	if c.err != nil {
 		return
 	}
@@ -138,7 +140,7 @@ type place struct {
 
 // input returns where the device finds m: where it is, in managed memory, or in
 // a copy.
-func input[T Float](c *call, m Matrix[T]) place {
+func input[T kernel.Float](c *call, m kernel.Matrix[T]) place {
 	if p, ok := resident(c, m); ok {
 		return p
 	}
@@ -146,7 +148,7 @@ func input[T Float](c *call, m Matrix[T]) place {
 }
 
 // output returns where the device may write m.
-func output[T Float](c *call, m Matrix[T]) place {
+func output[T kernel.Float](c *call, m kernel.Matrix[T]) place {
 	if p, ok := resident(c, m); ok {
 		return p
 	}
@@ -154,7 +156,7 @@ func output[T Float](c *call, m Matrix[T]) place {
 }
 
 // inout returns where the device may read and write m.
-func inout[T Float](c *call, m Matrix[T]) place {
+func inout[T kernel.Float](c *call, m kernel.Matrix[T]) place {
 	if p, ok := resident(c, m); ok {
 		return p
 	}
@@ -162,8 +164,8 @@ func inout[T Float](c *call, m Matrix[T]) place {
 }
 
 // resident reports where m lies if that is managed memory, or nowhere.
-func resident[T Float](c *call, m Matrix[T]) (place, bool) {
-	if !m.Given() || m.extent() == 0 {
+func resident[T kernel.Float](c *call, m kernel.Matrix[T]) (place, bool) {
+	if !m.Given() || m.Extent() == 0 {
 		return place{stride: uint64(m.Stride)}, true
 	}
 	addr := addressOf(m.Data)
@@ -172,7 +174,7 @@ func resident[T Float](c *call, m Matrix[T]) (place, bool) {
 }
 
 // stage makes room for m in the workspace, without the gaps between its rows.
-func stage[T Float](c *call, m Matrix[T], in, out bool) place {
+func stage[T kernel.Float](c *call, m kernel.Matrix[T], in, out bool) place {
 	c.host = true
 	size := sizeOf[T]()
 	p := place{c.room(m.Rows * m.Cols * size), uint64(m.Cols)}
@@ -228,7 +230,7 @@ func whether(v bool) uint64 {
 }
 
 // known returns the function if it has been loaded.
-func (l *library) known(k kernel, t typed) cu.Function {
+func (l *library) known(k entry, t typed) cu.Function {
 	if l.functions[t] == nil {
 		return cu.Function{}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/internal/cudasim"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 func TestMain(m *testing.M) {
@@ -60,9 +62,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func alloc[T Float](t testing.TB, d *Device, values ...T) []T {
+func alloc[T kernel.Float](t testing.TB, d *Device, values ...T) []T {
 	t.Helper()
-	data, err := Alloc[T](d, len(values))
+	data, err := NewKernels[T](d).Alloc(len(values))
 	must(t, err)
 	copy(data, values)
 	return data
@@ -73,7 +75,7 @@ func TestOpeningAndClosingLeavesNothing(t *testing.T) {
 	for range 1000 {
 		d, err := Open(0)
 		must(t, err)
-		must(t, Scale(d, alloc[float32](t, d, 1, 2), 3))
+		must(t, NewKernels[float32](d).Scale(alloc[float32](t, d, 1, 2), 3))
 		must(t, d.Close())
 	}
 	for _, left := range []string{"handles", "bytes", "contexts", "violations"} {
@@ -90,18 +92,18 @@ func TestClosedDeviceAnswersWithErrors(t *testing.T) {
 	}
 	must(t, d.Close())
 	x := []float32{1}
-	_, allocError := Alloc[float32](d, 1)
+	_, allocError := NewKernels[float32](d).Alloc(1)
 	_, infoError := d.Info()
-	_, lossError := MSE(d, x, x)
+	_, lossError := NewKernels[float32](d).MSE(x, x)
 	for what, err := range map[string]error{
 		"close": d.Close(), "sync": d.Sync(), "alloc": allocError, "info": infoError, "loss": lossError,
-		"scale": Scale(d, x, 2), "step": d.Step(func() error { return nil }),
+		"scale": NewKernels[float32](d).Scale(x, 2), "step": d.Step(func() error { return nil }),
 	} {
 		if !errors.Is(err, errClosed) {
 			t.Errorf("%s: error %v, want %v", what, err, errClosed)
 		}
 	}
-	Free(d, x)
+	NewKernels[float32](d).Free(x)
 }
 
 func TestOpenSaysWhichCardsThereAre(t *testing.T) {
@@ -138,15 +140,15 @@ func TestEveryAllocationMayFail(t *testing.T) {
 				return err
 			}
 			defer func() { must(t, d.Close()) }()
-			x, err := Alloc[float32](d, 10)
+			x, err := NewKernels[float32](d).Alloc(10)
 			if err != nil {
 				return err
 			}
-			if err := d.Step(func() error { return Scale(d, x, 2) }); err != nil {
+			if err := d.Step(func() error { return NewKernels[float32](d).Scale(x, 2) }); err != nil {
 				return err
 			}
 			big := make([]float32, firstWorkspace)
-			return Scale(d, big, 2)
+			return NewKernels[float32](d).Scale(big, 2)
 		}()
 		left := cudasim.Get("fail_alloc")
 		cudasim.Set("fail_alloc", 0)
@@ -175,7 +177,7 @@ func TestLostDeviceAnswersWithErrorsAndCloses(t *testing.T) {
 		x := alloc[float64](t, d, 1, 2, 3)
 		cudasim.Set("lost_after", calls)
 		for range 50 {
-			if err = Scale(d, x, 1); err != nil {
+			if err = NewKernels[float64](d).Scale(x, 1); err != nil {
 				break
 			}
 		}
@@ -200,7 +202,7 @@ func TestResultsArriveFromSeveralGoroutines(t *testing.T) {
 			for i := range 20 {
 				x := []float64{float64(g), float64(i)}
 				var sum float64
-				if sum, err = SumOfSquares(d, x); err == nil && sum != float64(g*g+i*i) {
+				if sum, err = NewKernels[float64](d).SumOfSquares(x); err == nil && sum != float64(g*g+i*i) {
 					err = fmt.Errorf("sum of squares of %v is %v", x, sum)
 				}
 				if err != nil {
@@ -218,14 +220,14 @@ func TestResultsArriveFromSeveralGoroutines(t *testing.T) {
 func TestFreedMemoryIsHandedOutAgainZeroed(t *testing.T) {
 	d := open(t)
 	for _, n := range []int{1, 100, 3000, largeBytes/4 - 1, largeBytes / 4, 1 << 20, chunkBytes / 4} {
-		a, err := Alloc[float32](d, n)
+		a, err := NewKernels[float32](d).Alloc(n)
 		must(t, err)
 		for i := range a {
 			a[i] = 7
 		}
 		address := addressOf(a)
-		Free(d, a)
-		b, err := Alloc[float32](d, n)
+		NewKernels[float32](d).Free(a)
+		b, err := NewKernels[float32](d).Alloc(n)
 		must(t, err)
 		if addressOf(b) != address {
 			t.Errorf("%d elements: new memory, want that which was freed", n)
@@ -258,9 +260,11 @@ func TestProductsInTF32LoseMantissaOnlyWhereAsked(t *testing.T) {
 		x[i] = 1 + 0x1p-20*float32(i%16)
 	}
 	y := make([]float32, n*n)
-	m := func(data []float32) Matrix[float32] { return Matrix[float32]{data, n, n, n} }
+	m := func(data []float32) kernel.Matrix[float32] {
+		return kernel.Matrix[float32]{Data: data, Rows: n, Cols: n, Stride: n}
+	}
 	product := func() float32 {
-		must(t, Linear(d, m(y), Matrix[float32]{}, m(x), m(x), nil, Activation{}))
+		must(t, NewKernels[float32](d).Linear(m(y), kernel.Matrix[float32]{}, m(x), m(x), nil, kernel.Activation{}))
 		return y[n+1]
 	}
 	highest := product()
@@ -283,17 +287,17 @@ func TestBiasGradientComesWithTheLargeProduct(t *testing.T) {
 		t.Skip("there is no cublasLt")
 	}
 	const n = 64
-	matrix := func() Matrix[float32] {
-		data, err := Alloc[float32](d, n*n)
+	matrix := func() kernel.Matrix[float32] {
+		data, err := NewKernels[float32](d).Alloc(n * n)
 		must(t, err)
 		for i := range data {
 			data[i] = float32(i % 7)
 		}
-		return Matrix[float32]{data, n, n, n}
+		return kernel.Matrix[float32]{Data: data, Rows: n, Cols: n, Stride: n}
 	}
 	x, w, dy, dx, dw, db := matrix(), matrix(), matrix(), matrix(), matrix(), matrix().Data[:n]
 	products, kernels := cudasim.Get("products"), cudasim.Get("kernels")
-	must(t, LinearBackward(d, dx, dw, db, x, w, dy, Matrix[float32]{}, Activation{}))
+	must(t, NewKernels[float32](d).LinearBackward(dx, dw, db, x, w, dy, kernel.Matrix[float32]{}, kernel.Activation{}))
 	if p, k := cudasim.Get("products")-products, cudasim.Get("kernels")-kernels; p != 2 || k != 0 {
 		t.Errorf("%d products and %d kernels, want 2 and none", p, k)
 	}

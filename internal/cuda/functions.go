@@ -5,27 +5,34 @@ package cuda
 import (
 	"math"
 	"unsafe"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 // Activate computes y = act(z); y may be z. With Identity it copies, and where
 // one of the two lies in host memory, straight from or to there: reading managed
 // memory on the host would move its pages there and back.
-func Activate[T Float](d *Device, y, z []T, act Activation) error {
+func (k Kernels[T]) Activate(y, z []T, kind kernel.Activation) error {
+	d := k.device
+	act, err := activationOf(kind)
+	if err != nil {
+		return err
+	}
 	c, err := d.begin()
 	if err != nil {
 		return err
 	}
-	if n := len(z); n > 0 && act.Kind == Identity && unsafe.SliceData(y) != unsafe.SliceData(z) {
+	if n := len(z); n > 0 && act.Kind == kernel.Identity && unsafe.SliceData(y) != unsafe.SliceData(z) {
 		c.copy(ends(c, y), ends(c, z), n*sizeOf[T]())
 	} else if n > 0 {
 		pz, py := pair(c, z, y)
-		c.launch(kActivate, typeOf[T](), d.blocks(n), 1, py, pz, uint64(n), uint64(act.Kind), float(act.Alpha))
+		c.launch(kActivate, typeOf[T](), d.blocks(n), 1, py, pz, uint64(n), act.number, float(act.Alpha))
 	}
 	return c.end()
 }
 
 // ends returns the address of an end of a copy, in whichever memory it lies.
-func ends[T Float](c *call, data []T) uint64 {
+func ends[T kernel.Float](c *call, data []T) uint64 {
 	if p, ok := resident(c, row(data)); ok {
 		return p.addr
 	}
@@ -34,23 +41,28 @@ func ends[T Float](c *call, data []T) uint64 {
 	return uint64(addressOf(data))
 }
 
-// ActivationBackward computes dz = dy ⊙ D(a); dz may be dy.
-func ActivationBackward[T Float](d *Device, dz, dy, a []T, act Activation, order int) error {
+// ActivationBackward computes dz = dy ⊙ D(saved); dz may be dy.
+func (k Kernels[T]) ActivationBackward(dz, dy, saved []T, kind kernel.Activation, order int) error {
+	d := k.device
+	act, err := activationOf(kind)
+	if err != nil {
+		return err
+	}
 	c, err := d.begin()
 	if err != nil {
 		return err
 	}
-	if n := len(a); n > 0 {
-		pa := input(c, row(a))
+	if n := len(saved); n > 0 {
+		pa := input(c, row(saved))
 		pdy, pdz := pair(c, dy, dz)
 		c.launch(kActivationBackward, typeOf[T](), d.blocks(n), 1, pdz, pdy, pa.addr, uint64(n),
-			uint64(act.Kind), float(act.Alpha), uint64(order))
+			act.number, float(act.Alpha), uint64(order))
 	}
 	return c.end()
 }
 
 // pair places an input and an output that may be the same memory.
-func pair[T Float](c *call, in, out []T) (pin, pout uint64) {
+func pair[T kernel.Float](c *call, in, out []T) (pin, pout uint64) {
 	if unsafe.SliceData(in) == unsafe.SliceData(out) {
 		p := inout(c, row(in)).addr
 		return p, p
@@ -59,12 +71,13 @@ func pair[T Float](c *call, in, out []T) (pin, pout uint64) {
 }
 
 // Softmax computes each row's softmax; y may be z.
-func Softmax[T Float](d *Device, y, z Matrix[T]) error {
+func (k Kernels[T]) Softmax(y, z kernel.Matrix[T]) error {
+	d := k.device
 	c, err := d.begin()
 	if err != nil {
 		return err
 	}
-	if z.extent() > 0 {
+	if z.Extent() > 0 {
 		var py, pz place
 		if unsafe.SliceData(y.Data) == unsafe.SliceData(z.Data) {
 			pz = inout(c, z)
@@ -79,12 +92,13 @@ func Softmax[T Float](d *Device, y, z Matrix[T]) error {
 }
 
 // BroadcastRows copies v into every row of y.
-func BroadcastRows[T Float](d *Device, y Matrix[T], v []T) error {
+func (k Kernels[T]) BroadcastRows(y kernel.Matrix[T], v []T) error {
+	d := k.device
 	c, err := d.begin()
 	if err != nil {
 		return err
 	}
-	if y.extent() > 0 {
+	if y.Extent() > 0 {
 		pv, py := input(c, row(v)), output(c, y)
 		c.launch(kBroadcastRows, typeOf[T](), d.blocks(y.Rows*y.Cols), 1, py.addr, py.stride, pv.addr,
 			uint64(y.Rows), uint64(y.Cols))
@@ -93,12 +107,13 @@ func BroadcastRows[T Float](d *Device, y Matrix[T], v []T) error {
 }
 
 // GatherRows copies row index[i] of src into row i of dst.
-func GatherRows[T Float](d *Device, dst, src Matrix[T], index []int) error {
+func (k Kernels[T]) GatherRows(dst, src kernel.Matrix[T], index []int) error {
+	d := k.device
 	c, err := d.begin()
 	if err != nil {
 		return err
 	}
-	if dst.extent() > 0 {
+	if dst.Extent() > 0 {
 		psrc, pdst := input(c, src), output(c, dst)
 		c.launch(kGatherRows, typeOf[T](), d.blocks(dst.Rows*dst.Cols), 1, pdst.addr, pdst.stride, psrc.addr, psrc.stride,
 			c.indices(index), uint64(dst.Rows), uint64(dst.Cols))
@@ -107,12 +122,12 @@ func GatherRows[T Float](d *Device, dst, src Matrix[T], index []int) error {
 }
 
 // Scale multiplies x by s.
-func Scale[T Float](d *Device, x []T, s T) error { return inPlace(d, kScale, x, float64(s)) }
+func (k Kernels[T]) Scale(x []T, s T) error { return inPlace(k.device, kScale, x, float64(s)) }
 
 // Clamp limits every element to [−limit, limit].
-func Clamp[T Float](d *Device, x []T, limit T) error { return inPlace(d, kClamp, x, float64(limit)) }
+func (k Kernels[T]) Clamp(x []T, limit T) error { return inPlace(k.device, kClamp, x, float64(limit)) }
 
-func inPlace[T Float](d *Device, k kernel, x []T, scalar float64) error {
+func inPlace[T kernel.Float](d *Device, k entry, x []T, scalar float64) error {
 	c, err := d.begin()
 	if err != nil {
 		return err
@@ -130,7 +145,8 @@ func (c *call) total(count float64, result *float64, slot uint64) [5]uint64 {
 }
 
 // SumOfSquares returns Σ x².
-func SumOfSquares[T Float](d *Device, x []T) (float64, error) {
+func (k Kernels[T]) SumOfSquares(x []T) (float64, error) {
+	d := k.device
 	n := len(x)
 	if n == 0 {
 		return 0, nil
@@ -169,7 +185,8 @@ func (c *call) loss(launch func(total [5]uint64)) (float64, error) {
 }
 
 // SoftmaxCrossEntropy returns the mean over rows of −Σ_j t_j·log softmax(z)_j.
-func SoftmaxCrossEntropy[T Float](d *Device, logits, targets Matrix[T]) (T, error) {
+func (k Kernels[T]) SoftmaxCrossEntropy(logits, targets kernel.Matrix[T]) (T, error) {
+	d := k.device
 	c, err := d.begin()
 	if err != nil {
 		return 0, err
@@ -185,12 +202,13 @@ func SoftmaxCrossEntropy[T Float](d *Device, logits, targets Matrix[T]) (T, erro
 }
 
 // SoftmaxCrossEntropyBackward computes scale/n·(softmax(z)·Σ_j t_j − t).
-func SoftmaxCrossEntropyBackward[T Float](d *Device, dlogits, logits, targets Matrix[T], scale T) error {
+func (k Kernels[T]) SoftmaxCrossEntropyBackward(dlogits, logits, targets kernel.Matrix[T], scale T) error {
+	d := k.device
 	c, err := d.begin()
 	if err != nil {
 		return err
 	}
-	if rows, cols := logits.Rows, logits.Cols; logits.extent() > 0 {
+	if rows, cols := logits.Rows, logits.Cols; logits.Extent() > 0 {
 		z, t, dz := input(c, logits), input(c, targets), output(c, dlogits)
 		c.launch(kCrossEntropyBackward, typeOf[T](), d.blocks(32*rows), 1, dz.addr, dz.stride, z.addr, z.stride, t.addr, t.stride,
 			uint64(rows), uint64(cols), float(float64(scale)/float64(rows)))
@@ -199,26 +217,30 @@ func SoftmaxCrossEntropyBackward[T Float](d *Device, dlogits, logits, targets Ma
 }
 
 // MSE returns the mean of (p − t)².
-func MSE[T Float](d *Device, pred, target []T) (T, error) {
+func (k Kernels[T]) MSE(pred, target []T) (T, error) {
+	d := k.device
 	return meanLoss(d, kSquaredError, pred, target)
 }
 
 // MSEBackward computes scale·2(p − t)/N.
-func MSEBackward[T Float](d *Device, dpred, pred, target []T, scale T) error {
+func (k Kernels[T]) MSEBackward(dpred, pred, target []T, scale T) error {
+	d := k.device
 	return meanLossBackward(d, kSquaredErrorBackward, dpred, pred, target, 2*float64(scale))
 }
 
 // BinaryCrossEntropy returns the mean of max(z, 0) − z·t + log(1 + e^−|z|).
-func BinaryCrossEntropy[T Float](d *Device, logits, targets []T) (T, error) {
+func (k Kernels[T]) BinaryCrossEntropy(logits, targets []T) (T, error) {
+	d := k.device
 	return meanLoss(d, kLogisticLoss, logits, targets)
 }
 
 // BinaryCrossEntropyBackward computes scale·(σ(z) − t)/N.
-func BinaryCrossEntropyBackward[T Float](d *Device, dlogits, logits, targets []T, scale T) error {
+func (k Kernels[T]) BinaryCrossEntropyBackward(dlogits, logits, targets []T, scale T) error {
+	d := k.device
 	return meanLossBackward(d, kLogisticLossBackward, dlogits, logits, targets, float64(scale))
 }
 
-func meanLoss[T Float](d *Device, k kernel, p, t []T) (T, error) {
+func meanLoss[T kernel.Float](d *Device, k entry, p, t []T) (T, error) {
 	c, err := d.begin()
 	if err != nil {
 		return 0, err
@@ -232,7 +254,7 @@ func meanLoss[T Float](d *Device, k kernel, p, t []T) (T, error) {
 	return T(l), err
 }
 
-func meanLossBackward[T Float](d *Device, k kernel, dp, p, t []T, factor float64) error {
+func meanLossBackward[T kernel.Float](d *Device, k entry, dp, p, t []T, factor float64) error {
 	c, err := d.begin()
 	if err != nil {
 		return err

@@ -7,13 +7,15 @@ import (
 	"fmt"
 
 	"gorgonia.org/cu"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 //go:embed kernels/*.ptx
 var ptx embed.FS
 
-// kernel names an entry point, without the suffix for the element type.
-type kernel struct {
+// entry names an entry point, without the suffix for the element type.
+type entry struct {
 	module string
 	name   string
 	id     int
@@ -21,35 +23,35 @@ type kernel struct {
 
 var kernelCount int
 
-func entry(module, name string) kernel {
+func entryPoint(module, name string) entry {
 	kernelCount++
-	return kernel{module, name, kernelCount - 1}
+	return entry{module, name, kernelCount - 1}
 }
 
 var (
-	kActivate             = entry("elementwise", "activate")
-	kActivationBackward   = entry("elementwise", "activation_backward")
-	kChainRows            = entry("elementwise", "chain_rows")
-	kSoftmax              = entry("elementwise", "softmax")
-	kBroadcastRows        = entry("elementwise", "broadcast_rows")
-	kGatherRows           = entry("elementwise", "gather_rows")
-	kScale                = entry("elementwise", "scale")
-	kClamp                = entry("elementwise", "clamp")
-	kStepBegin            = entry("elementwise", "step_begin")
-	kCombine              = entry("linear_small", "combine")
-	kBiasGrad             = entry("linear_small", "bias_grad")
-	kCrossEntropy         = entry("loss", "cross_entropy")
-	kCrossEntropyBackward = entry("loss", "cross_entropy_backward")
-	kSquaredError         = entry("loss", "squared_error")
-	kSquaredErrorBackward = entry("loss", "squared_error_backward")
-	kLogisticLoss         = entry("loss", "logistic_loss")
-	kLogisticLossBackward = entry("loss", "logistic_loss_backward")
-	kSumOfSquares         = entry("loss", "sum_of_squares")
-	kSGD                  = entry("optimizer", "sgd")
-	kAdam                 = entry("optimizer", "adam")
-	kRMSprop              = entry("optimizer", "rmsprop")
-	kAdagrad              = entry("optimizer", "adagrad")
-	kFinishRows           = entry("linear_small", "finish_rows")
+	kActivate             = entryPoint("elementwise", "activate")
+	kActivationBackward   = entryPoint("elementwise", "activation_backward")
+	kChainRows            = entryPoint("elementwise", "chain_rows")
+	kSoftmax              = entryPoint("elementwise", "softmax")
+	kBroadcastRows        = entryPoint("elementwise", "broadcast_rows")
+	kGatherRows           = entryPoint("elementwise", "gather_rows")
+	kScale                = entryPoint("elementwise", "scale")
+	kClamp                = entryPoint("elementwise", "clamp")
+	kStepBegin            = entryPoint("elementwise", "step_begin")
+	kCombine              = entryPoint("linear_small", "combine")
+	kBiasGrad             = entryPoint("linear_small", "bias_grad")
+	kCrossEntropy         = entryPoint("loss", "cross_entropy")
+	kCrossEntropyBackward = entryPoint("loss", "cross_entropy_backward")
+	kSquaredError         = entryPoint("loss", "squared_error")
+	kSquaredErrorBackward = entryPoint("loss", "squared_error_backward")
+	kLogisticLoss         = entryPoint("loss", "logistic_loss")
+	kLogisticLossBackward = entryPoint("loss", "logistic_loss_backward")
+	kSumOfSquares         = entryPoint("loss", "sum_of_squares")
+	kSGD                  = entryPoint("optimizer", "sgd")
+	kAdam                 = entryPoint("optimizer", "adam")
+	kRMSprop              = entryPoint("optimizer", "rmsprop")
+	kAdagrad              = entryPoint("optimizer", "adagrad")
+	kFinishRows           = entryPoint("linear_small", "finish_rows")
 	productKernels        = productEntries()
 )
 
@@ -62,7 +64,7 @@ const (
 	untyped
 )
 
-func typeOf[T Float]() typed {
+func typeOf[T kernel.Float]() typed {
 	var zero T
 	if _, ok := any(zero).(float32); ok {
 		return f32
@@ -79,7 +81,7 @@ type library struct {
 
 // function returns the entry point, loading its module where that is new. The
 // device's context must be current.
-func (l *library) function(k kernel, t typed) (cu.Function, error) {
+func (l *library) function(k entry, t typed) (cu.Function, error) {
 	if l.functions[t] == nil {
 		l.functions[t] = make([]cu.Function, kernelCount)
 	}

@@ -2,7 +2,12 @@
 
 package cuda
 
-import "github.com/affine-go/affine/internal/cuda/driver"
+import (
+	"errors"
+
+	"github.com/affine-go/affine/internal/cuda/driver"
+	"github.com/affine-go/affine/internal/kernel"
+)
 
 // The three products of a linear layer.
 type form int
@@ -28,11 +33,11 @@ var (
 func (t tile) count(m, n int) int { return (m + t.rows - 1) / t.rows * ((n + t.cols - 1) / t.cols) }
 
 // productEntries are the kernels by form and tile.
-func productEntries() (kernels [3]map[tile]kernel) {
+func productEntries() (kernels [3]map[tile]entry) {
 	for f, name := range []string{"forward", "input_grad", "weight_grad"} {
-		kernels[f] = map[tile]kernel{}
+		kernels[f] = map[tile]entry{}
 		for _, t := range []tile{small, medium, large} {
-			kernels[f][t] = entry("linear_"+t.name, name+"_"+t.name)
+			kernels[f][t] = entryPoint("linear_"+t.name, name+"_"+t.name)
 		}
 	}
 	return kernels
@@ -55,7 +60,7 @@ func (d *Device) plan(t typed, m, n, k int) (tile, int) {
 }
 
 // product is C[m, n] = A·B of some form, with what is done to the sums.
-type product[T Float] struct {
+type product[T kernel.Float] struct {
 	form    form
 	n       int // rows of X and Y
 	in, out int
@@ -63,7 +68,7 @@ type product[T Float] struct {
 	slope   place // the quantity that act' is written in
 	y, z    place
 	bias    place
-	act     Activation // applied to the sums, or through slope to dY
+	act     activation // applied to the sums, or through slope to dY
 	db      place      // of the weight gradient: where the bias gradient is wanted too
 }
 
@@ -89,25 +94,25 @@ func (p *product[T]) run(c *call) (withBias bool) {
 	}
 	t := typeOf[T]()
 	tile, splits := c.d.plan(t, m, n, k)
-	y, z, bias, kind := p.y, p.z, p.bias, uint64(p.act.Kind)
+	y, z, bias, kind := p.y, p.z, p.bias, p.act.number
 	if splits > 1 {
 		y = place{c.room(splits * m * n * sizeOf[T]()), uint64(n)}
 		z, bias = place{}, place{}
 		if p.form == forward {
-			kind = uint64(Identity)
+			kind = numbers[kernel.Identity]
 		}
 	}
 	N, in, out := uint64(p.n), uint64(p.in), uint64(p.out)
-	kernel, blocks := productKernels[p.form][tile], tile.count(m, n)
+	point, blocks := productKernels[p.form][tile], tile.count(m, n)
 	switch p.form {
 	case forward:
-		c.launch(kernel, t, blocks, splits, y.addr, y.stride, z.addr, z.stride, p.a.addr, p.a.stride,
+		c.launch(point, t, blocks, splits, y.addr, y.stride, z.addr, z.stride, p.a.addr, p.a.stride,
 			p.b.addr, p.b.stride, bias.addr, N, in, out, kind, float(p.act.Alpha))
 	case inputGrad:
-		c.launch(kernel, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.slope.addr, p.slope.stride,
+		c.launch(point, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.slope.addr, p.slope.stride,
 			p.b.addr, p.b.stride, N, in, out, kind, float(p.act.Alpha))
 	case weightGrad:
-		c.launch(kernel, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.b.addr, p.b.stride,
+		c.launch(point, t, blocks, splits, y.addr, y.stride, p.a.addr, p.a.stride, p.b.addr, p.b.stride,
 			p.slope.addr, p.slope.stride, N, in, out, kind, float(p.act.Alpha))
 	}
 	if splits > 1 {
@@ -121,14 +126,25 @@ func (p *product[T]) combine(c *call, parts uint64, splits int) {
 	m, n, _ := p.shape()
 	act := p.act
 	if p.form != forward {
-		act = Activation{}
+		act = activation{}
 	}
 	c.launch(kCombine, typeOf[T](), c.d.blocks(m*n), 1, p.y.addr, p.y.stride, p.z.addr, p.z.stride, p.bias.addr,
-		parts, uint64(splits), uint64(m), uint64(n), uint64(act.Kind), float(act.Alpha))
+		parts, uint64(splits), uint64(m), uint64(n), act.number, float(act.Alpha))
 }
 
+// errTransposed refuses what is not implemented yet.
+var errTransposed = errors.New("transposed weights are not implemented for CUDA")
+
 // Linear computes Y = act(X·W + b), and Z = X·W + b where z is given.
-func Linear[T Float](d *Device, y, z, x, w Matrix[T], b []T, act Activation) error {
+func (k Kernels[T]) Linear(y, z, x, w kernel.Matrix[T], b []T, kind kernel.Activation) error {
+	d := k.device
+	act, err := activationOf(kind)
+	if err != nil {
+		return err
+	}
+	if w.Transposed {
+		return errTransposed
+	}
 	c, err := d.begin()
 	if err != nil {
 		return err
@@ -149,7 +165,15 @@ func Linear[T Float](d *Device, y, z, x, w Matrix[T], b []T, act Activation) err
 }
 
 // LinearBackward computes those gradients of Y = act(X·W + b) that are given room.
-func LinearBackward[T Float](d *Device, dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], act Activation) error {
+func (k Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, saved kernel.Matrix[T], kind kernel.Activation) error {
+	d := k.device
+	act, err := activationOf(kind)
+	if err != nil {
+		return err
+	}
+	if w.Transposed || dw.Transposed {
+		return errTransposed
+	}
 	c, err := d.begin()
 	if err != nil {
 		return err
@@ -157,8 +181,8 @@ func LinearBackward[T Float](d *Device, dx, dw Matrix[T], db []T, x, w, dy, a Ma
 	n, out := dy.Rows, dy.Cols
 	pdy := input(c, dy)
 	var slope place
-	if act.Kind != Identity {
-		slope = input(c, a)
+	if act.Kind != kernel.Identity {
+		slope = input(c, saved)
 		// One pass over dY ⊙ act' pays where it is read more than once, where
 		// act' is expensive and where cublasLt is to read it.
 		uses := 0
@@ -167,16 +191,16 @@ func LinearBackward[T Float](d *Device, dx, dw Matrix[T], db []T, x, w, dy, a Ma
 				uses++
 			}
 		}
-		if uses > 1 || act.Kind >= GELU || d.lt.Available() {
+		if uses > 1 || !act.Kind.Info().InMicroKernel && act.Kind.Saved() == kernel.SavedZ || d.lt.Available() {
 			dz := place{c.room(n * out * sizeOf[T]()), uint64(out)}
 			if n > 0 && out > 0 {
 				c.launch(kChainRows, typeOf[T](), d.blocks(n*out), 1, dz.addr, pdy.addr, pdy.stride, slope.addr, slope.stride,
-					uint64(n), uint64(out), uint64(act.Kind), float(act.Alpha))
+					uint64(n), uint64(out), act.number, float(act.Alpha))
 			}
-			pdy, slope, act = dz, place{}, Activation{}
+			pdy, slope, act = dz, place{}, activation{}
 		}
 	}
-	if dx.Given() && dx.extent() > 0 {
+	if dx.Given() && dx.Extent() > 0 {
 		p := product[T]{form: inputGrad, n: n, in: dx.Cols, out: out, act: act, a: pdy, slope: slope}
 		p.b, p.y = input(c, w), output(c, dx)
 		p.run(c)
@@ -186,7 +210,7 @@ func LinearBackward[T Float](d *Device, dx, dw Matrix[T], db []T, x, w, dy, a Ma
 		pdb = output(c, row(db))
 	}
 	withBias := false
-	if dw.Given() && dw.extent() > 0 {
+	if dw.Given() && dw.Extent() > 0 {
 		p := product[T]{form: weightGrad, n: n, in: dw.Rows, out: out, act: act, b: pdy, slope: slope, db: pdb}
 		p.a, p.y = input(c, x), output(c, dw)
 		withBias = p.run(c)
@@ -202,7 +226,7 @@ func LinearBackward[T Float](d *Device, dx, dw Matrix[T], db []T, x, w, dy, a Ma
 const rowsPerBlock = 1024
 
 // biasGrad adds the sum over rows of dY ⊙ act'.
-func biasGrad(c *call, db, dy, slope place, n, out int, act Activation, t typed, size int) {
+func biasGrad(c *call, db, dy, slope place, n, out int, act activation, t typed, size int) {
 	const cols = 32
 	across := (out + cols - 1) / cols
 	shares := max(1, min(n/rowsPerBlock, 4*c.d.processors/across, 256))
@@ -211,7 +235,7 @@ func biasGrad(c *call, db, dy, slope place, n, out int, act Activation, t typed,
 		to = c.room(shares * out * size)
 	}
 	c.launch(kBiasGrad, t, across, shares, to, dy.addr, dy.stride, slope.addr, slope.stride, uint64(n), uint64(out),
-		uint64(act.Kind), float(act.Alpha))
+		act.number, float(act.Alpha))
 	if shares > 1 {
 		c.launch(kCombine, t, c.d.blocks(out), 1, db.addr, uint64(out), 0, 0, 0, to, uint64(shares), 1, uint64(out), 0, 0)
 	}
@@ -255,11 +279,11 @@ func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
 		bias, key.Epilogue = p.db.addr, driver.LtBiasGrad
 	}
 	switch {
-	case p.form != forward || p.act.Kind == Identity && p.z.addr == 0:
-		rest.act = Activation{}
-	case p.act.Kind == ReLU && p.z.addr == 0:
+	case p.form != forward || p.act.Kind == kernel.Identity && p.z.addr == 0:
+		rest.act = activation{}
+	case p.act.Kind == kernel.ReLU && p.z.addr == 0:
 		key.Epilogue |= driver.LtReLU
-		rest.act = Activation{}
+		rest.act = activation{}
 	case p.z.addr != 0:
 		to, key.StrideD = p.z, int(p.z.stride)
 	}
@@ -277,7 +301,7 @@ func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
 		workspace = c.room(plan.Workspace)
 	}
 	c.work = append(c.work, plan.Work(first.addr, second.addr, to.addr, bias, workspace))
-	if rest.act.Kind != Identity || rest.bias.addr != 0 || rest.z.addr != 0 {
+	if rest.act.Kind != kernel.Identity || rest.bias.addr != 0 || rest.z.addr != 0 {
 		rest.finish(c, to)
 	}
 	return true, key.Epilogue == driver.LtBiasGrad
@@ -287,7 +311,7 @@ func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
 func (p *product[T]) finish(c *call, from place) {
 	m, n, _ := p.shape()
 	c.launch(kFinishRows, typeOf[T](), c.d.blocks(m*n), 1, p.y.addr, p.y.stride, p.z.addr, p.z.stride, p.bias.addr,
-		from.addr, from.stride, uint64(m), uint64(n), uint64(p.act.Kind), float(p.act.Alpha))
+		from.addr, from.stride, uint64(m), uint64(n), p.act.number, float(p.act.Alpha))
 }
 
 // ltPlan returns cublasLt's way to do a product, or nil where it has none. The

@@ -14,6 +14,8 @@ import (
 
 	"github.com/affine-go/affine/internal/cuda/driver"
 	"gorgonia.org/cu"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 const (
@@ -165,15 +167,18 @@ func (p *pool) release() error {
 // pointer turns an address of the driver's into a pointer.
 func pointer(addr uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
 
-func addressOf[T Float](data []T) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(data))) }
+func addressOf[T kernel.Float](data []T) uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(data)))
+}
 
-func sizeOf[T Float]() int {
+func sizeOf[T kernel.Float]() int {
 	var zero T
 	return int(unsafe.Sizeof(zero))
 }
 
 // Alloc returns n zeroed elements in managed memory.
-func Alloc[T Float](d *Device, n int) ([]T, error) {
+func (k Kernels[T]) Alloc(n int) ([]T, error) {
+	d := k.device
 	if n == 0 {
 		return []T{}, nil
 	}
@@ -186,7 +191,8 @@ func Alloc[T Float](d *Device, n int) ([]T, error) {
 }
 
 // Free takes memory back that Alloc returned, and ignores any other.
-func Free[T Float](d *Device, data []T) {
+func (k Kernels[T]) Free(data []T) {
+	d := k.device
 	if cap(data) == 0 {
 		return
 	}

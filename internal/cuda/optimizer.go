@@ -2,12 +2,17 @@
 
 package cuda
 
-import "math"
+import (
+	"errors"
+	"math"
+
+	"github.com/affine-go/affine/internal/kernel"
+)
 
 // update is one learnable's part in a launch of an optimiser's kernel; see
 // kernels/optimizer.cu.
 type update struct {
-	kernel    kernel
+	point     entry
 	typed     typed
 	scalars   [3]float64 // may change from step to step
 	constants [6]uint64  // are arguments of the kernel
@@ -33,7 +38,7 @@ type group struct {
 
 // takes reports whether u can join.
 func (g *group) takes(u *update) bool {
-	return g.at > 0 && g.count < groupSize && g.last.kernel == u.kernel && g.last.typed == u.typed &&
+	return g.at > 0 && g.count < groupSize && g.last.point == u.point && g.last.typed == u.typed &&
 		g.last.scalars == u.scalars && g.last.constants == u.constants
 }
 
@@ -83,12 +88,12 @@ func (c *call) update(u update) error {
 func (c *call) launchUpdate(u update, data uint64, blocks int) {
 	args := [1 + len(u.constants)]uint64{data}
 	copy(args[1:], u.constants[:])
-	c.launch(u.kernel, u.typed, blocks, 1, args[:]...)
+	c.launch(u.point, u.typed, blocks, 1, args[:]...)
 }
 
 // learnable places weights, gradient and moments, nil for moments that are not
 // used. The gradient is written to only where zero is set.
-func learnable[T Float](c *call, w, g []T, zero bool, moments ...[]T) (memory [5]uint64) {
+func learnable[T kernel.Float](c *call, w, g []T, zero bool, moments ...[]T) (memory [5]uint64) {
 	memory[0] = inout(c, row(w)).addr
 	if zero {
 		memory[1] = inout(c, row(g)).addr
@@ -104,7 +109,7 @@ func learnable[T Float](c *call, w, g []T, zero bool, moments ...[]T) (memory [5
 }
 
 // used returns m, or nil where it is not used.
-func used[T Float](m []T, used bool) []T {
+func used[T kernel.Float](m []T, used bool) []T {
 	if !used {
 		return nil
 	}
@@ -112,19 +117,27 @@ func used[T Float](m []T, used bool) []T {
 }
 
 // SGD updates w by one step.
-func SGD[T Float](d *Device, w, g, momentum []T, s SGDStep) error {
+func (k Kernels[T]) SGD(w, g, momentum []T, s kernel.SGDStep) error {
+	if s.Maximize {
+		return errOption
+	}
+	d := k.device
 	c, err := d.begin()
 	if err != nil || len(w) == 0 {
 		return c.nothing(err)
 	}
-	return c.update(update{kernel: kSGD, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
+	return c.update(update{point: kSGD, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
 		constants: [6]uint64{float(s.Momentum), float(1 - s.Dampening), float(s.WeightDecay),
 			whether(s.Nesterov), whether(s.First), whether(s.ZeroGrad)},
 		memory: learnable(c, w, g, s.ZeroGrad, used(momentum, s.Momentum != 0))})
 }
 
 // Adam updates w by one step.
-func Adam[T Float](d *Device, w, g, m, v []T, s AdamStep) error {
+func (k Kernels[T]) Adam(w, g, m, v, vmax []T, s kernel.AdamStep) error {
+	if s.Maximize || s.AMSGrad {
+		return errOption
+	}
+	d := k.device
 	c, err := d.begin()
 	if err != nil || len(w) == 0 {
 		return c.nothing(err)
@@ -135,30 +148,44 @@ func Adam[T Float](d *Device, w, g, m, v []T, s AdamStep) error {
 	if s.Decoupled {
 		decay, keep = 0, 1-s.LR*s.WeightDecay
 	}
-	return c.update(update{kernel: kAdam, typed: typeOf[T](), n: len(w), scalars: [3]float64{rate, root, keep},
+	return c.update(update{point: kAdam, typed: typeOf[T](), n: len(w), scalars: [3]float64{rate, root, keep},
 		constants: [6]uint64{float(s.Beta1), float(s.Beta2), float(s.Eps), float(decay), whether(s.ZeroGrad)},
 		memory:    learnable(c, w, g, s.ZeroGrad, m, v)})
 }
 
 // RMSprop updates w by one step.
-func RMSprop[T Float](d *Device, w, g, square, momentum, mean []T, s RMSpropStep) error {
+func (k Kernels[T]) RMSprop(w, g, square, momentum, mean []T, s kernel.RMSpropStep) error {
+	if s.Maximize || s.EpsInRoot {
+		return errOption
+	}
+	d := k.device
 	c, err := d.begin()
 	if err != nil || len(w) == 0 {
 		return c.nothing(err)
 	}
-	return c.update(update{kernel: kRMSprop, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
+	return c.update(update{point: kRMSprop, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
 		constants: [6]uint64{float(s.Alpha), float(s.Eps), float(s.WeightDecay), float(s.Momentum), whether(s.ZeroGrad)},
 		memory:    learnable(c, w, g, s.ZeroGrad, square, used(momentum, s.Momentum > 0), used(mean, s.Centered))})
 }
 
 // Adagrad updates w by one step.
-func Adagrad[T Float](d *Device, w, g, sum []T, s AdagradStep) error {
+func (k Kernels[T]) Adagrad(w, g, sum []T, s kernel.AdagradStep) error {
+	if s.Maximize {
+		return errOption
+	}
+	d := k.device
 	c, err := d.begin()
 	if err != nil || len(w) == 0 {
 		return c.nothing(err)
 	}
-	return c.update(update{kernel: kAdagrad, typed: typeOf[T](), n: len(w),
+	return c.update(update{point: kAdagrad, typed: typeOf[T](), n: len(w),
 		scalars:   [3]float64{s.LR / (1 + float64(s.Step-1)*s.LRDecay)},
 		constants: [6]uint64{float(s.WeightDecay), float(s.Eps), whether(s.ZeroGrad)},
 		memory:    learnable(c, w, g, s.ZeroGrad, sum)})
 }
+
+// errOption refuses what is not implemented yet.
+var errOption = errors.New("Maximize, AMSGrad, EpsInRoot and Lion are not implemented for CUDA")
+
+// Lion is not implemented yet.
+func (k Kernels[T]) Lion(w, g, m []T, s kernel.LionStep) error { return errOption }

@@ -9,26 +9,28 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/internal/cudasim"
+
+	"github.com/affine-go/affine/internal/kernel"
 )
 
 // regression is a linear model with all that its training keeps on the device.
 type regression struct {
 	d                      *Device
-	dataX, dataT           Matrix[float64]
-	x, target, y, dy, w, g Matrix[float64]
+	dataX, dataT           kernel.Matrix[float64]
+	x, target, y, dy, w, g kernel.Matrix[float64]
 	m, v                   []float64
 	step                   int
 }
 
 func newRegression(t testing.TB, d *Device, rows, batch int) *regression {
 	rng := rand.New(rand.NewPCG(1, 2))
-	matrix := func(rows, cols int) Matrix[float64] {
-		data, err := Alloc[float64](d, rows*cols)
+	matrix := func(rows, cols int) kernel.Matrix[float64] {
+		data, err := NewKernels[float64](d).Alloc(rows * cols)
 		must(t, err)
 		for i := range data {
 			data[i] = rng.NormFloat64()
 		}
-		return Matrix[float64]{data, rows, cols, cols}
+		return kernel.Matrix[float64]{Data: data, Rows: rows, Cols: cols, Stride: cols}
 	}
 	const in, out = 5, 2
 	r := &regression{
@@ -42,17 +44,19 @@ func newRegression(t testing.TB, d *Device, rows, batch int) *regression {
 // train takes one step of Adam on the rows of index.
 func (r *regression) train(index []int, lr float64) (loss float64, err error) {
 	r.step++
-	none := Matrix[float64]{}
+	none := kernel.Matrix[float64]{}
 	for _, do := range []func() error{
-		func() error { return GatherRows(r.d, r.x, r.dataX, index) },
-		func() error { return GatherRows(r.d, r.target, r.dataT, index) },
-		func() error { return Linear(r.d, r.y, none, r.x, r.w, nil, Activation{}) },
-		func() (err error) { loss, err = MSE(r.d, r.y.Data, r.target.Data); return err },
-		func() error { return MSEBackward(r.d, r.dy.Data, r.y.Data, r.target.Data, 1) },
-		func() error { return LinearBackward(r.d, none, r.g, nil, r.x, r.w, r.dy, none, Activation{}) },
+		func() error { return NewKernels[float64](r.d).GatherRows(r.x, r.dataX, index) },
+		func() error { return NewKernels[float64](r.d).GatherRows(r.target, r.dataT, index) },
+		func() error { return NewKernels[float64](r.d).Linear(r.y, none, r.x, r.w, nil, kernel.Activation{}) },
+		func() (err error) { loss, err = NewKernels[float64](r.d).MSE(r.y.Data, r.target.Data); return err },
+		func() error { return NewKernels[float64](r.d).MSEBackward(r.dy.Data, r.y.Data, r.target.Data, 1) },
 		func() error {
-			return Adam(r.d, r.w.Data, r.g.Data, r.m, r.v,
-				AdamStep{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: r.step, ZeroGrad: true})
+			return NewKernels[float64](r.d).LinearBackward(none, r.g, nil, r.x, r.w, r.dy, none, kernel.Activation{})
+		},
+		func() error {
+			return NewKernels[float64](r.d).Adam(r.w.Data, r.g.Data, r.m, r.v, nil,
+				kernel.AdamStep{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: r.step, ZeroGrad: true})
 		},
 	} {
 		if err := do(); err != nil {
@@ -176,21 +180,21 @@ func TestAStepMayReadTheDeviceInItsMidst(t *testing.T) {
 	var sums []float64
 	for range 4 {
 		must(t, d.Step(func() error {
-			if err := Scale(d, x, 2); err != nil {
+			if err := NewKernels[float64](d).Scale(x, 2); err != nil {
 				return err
 			}
-			sum, err := SumOfSquares(d, x)
+			sum, err := NewKernels[float64](d).SumOfSquares(x)
 			sums = append(sums, sum)
 			if err != nil {
 				return err
 			}
-			if err := Scale(d, x, 0.5); err != nil {
+			if err := NewKernels[float64](d).Scale(x, 0.5); err != nil {
 				return err
 			}
-			if err := Activate(d, y, x, Activation{}); err != nil {
+			if err := NewKernels[float64](d).Activate(y, x, kernel.Activation{}); err != nil {
 				return err
 			}
-			return Scale(d, x, 2)
+			return NewKernels[float64](d).Scale(x, 2)
 		}))
 		must(t, d.Sync())
 		for i := range y {
@@ -213,7 +217,7 @@ func TestUpdatesShareLaunches(t *testing.T) {
 	const n = groupSize + 3
 	update := func(w, g [][]float64, lr func(i int) float64) error {
 		for i := range w {
-			if err := SGD(d, w[i], g[i], nil, SGDStep{LR: lr(i), ZeroGrad: true}); err != nil {
+			if err := NewKernels[float64](d).SGD(w[i], g[i], nil, kernel.SGDStep{LR: lr(i), ZeroGrad: true}); err != nil {
 				return err
 			}
 		}
@@ -261,14 +265,14 @@ func TestAFailedStepIsDropped(t *testing.T) {
 	broken := errors.New("broken")
 	for range 3 {
 		err := d.Step(func() error {
-			must(t, Scale(d, x, 2))
+			must(t, NewKernels[float64](d).Scale(x, 2))
 			return broken
 		})
 		if !errors.Is(err, broken) {
 			t.Errorf("error %v, want the body's", err)
 		}
 	}
-	must(t, d.Step(func() error { return Scale(d, x, 3) }))
+	must(t, d.Step(func() error { return NewKernels[float64](d).Scale(x, 3) }))
 	must(t, d.Sync())
 	if x[0] != 3 {
 		t.Errorf("x is %v, want 3", x[0])
@@ -288,12 +292,12 @@ func TestBatchesLargerThanTheRoomForThemAreGathered(t *testing.T) {
 	}
 	for step := range 4 {
 		must(t, d.Step(func() error {
-			return GatherRows(d, Matrix[float64]{dst, rows, 1, 1}, Matrix[float64]{src, rows, 1, 1}, index)
+			return NewKernels[float64](d).GatherRows(kernel.Matrix[float64]{Data: dst, Rows: rows, Cols: 1, Stride: 1}, kernel.Matrix[float64]{Data: src, Rows: rows, Cols: 1, Stride: 1}, index)
 		}))
 		must(t, d.Sync())
 		if dst[0] != rows-1 || dst[rows-1] != 0 || dst[1000] != rows-1001 {
 			t.Fatalf("step %d: rows are not in the order of the index", step)
 		}
-		must(t, Scale(d, dst, 0))
+		must(t, NewKernels[float64](d).Scale(dst, 0))
 	}
 }

@@ -2,6 +2,8 @@ package device
 
 import (
 	"fmt"
+
+	kernels "github.com/affine-go/affine/internal/kernel"
 )
 
 // The checks that every device makes before it computes. Each takes the
@@ -15,82 +17,78 @@ func checkAlloc(n int) error {
 	return nil
 }
 
-func checkLinear[T Float](y, z, x, w Matrix[T], b []T, act Activation) error {
+func checkLinear[T Float](y, z, x, w *Matrix[T], b []T, act Activation) error {
 	const k = "linear"
 	n, in, out := x.Rows, x.Cols, w.Cols
-	if err := checkKind(k, act); err != nil {
+	if err := checkActivation(k, act); err != nil {
 		return err
 	}
-	if err := checkMatrix(k, "X", &x, n, in); err != nil {
+	if err := checkMatrix(k, "X", x, n, in); err != nil {
 		return err
 	}
-	if err := checkMatrix(k, "W", &w, in, out); err != nil {
+	if err := checkWeight(k, "W", w, in, out); err != nil {
 		return err
 	}
 	if b != nil && len(b) != out {
 		return fmt.Errorf("%s: b has %d elements, want %d, one for each column of W", k, len(b), out)
 	}
-	if err := checkMatrix(k, "Y", &y, n, out); err != nil {
+	if err := checkMatrix(k, "Y", y, n, out); err != nil {
 		return err
 	}
 	if z.Given() {
-		if err := checkMatrix(k, "Z", &z, n, out); err != nil {
+		if err := checkMatrix(k, "Z", z, n, out); err != nil {
 			return err
 		}
 	}
-	if apart([]span{spanOf(&y), spanOf(&z)}, []span{spanOf(&x), spanOf(&w), spanOfSlice(b)}) {
+	if apart([]span{spanOf(y), spanOf(z)}, []span{spanOf(x), spanOf(w), spanOfSlice(b)}) {
 		return nil
 	}
-	return checkOverlap(k, []named[T]{{"Y", y}, {"Z", z}}, []named[T]{{"X", x}, {"W", w}, {"b", row(b)}})
+	return checkOverlap(k, []named[T]{{"Y", *y}, {"Z", *z}}, []named[T]{{"X", *x}, {"W", *w}, {"b", row(b)}})
 }
 
-func checkLinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, a Matrix[T], act Activation) error {
+func checkLinearBackward[T Float](dx, dw *Matrix[T], db []T, x, w, dy, saved *Matrix[T], act Activation) error {
 	const k = "linear backward"
 	n, out := dy.Rows, dy.Cols
-	if err := checkKind(k, act); err != nil {
+	if err := checkActivation(k, act); err != nil {
 		return err
 	}
-	if err := checkMatrix(k, "dY", &dy, n, out); err != nil {
+	if err := checkMatrix(k, "dY", dy, n, out); err != nil {
 		return err
 	}
-	if act.Kind != Identity || a.Given() {
-		name := "Y"
-		if act.Kind.UsesZ() {
-			name = "Z"
-		}
-		if err := checkMatrix(k, name, &a, n, out); err != nil {
+	if act.Kind != Identity || saved.Given() {
+		if err := checkMatrix(k, act.Kind.Saved().String(), saved, n, out); err != nil {
 			return err
 		}
 	}
 	if dw.Given() {
-		if err := checkMatrix(k, "X", &x, n, dw.Rows); err != nil {
+		if err := checkMatrix(k, "X", x, n, dw.Rows); err != nil {
 			return err
 		}
-		if err := checkMatrix(k, "dW", &dw, x.Cols, out); err != nil {
+		if err := checkWeight(k, "dW", dw, x.Cols, out); err != nil {
 			return err
 		}
 	}
 	if dx.Given() {
-		if err := checkMatrix(k, "W", &w, dx.Cols, out); err != nil {
+		if err := checkWeight(k, "W", w, dx.Cols, out); err != nil {
 			return err
 		}
-		if err := checkMatrix(k, "dX", &dx, n, w.Rows); err != nil {
+		if err := checkMatrix(k, "dX", dx, n, w.Rows); err != nil {
 			return err
 		}
 	}
 	if db != nil && len(db) != out {
 		return fmt.Errorf("%s: db has %d elements, want %d, one for each column of dY", k, len(db), out)
 	}
-	if apart([]span{spanOf(&dx), spanOf(&dw), spanOfSlice(db)}, []span{spanOf(&x), spanOf(&w), spanOf(&dy), spanOf(&a)}) {
+	if apart([]span{spanOf(dx), spanOf(dw), spanOfSlice(db)}, []span{spanOf(x), spanOf(w), spanOf(dy), spanOf(saved)}) {
 		return nil
 	}
-	return checkOverlap(k, []named[T]{{"dX", dx}, {"dW", dw}, {"db", row(db)}},
-		[]named[T]{{"X", x}, {"W", w}, {"dY", dy}, {"a", a}})
+	return checkOverlap(k, []named[T]{{"dX", *dx}, {"dW", *dw}, {"db", row(db)}},
+		[]named[T]{{"X", *x}, {"W", *w}, {"dY", *dy}, {act.Kind.Saved().String(), *saved}})
 }
 
 func checkActivate[T Float](y, z []T, act Activation) error {
 	const k = "activate"
-	if err := checkKind(k, act); err != nil {
+	if err := checkActivation(k, act); err != nil {
 		return err
 	}
 	if err := checkLength(k, "y", y, "z", z); err != nil {
@@ -102,9 +100,9 @@ func checkActivate[T Float](y, z []T, act Activation) error {
 	return checkOverlap(k, []named[T]{{"y", row(y)}}, []named[T]{{"z", row(z)}})
 }
 
-func checkActivationBackward[T Float](dz, dy, a []T, act Activation, order int) error {
+func checkActivationBackward[T Float](dz, dy, saved []T, act Activation, order int) error {
 	const k = "activation backward"
-	if err := checkKind(k, act); err != nil {
+	if err := checkActivation(k, act); err != nil {
 		return err
 	}
 	if order != 1 && order != 2 {
@@ -113,10 +111,10 @@ func checkActivationBackward[T Float](dz, dy, a []T, act Activation, order int) 
 	if err := checkLength(k, "dz", dz, "dy", dy); err != nil {
 		return err
 	}
-	if err := checkLength(k, "dz", dz, "a", a); err != nil {
+	if err := checkLength(k, "saved", saved, "dz", dz); err != nil {
 		return err
 	}
-	inputs := []named[T]{{"a", row(a)}, {"dy", row(dy)}}
+	inputs := []named[T]{{"saved", row(saved)}, {"dy", row(dy)}}
 	if sameStart(dz, dy) {
 		inputs = inputs[:1]
 	}
@@ -220,11 +218,11 @@ func checkSGD[T Float](w, g, momentum []T, s SGDStep) error {
 	return checkUpdate("sgd", w, g, [3]moment[T]{{"momentum", momentum, s.Momentum != 0}})
 }
 
-func checkAdam[T Float](w, g, m, v []T, s AdamStep) error {
+func checkAdam[T Float](w, g, m, v, vmax []T, s AdamStep) error {
 	if err := checkStep("adam", s.Step); err != nil {
 		return err
 	}
-	return checkUpdate("adam", w, g, [3]moment[T]{{"m", m, true}, {"v", v, true}})
+	return checkUpdate("adam", w, g, [3]moment[T]{{"m", m, true}, {"v", v, true}, {"vmax", vmax, s.AMSGrad}})
 }
 
 func checkRMSprop[T Float](w, g, square, momentum, mean []T, s RMSpropStep) error {
@@ -237,6 +235,10 @@ func checkAdagrad[T Float](w, g, sum []T, s AdagradStep) error {
 		return err
 	}
 	return checkUpdate("adagrad", w, g, [3]moment[T]{{"sum", sum, true}})
+}
+
+func checkLion[T Float](w, g, m []T, _ LionStep) error {
+	return checkUpdate("lion", w, g, [3]moment[T]{{"m", m, true}})
 }
 
 // moment is a moment of an optimiser with the name that errors call it by.
@@ -275,9 +277,12 @@ func checkUpdate[T Float](kernel string, w, g []T, moments [3]moment[T]) error {
 	return checkOverlap(kernel, all, nil)
 }
 
-func checkKind(kernel string, act Activation) error {
-	if act.Kind > SiLU {
-		return fmt.Errorf("%s: activation kind %d is unknown, want Identity (0) to SiLU (%d)", kernel, act.Kind, SiLU)
+func checkActivation(kernel string, act Activation) error {
+	if !act.Kind.Known() {
+		return fmt.Errorf("%s: %v is unknown, want one of %v", kernel, act.Kind, kernels.Activations())
+	}
+	if act.Kind == Softplus && !(act.Beta != 0) {
+		return fmt.Errorf("%s: softplus has beta %v, want a number other than 0", kernel, act.Beta)
 	}
 	return nil
 }
@@ -298,7 +303,19 @@ func checkLength[T Float](kernel, name string, data []T, like string, want []T) 
 
 // checkMatrix checks that m is rows×cols and that its data reach that far.
 func checkMatrix[T Float](kernel, name string, m *Matrix[T], rows, cols int) error {
-	if m.Rows == rows && m.Cols == cols && rows >= 0 && cols >= 0 && m.Stride >= cols && len(m.Data) >= extent(m) {
+	if m.Transposed {
+		return fmt.Errorf("%s: %s is transposed, want its rows in order; only W and dW may be transposed", kernel, name)
+	}
+	return checkWeight(kernel, name, m, rows, cols)
+}
+
+// checkWeight is checkMatrix for one that may be transposed.
+func checkWeight[T Float](kernel, name string, m *Matrix[T], rows, cols int) error {
+	row, across := cols, "columns" // what lies together in memory
+	if m.Transposed {
+		row, across = rows, "rows, transposed"
+	}
+	if m.Rows == rows && m.Cols == cols && rows >= 0 && cols >= 0 && m.Stride >= row && len(m.Data) >= m.Extent() {
 		return nil
 	}
 	switch {
@@ -306,17 +323,9 @@ func checkMatrix[T Float](kernel, name string, m *Matrix[T], rows, cols int) err
 		return fmt.Errorf("%s: %s is %d×%d, want %d×%d", kernel, name, m.Rows, m.Cols, rows, cols)
 	case rows < 0 || cols < 0:
 		return fmt.Errorf("%s: %s is %d×%d, want no negative size", kernel, name, rows, cols)
-	case m.Stride < cols:
-		return fmt.Errorf("%s: %s has stride %d, want at least its %d columns", kernel, name, m.Stride, cols)
+	case m.Stride < row:
+		return fmt.Errorf("%s: %s has stride %d, want at least its %d %s", kernel, name, m.Stride, row, across)
 	}
 	return fmt.Errorf("%s: %s holds %d elements, want %d for %d×%d with stride %d",
-		kernel, name, len(m.Data), extent(m), rows, cols, m.Stride)
-}
-
-// extent is the number of elements from the first of m to its last.
-func extent[T Float](m *Matrix[T]) int {
-	if m.Rows <= 0 || m.Cols <= 0 {
-		return 0
-	}
-	return (m.Rows-1)*m.Stride + m.Cols
+		kernel, name, len(m.Data), m.Extent(), rows, cols, m.Stride)
 }

@@ -17,10 +17,13 @@ func testLinear[T Float](t *testing.T, s suite[T]) {
 	for _, shape := range linearShapes {
 		n, in, out := shape[0], shape[1], shape[2]
 		for _, act := range activations {
-			for variant := range 8 {
-				biased, stored, gap := variant&1 != 0, variant&2 != 0, 3*(variant>>2)
-				name := fmt.Sprintf("n %d, in %d, out %d, activation %d, bias %v", n, in, out, act.Kind, biased)
+			for variant := range 16 {
+				biased, stored, gap, transposed := variant&1 != 0, variant&2 != 0, variant&4/4*3, variant&8 != 0
+				name := fmt.Sprintf("n %d, in %d, out %d, %v, bias %v, W transposed %v", n, in, out, act.Kind, biased, transposed)
 				x, w, y := s.matrix(t, n, in, gap), s.matrix(t, in, out, gap), s.empty(t, n, out, gap)
+				if transposed {
+					w = s.transposed(t, w, gap)
+				}
 				var b []T
 				if biased {
 					b = s.vector(t, out)
@@ -61,10 +64,13 @@ func testLinearBackward[T Float](t *testing.T, s suite[T]) {
 	for _, shape := range linearShapes {
 		n, in, out := shape[0], shape[1], shape[2]
 		for _, act := range activations {
-			for wanted := range 8 {
-				gap := wanted % 3
-				name := fmt.Sprintf("n %d, in %d, out %d, activation %d, gradients %03b", n, in, out, act.Kind, wanted)
+			for variant := range 16 {
+				wanted, transposed, gap := variant%8, variant/8 != 0, variant%3
+				name := fmt.Sprintf("n %d, in %d, out %d, %v, gradients %03b, W transposed %v", n, in, out, act.Kind, wanted, transposed)
 				x, w, dy := s.matrix(t, n, in, gap), s.matrix(t, in, out, gap), s.matrix(t, n, out, gap)
+				if transposed {
+					w = s.transposed(t, w, gap)
+				}
 				a := s.matrix(t, n, out, gap)
 				if act.Kind == Identity && wanted&1 != 0 {
 					a = Matrix[T]{}
@@ -76,6 +82,9 @@ func testLinearBackward[T Float](t *testing.T, s suite[T]) {
 				}
 				if wanted&2 != 0 {
 					dw = s.empty(t, in, out, gap)
+					if transposed {
+						dw = s.transposed(t, dw, gap)
+					}
 				}
 				if wanted&4 != 0 {
 					db = s.empty(t, 1, out, 0).Data
@@ -135,8 +144,8 @@ func TestLinearBetweenColumnsOfOneMatrix(t *testing.T) {
 func testColumnBlocks[T Float](t *testing.T, s suite[T]) {
 	const n, in, out = 6, 4, 3
 	all, w := s.matrix(t, n, in+out, 0), s.matrix(t, in, out, 0)
-	x := Matrix[T]{all.Data, n, in, in + out}
-	y := Matrix[T]{all.Data[in:], n, out, in + out}
+	x := Matrix[T]{Data: all.Data, Rows: n, Cols: in, Stride: in + out}
+	y := Matrix[T]{Data: all.Data[in:], Rows: n, Cols: out, Stride: in + out}
 	before := append([]T(nil), all.Data...)
 	s.done(t, s.Linear(y, Matrix[T]{}, x, w, nil, Activation{}))
 	for i := range n {

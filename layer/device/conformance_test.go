@@ -49,7 +49,7 @@ func (s suite[T]) matrix(t *testing.T, rows, cols, gap int) Matrix[T] {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := Matrix[T]{data, rows, cols, cols + gap}
+	m := Matrix[T]{Data: data, Rows: rows, Cols: cols, Stride: cols + gap}
 	for i := range data {
 		data[i] = gapValue
 	}
@@ -90,24 +90,47 @@ func (s suite[T]) done(t *testing.T, err error) {
 	}
 }
 
+// transposed is m with its columns in order in memory.
+func (s suite[T]) transposed(t *testing.T, m Matrix[T], gap int) Matrix[T] {
+	t.Helper()
+	c := s.matrix(t, m.Cols, m.Rows, gap)
+	for i := range m.Rows {
+		for j := range m.Cols {
+			c.Data[j*c.Stride+i] = m.Data[i*m.Stride+j]
+		}
+	}
+	c.Rows, c.Cols, c.Transposed = m.Rows, m.Cols, true
+	return c
+}
+
 // at is element (i, j) of m.
-func at[T Float](m Matrix[T], i, j int) float64 { return float64(m.Data[i*m.Stride+j]) }
+func at[T Float](m Matrix[T], i, j int) float64 {
+	if m.Transposed {
+		i, j = j, i
+	}
+	return float64(m.Data[i*m.Stride+j])
+}
 
 // check compares got with want(i, j) and with the size of what may be lost:
 // bound(i, j) in units of epsilon. The gaps must be untouched.
 func (s suite[T]) check(t *testing.T, name string, got Matrix[T], want func(i, j int) (value, bound float64)) {
 	t.Helper()
-	for i := range got.Rows {
-		for j := range got.Stride {
-			if j >= got.Cols {
-				if i*got.Stride+j < len(got.Data) && at(got, i, j) != gapValue {
+	stored := got.Stored()
+	for i := range stored.Rows {
+		for j := range stored.Stride {
+			if j >= stored.Cols {
+				if i*stored.Stride+j < len(stored.Data) && at(stored, i, j) != gapValue {
 					t.Fatalf("%s: written beside row %d", name, i)
 				}
 				continue
 			}
-			value, bound := want(i, j)
-			if d := math.Abs(at(got, i, j) - value); !(d <= bound*s.epsilon) {
-				t.Fatalf("%s (%d, %d): got %v, want %v, off by %g, more than %g", name, i, j, at(got, i, j), value, d, bound*s.epsilon)
+			row, col := i, j
+			if got.Transposed {
+				row, col = j, i
+			}
+			value, bound := want(row, col)
+			if d := math.Abs(at(stored, i, j) - value); !(d <= bound*s.epsilon) {
+				t.Fatalf("%s (%d, %d): got %v, want %v, off by %g, more than %g", name, row, col, at(stored, i, j), value, d, bound*s.epsilon)
 			}
 		}
 	}
@@ -137,7 +160,8 @@ func unchanged[T Float](slices ...[]T) func(t *testing.T) {
 	}
 }
 
-var activations = []Activation{{Kind: Identity}, {Kind: ReLU}, {Kind: LeakyReLU, Alpha: 0.2}, {Kind: Tanh}, {Kind: Sigmoid}, {Kind: GELU}, {Kind: SiLU}}
+var activations = []Activation{{Kind: Identity}, {Kind: ReLU}, {Kind: LeakyReLU, Alpha: 0.2}, {Kind: Tanh}, {Kind: Sigmoid}, {Kind: GELU}, {Kind: SiLU},
+	{Kind: Softplus, Beta: 1, Threshold: 20}, {Kind: Softplus, Beta: -2.5, Threshold: 1}}
 
 // apply is act(z).
 func apply(act Activation, z float64) float64 {
@@ -154,6 +178,10 @@ func apply(act Activation, z float64) float64 {
 		return z * 0.5 * math.Erfc(-z/math.Sqrt2)
 	case SiLU:
 		return z / (1 + math.Exp(-z))
+	case Softplus:
+		if act.Beta*z <= act.Threshold {
+			return math.Log1p(math.Exp(act.Beta*z)) / act.Beta
+		}
 	}
 	return z
 }
@@ -183,6 +211,11 @@ func derivative(act Activation, a float64, order int) float64 {
 		d = [2]float64{cdf + a*pdf, pdf * (2 - a*a)}
 	case SiLU:
 		d = [2]float64{s + a*s*c, s * c * (2 + a*(c-s))}
+	case Softplus:
+		if act.Beta*a <= act.Threshold {
+			e := math.Exp(act.Beta * a)
+			d = [2]float64{e / (1 + e), act.Beta * e / (1 + e) / (1 + e)}
+		}
 	}
 	return d[order-1]
 }

@@ -13,7 +13,7 @@ func openCUDA(n int) (Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open device cuda:%d: %w", n, err)
 	}
-	return &card{d}, nil
+	return newCard(d), nil
 }
 
 // Cards returns the number of CUDA cards that can be opened, or why there are none.

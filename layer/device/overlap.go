@@ -29,12 +29,12 @@ func checkOverlap[T Float](kernel string, outputs, inputs []named[T]) error {
 	return nil
 }
 
-// A span is the memory from the first element of an argument to behind its
+// A span is the memory of an argument, from its first element to the end of its
 // last; zero if it has none.
 type span struct{ start, end uintptr }
 
 func spanOf[T Float](m *Matrix[T]) span {
-	n := extent(m)
+	n := m.Extent()
 	if n == 0 || len(m.Data) < n { // the matrix is empty, or is not read and was not checked
 		return span{}
 	}
@@ -78,6 +78,7 @@ func overlap[T Float](a, b Matrix[T]) bool {
 	if spanA.start >= spanB.end || spanB.start >= spanA.end {
 		return false
 	}
+	a, b = a.Stored(), b.Stored()
 	if a.Rows == 1 {
 		a.Stride = b.Stride
 	}

@@ -45,7 +45,7 @@ func adamMoments(*optimizerSettings) []string { return []string{"exp_avg", "exp_
 
 func adamUpdate[T device.Float](s *optimizerSettings, decoupled bool) update[T] {
 	return func(k device.Kernels[T], w, g []T, moments [][]T, step int) error {
-		return k.Adam(w, g, moments[0], moments[1], device.AdamStep{
+		return k.Adam(w, g, moments[0], moments[1], nil, device.AdamStep{
 			LR: s.lr, Beta1: s.beta1, Beta2: s.beta2, Eps: s.eps, WeightDecay: s.weightDecay,
 			Step: step, Decoupled: decoupled, ZeroGrad: true,
 		})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -24,12 +23,32 @@ func loadLayout(files ...string) layout {
 		}
 		parsed = append(parsed, f)
 	}
-	cfg := types.Config{Importer: importer.Default(), Sizes: types.SizesFor("gc", "amd64")}
+	cfg := types.Config{Importer: vocabulary{}, Sizes: types.SizesFor("gc", "amd64")}
 	pkg, err := cfg.Check("cpu", set, parsed, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return layout{pkg}
+}
+
+// vocabulary imports package kernel, the only one that the layout needs, from
+// its source.
+type vocabulary struct{}
+
+func (vocabulary) Import(path string) (*types.Package, error) {
+	set := token.NewFileSet()
+	packages, err := parser.ParseDir(set, "../../kernel", nil, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	var files []*ast.File
+	for _, f := range packages["kernel"].Files {
+		files = append(files, f)
+	}
+	// What the package imports is of no interest, and an error.
+	cfg := types.Config{Error: func(error) {}}
+	pkg, _ := cfg.Check(path, set, files, nil)
+	return pkg, nil
 }
 
 // offsets returns the offset of every field of the struct type that expr

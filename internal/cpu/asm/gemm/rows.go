@@ -74,7 +74,7 @@ func (t target) rows() {
 // rest gives the mask of the last one.
 func (t target) eachRow(f func(at reg.GPVirtual, rest func() vec.Mask, dst, src, gate reg.GPVirtual, alpha func() vec.Reg), v *vec.Type) {
 	load, field := t.arguments("r", "rows["+t.float()+"]")
-	n, dst, src, gate := load("n"), load("dst"), load("src"), load("gate")
+	n, dst, src, gate := load("n"), load("dst"), load("src"), load("saved")
 	alpha := func() vec.Reg { return v.Spread(field("alpha", 0)) }
 	rest := func() vec.Mask { return v.FirstLanes(load("rest")) }
 
@@ -92,7 +92,7 @@ func (t target) eachRow(f func(at reg.GPVirtual, rest func() vec.Mask, dst, src,
 	f(at, rest, dst, src, gate, alpha)
 	t.ADDQ(load("dstStep"), dst)
 	t.ADDQ(load("srcStep"), src)
-	t.ADDQ(load("gateStep"), gate)
+	t.ADDQ(load("savedStep"), gate)
 	t.SUBQ(Imm(1), n)
 	t.JNZ(LabelRef("row"))
 	t.VZEROUPPER()
