@@ -7,14 +7,17 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/nettest"
+	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/train"
 	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
 )
 
 // Predictions for any number of rows are those that an evaluation of the same
@@ -270,4 +273,37 @@ func TestPredictorsOfOneModelAgree(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
+}
+
+// A row's answer has the same bits in a batch of any size and with any rows
+// beside it.
+func TestARowsAnswerDoesNotDependOnItsBatch(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		hidden := rapid.SliceOfN(rapid.IntRange(1, 300), 0, 3).Draw(rt, "hidden")
+		inputs, outputs := rapid.IntRange(1, 300).Draw(rt, "inputs"), rapid.IntRange(2, 40).Draw(rt, "outputs")
+		dtype := rapid.SampledFrom([]tensor.Dtype{tensor.Float32, tensor.Float64}).Draw(rt, "dtype")
+		act, err := layer.ParseActivation(rapid.SampledFrom(layer.ActivationNames()).Draw(rt, "activation"))
+		nettest.Must(rt, err)
+		m, err := train.NewModel(train.Spec{
+			Task: datasets.Classification, Inputs: inputs, Hidden: hidden, Outputs: outputs,
+			Activation: act, Init: layer.GlorotUniform, BiasInit: layer.FanInUniform, Seed: 1, Dtype: dtype,
+		})
+		nettest.Must(rt, err)
+		x := make([]float64, 600*inputs)
+		for i := range x {
+			x[i] = math.Sin(1.7 * float64(i))
+		}
+		all, err := m.Forward(x)
+		nettest.Must(rt, err)
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(rapid.SampledFrom([]int{1, 2, 8}).Draw(rt, "threads")))
+		for range 8 {
+			lo := rapid.IntRange(0, 599).Draw(rt, "first")
+			n := min(rapid.SampledFrom([]int{1, 2, 3, 7, 16, 17, 255, 256, 600}).Draw(rt, "rows"), 600-lo)
+			part, err := m.Forward(x[lo*inputs : (lo+n)*inputs])
+			nettest.Must(rt, err)
+			if !slices.Equal(part, all[lo*outputs:(lo+n)*outputs]) {
+				rt.Fatalf("rows %d to %d of %d-%v-%d %v %v differ from the same rows among 600", lo, lo+n-1, inputs, hidden, outputs, dtype, act)
+			}
+		}
+	})
 }

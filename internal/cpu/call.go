@@ -92,20 +92,20 @@ func (c *call[T]) backwardBlocked(dx, dw *product[T]) {
 	c.spread(computingDXDW, c.dw.jobs()+c.dx.jobs()+c.sumParts)
 }
 
-// sum computes part i of db, where dW, along with which it is computed else, is
+// sum computes part i of db, if dW, along with which it is computed else, is
 // not asked for.
 func (c *call[T]) sum(s *scratch[T], i int) {
-	const rows = 32
 	j0, j1 := i*sumColumns, min((i+1)*sumColumns, len(c.db))
-	clear(c.db[j0:j1])
-	for i := 0; i < c.dy.Rows; i += rows {
-		last := min(i+rows, c.dy.Rows)
-		dz := c.dy.View(i, last, j0, j1)
+	sums, blocks := c.db[j0:j1], splitDepth(c.dy.Rows)
+	clear(sums)
+	for b := range blocks.pieces {
+		lo, hi := blocks.bounds(b)
+		dz := c.dy.View(lo, hi, j0, j1)
 		if c.act.Kind != Identity {
-			dz = Matrix[T]{Data: room(&s.dz, rows*sumColumns), Rows: last - i, Cols: j1 - j0, Stride: sumColumns}
-			c.deriveRows(s, c.act, dz, c.dy.View(i, last, j0, j1), c.saved.View(i, last, j0, j1))
+			dz = Matrix[T]{Data: room(&s.dz, depthBlock*sumColumns), Rows: hi - lo, Cols: j1 - j0, Stride: sumColumns}
+			c.deriveRows(s, c.act, dz, c.dy.View(lo, hi, j0, j1), c.saved.View(lo, hi, j0, j1))
 		}
-		c.addRows(s, c.db[j0:j1], dz)
+		c.addBlock(s, sums, dz, b == 0)
 	}
 }
 
@@ -143,8 +143,7 @@ func (c *call[T]) do(s *scratch[T], i int) {
 		wide := c.parts(&c.dx.product)
 		switch {
 		case i == 0:
-			clear(c.db)
-			c.addRows(s, c.db, c.dy)
+			c.sumRows(s, c.db, c.dy)
 		case i <= wide:
 			c.directPart(s, &c.dx.product, i-1)
 		default:

@@ -4,36 +4,36 @@ package cpu
 // sums run along its rows (Wᵀ) is packed, a panel at a time, since a vector of
 // it has to be gathered from as many rows.
 
-// direct computes a product in this thread.
+// direct computes a product in this thread, panel of columns by panel.
 func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
-	m, n := p.m, p.n
-	if m == 0 || n == 0 {
+	if p.m == 0 || p.n == 0 {
 		return
 	}
 	element := size[T]()
 	t := &s.tile
-	t.k, t.add = p.depth, startAt(p.c, p.beta)
-	t.act, t.alpha = tileActivation(p.act.Kind), T(p.act.Alpha)
-	t.cStep, t.zStep, t.bStep = p.c.Stride*element, p.z.Stride*element, p.b.Stride*element
+	t.alpha = T(p.act.Alpha)
+	t.cStep, t.zStep = p.c.Stride*element, p.z.Stride*element
 	t.rowStep, t.colStep = element, p.a.Stride*element
 	if p.aRows {
 		t.rowStep, t.colStep = t.colStep, t.rowStep
 	}
 	t.prefetchStep, t.prefetchTile = 0, 0
+	first := startAt(p.c, p.beta)
 
 	// Tiles of rows are as even as can be: big ones, then some with a row less.
-	tiles := (m + k.rows - 1) / k.rows
-	rows := (m + tiles - 1) / tiles
-	big := m - tiles*(rows-1)
+	tiles := (p.m + k.rows - 1) / k.rows
+	rows := (p.m + tiles - 1) / tiles
+	big := p.m - tiles*(rows-1)
 
 	most := k.vectors
-	if wide := len(k.tiles); m <= len(k.tiles[wide-1]) {
+	if wide := len(k.tiles); p.m <= len(k.tiles[wide-1]) {
 		most = wide
 	}
-	for j := 0; j < n; {
+	depths := splitDepth(p.depth)
+	for j := 0; j < p.n; {
 		vectors := most
 		columns := vectors * k.lanes
-		if left := n - j; left < columns {
+		if left := p.n - j; left < columns {
 			vectors = (left + k.lanes - 1) / k.lanes
 			for len(k.tiles[vectors-1]) == 0 {
 				vectors--
@@ -41,35 +41,49 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 			columns = min(left, vectors*k.lanes)
 		}
 		t.mask = k.masks[columns-(vectors-1)*k.lanes]
-		t.whole = p.depth
-		switch {
-		case p.bRows:
-			step := vectors * k.lanes
-			panel := room(&s.panel, p.depth*step)
-			k.packAlong(s, panel, step, p.b, j, j+columns, 0, p.depth, true)
-			t.b, t.bStep = pointer(panel, 0), step*element
-		case columns%k.lanes != 0:
-			t.whole = 0
-			fallthrough
-		default:
-			t.b = pointer(p.b.Data, j)
-		}
-		t.prefetch = t.b
-		t.bias = pointer(p.bias, j)
-
-		t.a, t.c, t.z = pointer(p.a.Data, 0), pointer(p.c.Data, j), pointer(p.z.Data, j)
-		t.tiles, t.tileStep = big, rows*t.rowStep
-		k.tiles[vectors-1][rows-1](t)
-		if tiles > big {
-			i := big * rows
-			t.a = pointer(p.a.Data, i*t.rowStep/element)
-			t.c, t.z = pointer(p.c.Data, i*p.c.Stride+j), pointer(p.z.Data, i*p.z.Stride+j)
-			t.tiles, t.tileStep = tiles-big, (rows-1)*t.rowStep
-			k.tiles[vectors-1][rows-2](t)
+		for d := range depths.pieces {
+			d0, d1 := depths.bounds(d)
+			t.k, t.whole = d1-d0, d1-d0
+			t.add, t.bias, t.act = 1, nil, tileIdentity
+			if d == 0 {
+				t.add, t.bias = first, pointer(p.bias, j)
+			}
+			last := d == depths.pieces-1
+			if last {
+				t.act = tileActivation(p.act.Kind)
+			}
+			switch {
+			case p.bRows:
+				step := vectors * k.lanes
+				panel := room(&s.panel, (d1-d0)*step)
+				k.packAlong(s, panel, step, p.b, j, j+columns, d0, d1, true)
+				t.b, t.bStep = pointer(panel, 0), step*element
+			case columns%k.lanes != 0:
+				t.whole = 0
+				fallthrough
+			default:
+				t.b, t.bStep = pointer(p.b.Data, d0*p.b.Stride+j), p.b.Stride*element
+			}
+			t.prefetch = t.b
+			for i, at := 0, 0; i < p.m; i += t.tiles * at {
+				at, t.tiles = rows, big
+				if i > 0 {
+					at, t.tiles = rows-1, tiles-big
+				}
+				n := t.tiles
+				t.tileStep = at * t.rowStep
+				t.a = pointer(p.a.Data, (i*t.rowStep+d0*t.colStep)/element)
+				t.c, t.z = pointer(p.c.Data, i*p.c.Stride+j), nil
+				if last {
+					t.z = pointer(p.z.Data, i*p.z.Stride+j)
+				}
+				k.tiles[vectors-1][at-1](t)
+				t.tiles = n
+			}
 		}
 		j += columns
 	}
-	p.activate(0, m, 0, n)
+	p.activate(0, p.m, 0, p.n)
 }
 
 // deriveInto computes dZ = dY ⊙ act' into data, without gaps between the rows.
@@ -86,18 +100,43 @@ func (k *kernels[T]) deriveInto(data []T, dy, a Matrix[T], act Activation) Matri
 	return dz
 }
 
-// addRows adds all rows of a matrix to sum, which may be nil.
-func (k *kernels[T]) addRows(s *scratch[T], sum []T, m Matrix[T]) {
-	if len(sum) == 0 || m.Rows == 0 {
+// sumRows computes the sums over all rows of a matrix, in blocks as products
+// have them.
+func (k *kernels[T]) sumRows(s *scratch[T], sums []T, m Matrix[T]) {
+	clear(sums)
+	blocks := splitDepth(m.Rows)
+	for b := range blocks.pieces {
+		lo, hi := blocks.bounds(b)
+		k.addBlock(s, sums, m.View(lo, hi, 0, m.Cols), b == 0)
+	}
+}
+
+// addBlock adds the sums over the rows of a block to sums, which hold zeros
+// before the first. A block is summed by itself: errors then grow with the
+// number of blocks and the rows in one, not with that of all rows.
+func (k *kernels[T]) addBlock(s *scratch[T], sums []T, m Matrix[T], first bool) {
+	if first {
+		k.addRows(s, sums, m)
+		return
+	}
+	block := room(&s.sums, len(sums))
+	clear(block)
+	k.addRows(s, block, m)
+	k.addRows(s, sums, Matrix[T]{Data: block, Rows: 1, Cols: len(sums), Stride: len(sums)})
+}
+
+// addRows adds all rows of a matrix to sums, which may be nil.
+func (k *kernels[T]) addRows(s *scratch[T], sums []T, m Matrix[T]) {
+	if len(sums) == 0 || m.Rows == 0 {
 		return
 	}
 	p := &s.pack
-	p.dst, p.src = &sum[0], &m.Data[0]
+	p.dst, p.src = &sums[0], &m.Data[0]
 	p.srcStep = m.Stride * size[T]()
 	p.n = m.Rows
-	p.vectors = (len(sum) + k.lanes - 1) / k.lanes
-	p.load[0] = k.masks[len(sum)-(p.vectors-1)*k.lanes]
-	k.sumRows(p)
+	p.vectors = (len(sums) + k.lanes - 1) / k.lanes
+	p.load[0] = k.masks[len(sums)-(p.vectors-1)*k.lanes]
+	k.addRowsKernel(p)
 }
 
 // pointer returns the address of element i, or nil behind the end of a slice:

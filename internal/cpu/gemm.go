@@ -48,6 +48,17 @@ const (
 	keepElements = 1 << 22
 )
 
+// splitDepth cuts the terms of a sum into the blocks that all products add them
+// up in: the terms of a block in order, then block after block. The order
+// depends on the number of terms alone, so that an element of C has the same
+// bits however many rows and columns are computed with it.
+func splitDepth(depth int) split {
+	if depth == 0 { // one block without terms, so that C is written
+		return split{pieces: 1, big: 1, step: depthStep}
+	}
+	return splitEvenly(depth, depthBlock, depthStep)
+}
+
 // A factor is one side of a product, as it lies in memory.
 type factor[T Float] struct {
 	Matrix[T]
@@ -87,10 +98,7 @@ func (p *blocked[T]) cut(k *kernels[T], of *product[T]) {
 	p.serial = serials.Add(1)
 	p.rowTiles = splitEvenly(p.m, k.rows, 1)
 	p.blocks = splitEvenly(p.rowTiles.pieces, (blockHeight+k.rows-1)/k.rows, 1)
-	p.depths = splitEvenly(p.depth, depthBlock, depthStep)
-	if p.depth == 0 { // one block without terms, so that C is written
-		p.depths = split{pieces: 1, big: 1, step: depthStep}
-	}
+	p.depths = splitDepth(p.depth)
 	p.panels = (p.n + p.width() - 1) / p.width()
 	p.group = max(1, min(groupPanels, p.panels/8))
 	// Four jobs for each thread even out what disturbs one of them.
@@ -235,7 +243,7 @@ func (p *blocked[T]) panelTimesTiles(s *scratch[T], j, t0, t1 int) {
 		if w.depth == 0 {
 			clear(sums)
 		}
-		p.addRows(s, sums, Matrix[T]{Data: panel, Rows: d1 - d0, Cols: j1 - j0, Stride: step})
+		p.addBlock(s, sums, Matrix[T]{Data: panel, Rows: d1 - d0, Cols: j1 - j0, Stride: step}, w.depth == 0)
 	}
 }
 

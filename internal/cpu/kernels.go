@@ -17,10 +17,10 @@ type kernels[T Float] struct {
 	tiles [][]func(*tile[T])
 	// packing holds those of the full width that also copy B, by rows − 1, or
 	// nil where there are none.
-	packing     []func(*tile[T])
-	packRows    func(*pack[T])
-	packColumns func(*pack[T])
-	sumRows     func(*pack[T])
+	packing       []func(*tile[T])
+	packRows      func(*pack[T])
+	packColumns   func(*pack[T])
+	addRowsKernel func(*pack[T])
 	// apply and derive hold the kernels over rows by activation; nil if there is
 	// none and plain Go does the work.
 	apply, derive [kernel.ActivationKinds]func(*rows[T])

@@ -11,7 +11,7 @@ import (
 func genericKernels[T Float]() *kernels[T] {
 	k := &kernels[T]{
 		lanes: 4, rows: 4, vectors: 1,
-		packRows: packRowsGeneric[T], packColumns: packColumnsGeneric[T], sumRows: sumRowsGeneric[T], peak: peakGeneric[T], peakLanes: 1, masks: bitMasks(4),
+		packRows: packRowsGeneric[T], packColumns: packColumnsGeneric[T], addRowsKernel: sumRowsGeneric[T], peak: peakGeneric[T], peakLanes: 1, masks: bitMasks(4),
 	}
 	k.packing = make([]func(*tile[T]), k.rows)
 	k.tiles = [][]func(*tile[T]){{}}

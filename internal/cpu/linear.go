@@ -63,8 +63,7 @@ func LinearBackward[T Float](dx, dw Matrix[T], db []T, x, w, dy, saved Matrix[T]
 				pw.b = dy
 			}
 		}
-		clear(db)
-		k.addRows(s, db, dy)
+		k.sumRows(s, db, dy)
 		k.direct(s, &px)
 		k.direct(s, &pw)
 		pool.scratch.Put(s)

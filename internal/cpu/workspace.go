@@ -21,6 +21,7 @@ type scratch[T Float] struct {
 	b     []T // packed panels of B
 	panel []T // one of them
 	dz    []T // rows of dZ, all of a small one
+	sums  []T // of a block of rows
 
 	heldSerial uint64
 	heldRange  int
