@@ -41,6 +41,22 @@ type Schema struct {
 	Classes    []string `json:"classes,omitempty"`
 }
 
+// Numbered reports whether features and classes have no names of their own: they
+// are called x1, x2, … and 0, 1, …
+func (s *Schema) Numbered() bool {
+	for i, name := range s.Features {
+		if name != "x"+strconv.Itoa(i+1) {
+			return false
+		}
+	}
+	for i, name := range s.Classes {
+		if name != strconv.Itoa(i) {
+			return false
+		}
+	}
+	return true
+}
+
 // Len returns the number of rows.
 func (d *Dataset) Len() int {
 	if len(d.Features) == 0 {

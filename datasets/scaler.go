@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Scaling is a way to bring columns of numbers to a common size.
@@ -91,6 +92,13 @@ func (s *Scaler) Scaling() Scaling { return s.scaling }
 
 // Columns returns the number of columns that the scaler was fitted on.
 func (s *Scaler) Columns() int { return len(s.scale) }
+
+// Offset and Scale return copies of what Transform subtracts from each column and
+// then divides it by.
+func (s *Scaler) Offset() []float64 { return slices.Clone(s.offset) }
+
+// Scale: see Offset.
+func (s *Scaler) Scale() []float64 { return slices.Clone(s.scale) }
 
 // Transform maps the rows of x in place: (x − offset)/scale for each column.
 func (s *Scaler) Transform(x []float64) error {

@@ -14,7 +14,7 @@ import (
 // checkpoint is everything that a training needs to go on exactly where it
 // was. Its tensors are copies.
 type checkpoint struct {
-	header    string // of the model, as modelHeader
+	header    string // of the model, its Metadata
 	weights   map[string]*tensor.Dense
 	best      map[string]*tensor.Dense // nil before the first epoch is finished
 	optimizer optim.State

@@ -31,6 +31,10 @@ type Config struct {
 	// to mean 0 and variance 1 for the training.
 	Scaling datasets.Scaling `json:"scaling"`
 
+	// From is a run directory or a model file whose weights and scaling the
+	// training starts from; Hidden, Activation and Dtype must be that model's.
+	From string `json:"from,omitempty"`
+
 	Hidden     []int  `json:"hidden"`     // widths of the hidden layers
 	Activation string `json:"activation"` // as layer.ParseActivation takes it
 	Init       string `json:"init"`       // of the weights, one of InitNames

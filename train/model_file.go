@@ -16,16 +16,16 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// modelText is the name of the text in a safetensors file that holds a
-// modelHeader.
+// modelText is the name of the text in a safetensors file that holds its
+// Metadata.
 const modelText = "affine.model"
 
-// modelHeader is what a model file holds beside the weights.
-type modelHeader struct {
+// Metadata is what a model file holds besides the weights.
+type Metadata struct {
 	Task       datasets.Task    `json:"task"`
-	Widths     []int            `json:"widths"` // of the input and of each layer's output
-	Activation string           `json:"activation"`
-	Dtype      string           `json:"dtype"`
+	Widths     []int            `json:"widths"`     // of the input and of each layer's output
+	Activation string           `json:"activation"` // as layer.ParseActivation takes it
+	Dtype      string           `json:"dtype"`      // "float32" or "float64"
 	Schema     datasets.Schema  `json:"schema"`
 	Features   *datasets.Scaler `json:"features"`
 	Targets    *datasets.Scaler `json:"targets,omitempty"`
@@ -47,21 +47,28 @@ func (p *Predictor) Save(path string) error {
 
 // save writes other weights than the model's own.
 func (p *Predictor) save(path string, weights map[string]*tensor.Dense) error {
-	header, err := p.header()
+	header, err := p.Metadata()
 	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	f := tensorFile{tensors: weights, texts: map[string]string{modelText: header}}
+	f := tensorFile{tensors: weights, texts: map[string]string{modelText: string(header)}}
 	return f.write(path)
 }
 
-func (p *Predictor) header() (string, error) {
+// Metadata returns what a model file says of the predictor besides its weights,
+// as JSON: the bytes depend on nothing but the model.
+func (p *Predictor) Metadata() ([]byte, error) {
 	spec := p.model.spec
-	text, err := json.Marshal(modelHeader{
+	return json.Marshal(Metadata{
 		Task: spec.Task, Widths: spec.widths(), Activation: spec.Activation.String(), Dtype: spec.Dtype.String(),
 		Schema: p.Schema, Features: p.Features, Targets: p.Targets,
 	})
-	return string(text), err
+}
+
+// ParseMetadata reads what [Predictor.Metadata] returned.
+func ParseMetadata(text []byte) (Metadata, error) {
+	var m Metadata
+	return m, decodeStrictly(text, &m)
 }
 
 // LoadOption changes how a saved model is loaded.
@@ -97,10 +104,7 @@ func loadPredictor(path string, opts []LoadOption) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, ModelFile)
-	}
-	f, err := readTensorFile(path)
+	f, err := readModel(path)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +113,14 @@ func loadPredictor(path string, opts []LoadOption) (*Predictor, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
+}
+
+// readModel reads the model in a run directory, or the model file of that name.
+func readModel(path string) (*tensorFile, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, ModelFile)
+	}
+	return readTensorFile(path)
 }
 
 // ReadPredictor is [LoadPredictor] for a model file's bytes, such as those that
@@ -148,102 +160,137 @@ func newLoadSettings(opts []LoadOption) (*loadSettings, error) {
 	return s, nil
 }
 
-// load opens the device and builds what the file holds.
+// load builds what the file holds.
 func (f *tensorFile) load(s *loadSettings) (*Predictor, error) {
+	m, err := f.metadata()
+	if err != nil {
+		return nil, err
+	}
+	return m.load(f.tensors, s)
+}
+
+// metadata returns what the file says of its model.
+func (f *tensorFile) metadata() (*Metadata, error) {
+	text, ok := f.texts[modelText]
+	if !ok {
+		return nil, fmt.Errorf("metadata has no %q: not a model of this program", modelText)
+	}
+	m, err := ParseMetadata([]byte(text))
+	if err == nil {
+		err = m.check()
+	}
+	if err == nil {
+		err = m.matches(f.tensors)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("metadata %q: %w", modelText, err)
+	}
+	return &m, nil
+}
+
+// Predictor builds the predictor that the metadata describe, with weights under
+// the names of [Model.Weights].
+func (m *Metadata) Predictor(weights map[string]*tensor.Dense, opts ...LoadOption) (*Predictor, error) {
+	s, err := newLoadSettings(opts)
+	if err == nil {
+		err = m.check()
+	}
+	if err == nil {
+		err = m.matches(weights)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.load(weights, s)
+}
+
+func (m *Metadata) load(weights map[string]*tensor.Dense, s *loadSettings) (*Predictor, error) {
 	d, err := device.Open(s.device)
 	if err != nil {
 		return nil, err
 	}
-	p, err := f.predictor(Spec{Device: d, Impl: s.impl, Machine: s.machine})
+	p, err := m.build(weights, Spec{Device: d, Impl: s.impl, Machine: s.machine})
 	if err != nil {
 		d.Close()
 	}
 	return p, err
 }
 
-// predictor builds what the file holds.
-func (f *tensorFile) predictor(spec Spec) (*Predictor, error) {
-	text, ok := f.texts[modelText]
-	if !ok {
-		return nil, fmt.Errorf("metadata has no %q: not a model of this program", modelText)
+func (m *Metadata) build(weights map[string]*tensor.Dense, spec Spec) (*Predictor, error) {
+	if err := m.describe(&spec); err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
 	}
-	var h modelHeader
-	if err := decodeStrictly([]byte(text), &h); err != nil {
-		return nil, fmt.Errorf("metadata %q: %w", modelText, err)
-	}
-	if err := h.check(); err != nil {
-		return nil, fmt.Errorf("metadata %q: %w", modelText, err)
-	}
-	if err := h.describe(&spec, f.tensors); err != nil {
-		return nil, fmt.Errorf("metadata %q: %w", modelText, err)
-	}
-	m, err := NewModel(spec)
+	model, err := NewModel(spec)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.SetWeights(f.tensors); err != nil {
+	if err := model.SetWeights(weights); err != nil {
 		return nil, err
 	}
-	if ok, err := m.finite(); err != nil {
+	if ok, err := model.finite(); err != nil {
 		return nil, err
 	} else if !ok {
 		return nil, fmt.Errorf("weights: %w", optim.ErrNotFinite)
 	}
-	return &Predictor{model: m, Schema: h.Schema, Features: h.Features, Targets: h.Targets}, nil
+	return &Predictor{model: model, Schema: m.Schema, Features: m.Features, Targets: m.Targets}, nil
 }
 
-// check refuses a header whose parts contradict each other.
-func (h *modelHeader) check() error {
-	if len(h.Widths) < 2 {
-		return fmt.Errorf("widths are %v, want those of the input and of at least one layer", h.Widths)
+// check refuses metadata whose parts contradict each other.
+func (m *Metadata) check() error {
+	if len(m.Widths) < 2 {
+		return fmt.Errorf("widths are %v, want those of the input and of at least one layer", m.Widths)
 	}
 	outputs := 1
-	if h.Task == datasets.Classification {
-		outputs = len(h.Schema.Classes)
+	if m.Task == datasets.Classification {
+		outputs = len(m.Schema.Classes)
 	}
-	switch in, out := h.Widths[0], h.Widths[len(h.Widths)-1]; {
-	case h.Task != h.Schema.Task:
-		return fmt.Errorf("task is %v, the schema's %v", h.Task, h.Schema.Task)
-	case in != len(h.Schema.Features):
-		return fmt.Errorf("the model has %d inputs, the schema %d features", in, len(h.Schema.Features))
+	switch in, out := m.Widths[0], m.Widths[len(m.Widths)-1]; {
+	case m.Task != m.Schema.Task:
+		return fmt.Errorf("task is %v, the schema's %v", m.Task, m.Schema.Task)
+	case in != len(m.Schema.Features):
+		return fmt.Errorf("the model has %d inputs, the schema %d features", in, len(m.Schema.Features))
 	case out != outputs:
 		return fmt.Errorf("the model has %d outputs, want %d for the schema's targets", out, outputs)
-	case h.Features == nil || h.Features.Columns() != in:
+	case m.Features == nil || m.Features.Columns() != in:
 		return fmt.Errorf("want a scaler of %d features", in)
-	case (h.Targets != nil) != (h.Task == datasets.Regression) || h.Targets != nil && h.Targets.Columns() != 1:
+	case (m.Targets != nil) != (m.Task == datasets.Regression) || m.Targets != nil && m.Targets.Columns() != 1:
 		return errors.New("want a scaler of one target for regression and none for classification")
 	}
 	return nil
 }
 
-// describe completes the specification of the model that the header describes.
-// The tensors must be there before memory is asked for: widths alone may be
-// anything.
-func (h *modelHeader) describe(spec *Spec, tensors map[string]*tensor.Dense) error {
-	for i, out := range h.Widths[1:] {
+// matches looks for the weights that the widths call for: they must be there
+// before memory is asked for, since widths alone may be anything.
+func (m *Metadata) matches(weights map[string]*tensor.Dense) error {
+	for i, out := range m.Widths[1:] {
 		name := fmt.Sprintf("linear%d.weight", i+1)
-		w := tensors[name]
+		w := weights[name]
 		if w == nil {
 			return fmt.Errorf("tensor %q is missing", name)
 		}
-		if want := []int{h.Widths[i], out}; !slices.Equal(w.Shape(), want) {
+		if want := []int{m.Widths[i], out}; !slices.Equal(w.Shape(), want) {
 			return fmt.Errorf("tensor %q has shape %v, want %v", name, w.Shape(), want)
 		}
 	}
-	act, err := layer.ParseActivation(h.Activation)
+	return nil
+}
+
+// describe completes the specification of the model.
+func (m *Metadata) describe(spec *Spec) error {
+	act, err := layer.ParseActivation(m.Activation)
 	if err != nil {
 		return err
 	}
-	switch h.Dtype {
+	switch m.Dtype {
 	case tensor.Float32.String():
 		spec.Dtype = tensor.Float32
 	case tensor.Float64.String():
 		spec.Dtype = tensor.Float64
 	default:
-		return fmt.Errorf("dtype is %q, want float32 or float64", h.Dtype)
+		return fmt.Errorf("dtype is %q, want float32 or float64", m.Dtype)
 	}
-	last := len(h.Widths) - 1
-	spec.Task, spec.Activation = h.Task, act
-	spec.Inputs, spec.Hidden, spec.Outputs = h.Widths[0], h.Widths[1:last], h.Widths[last]
+	last := len(m.Widths) - 1
+	spec.Task, spec.Activation = m.Task, act
+	spec.Inputs, spec.Hidden, spec.Outputs = m.Widths[0], m.Widths[1:last], m.Widths[last]
 	return nil
 }

@@ -34,7 +34,7 @@ type Predictor struct {
 // names the columns of its input and, for classification, the classes; features
 // scales its input and targets, for regression alone, its output.
 func NewPredictor(m *Model, schema datasets.Schema, features, targets *datasets.Scaler) (*Predictor, error) {
-	h := modelHeader{Task: m.spec.Task, Widths: m.spec.widths(), Schema: schema, Features: features, Targets: targets}
+	h := Metadata{Task: m.spec.Task, Widths: m.spec.widths(), Schema: schema, Features: features, Targets: targets}
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("new predictor: %w", err)
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/affine-go/affine/datasets"
@@ -120,6 +121,13 @@ func newPredictor(c *Config, d device.Device, train *datasets.Dataset) (*Predict
 	if train == nil || train.Len() == 0 {
 		return nil, fmt.Errorf("there are no rows to train on")
 	}
+	if c.From != "" {
+		p, err := startFrom(c, d, train)
+		if err != nil {
+			return nil, fmt.Errorf("from %s: %w", c.From, err)
+		}
+		return p, nil
+	}
 	p := &Predictor{Schema: train.Schema()}
 	var err error
 	if p.Features, err = datasets.FitScaler(c.Scaling, train.X, train.Inputs()); err != nil {
@@ -137,6 +145,31 @@ func newPredictor(c *Config, d device.Device, train *datasets.Dataset) (*Predict
 	spec.Device = d
 	p.model, err = NewModel(spec)
 	return p, err
+}
+
+// startFrom returns the model that the settings start from, for a training part.
+func startFrom(c *Config, d device.Device, train *datasets.Dataset) (*Predictor, error) {
+	f, err := readModel(c.From)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.metadata()
+	if err != nil {
+		return nil, err
+	}
+	if m.Schema.Numbered() && len(m.Schema.Features) == train.Inputs() && len(m.Schema.Classes) == len(train.Classes) {
+		m.Schema = train.Schema()
+	}
+	p, err := m.build(f.tensors, Spec{Device: d, Impl: c.Impl, Machine: c.Machine})
+	if err != nil {
+		return nil, err
+	}
+	spec := &p.model.spec
+	if !slices.Equal(spec.Hidden, c.Hidden) || spec.Activation.String() != c.Activation || spec.Dtype.String() != c.Dtype {
+		return nil, fmt.Errorf("the model has hidden layers %v, activation %v and dtype %v, the settings say %v, %s and %s",
+			spec.Hidden, spec.Activation, spec.Dtype, c.Hidden, c.Activation, c.Dtype)
+	}
+	return p, p.fits(train)
 }
 
 // Model returns the model under training.

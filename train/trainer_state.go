@@ -7,7 +7,7 @@ func (t *Trainer) capture() (*checkpoint, error) {
 	if err := t.readLosses(); err != nil {
 		return nil, err
 	}
-	header, err := t.predictor.header()
+	header, err := t.predictor.Metadata()
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (t *Trainer) capture() (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checkpoint{header: header, weights: weights, best: t.best, optimizer: optimizer, training: trainingState{
+	return &checkpoint{header: string(header), weights: weights, best: t.best, optimizer: optimizer, training: trainingState{
 		Epochs: len(t.history.Epochs), Step: t.progress.Step, LossSum: t.lossSum, LossRows: t.lossRows,
 		BestEpoch: t.progress.BestEpoch, BestScore: t.score, Reference: t.reference, Waited: t.waited, Sampler: sampler,
 	}}, nil
@@ -32,11 +32,11 @@ func (t *Trainer) capture() (*checkpoint, error) {
 // restore goes on from a checkpoint of the same training, with the history of
 // the epochs that it has finished.
 func (t *Trainer) restore(c *checkpoint, h *History) error {
-	header, err := t.predictor.header()
+	header, err := t.predictor.Metadata()
 	if err != nil {
 		return err
 	}
-	if c.header != header {
+	if c.header != string(header) {
 		return fmt.Errorf("the checkpoint is of another model, or the data have changed: it has %s, want %s", c.header, header)
 	}
 	s := &c.training

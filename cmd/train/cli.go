@@ -29,6 +29,8 @@ type commands struct {
 	Fit       fitCommand       `cmd:"" default:"withargs" help:"Train a model; the command where none is named."`
 	Eval      evalCommand      `cmd:"" help:"Measure a trained model on a dataset."`
 	Predict   predictCommand   `cmd:"" help:"Predict the rows of a CSV file with a trained model."`
+	Export    exportCommand    `cmd:"" help:"Write a trained model for PyTorch or ONNX."`
+	Import    importCommand    `cmd:"" help:"Make a model from the weights of a PyTorch nn.Sequential."`
 	Datasets  datasetsCommand  `cmd:"" help:"List, describe and plot the datasets."`
 	Compare   compareCommand   `cmd:"" help:"Train with the fused op and with the built-in ops, side by side."`
 	Bench     benchCommand     `cmd:"" help:"Time the fused op beside the built-in ops."`

@@ -26,6 +26,7 @@ type dataFlags struct {
 }
 
 type modelFlags struct {
+	From            *string `group:"model" placeholder:"RUN" help:"Run directory or model file whose weights and scaling to start from."`
 	Hidden          *string `group:"model" placeholder:"64,64" help:"Widths of the hidden layers, or none."`
 	Activation      *string `group:"model" placeholder:"NAME" help:"${activations}."`
 	Init            *string `group:"model" placeholder:"NAME" help:"Of the weights: ${initializers}."`
@@ -85,6 +86,14 @@ func (c *fitCommand) config() (train.Config, error) {
 	}
 	config := train.DefaultConfig(source, d)
 	config.Seed = defaultSeed
+	if c.From != nil {
+		p, err := train.LoadPredictor(*c.From)
+		if err != nil {
+			return config, err
+		}
+		spec := p.Spec()
+		config.From, config.Hidden, config.Activation, config.Dtype = *c.From, spec.Hidden, spec.Activation.String(), spec.Dtype.String()
+	}
 	return config, c.apply(&config)
 }
 

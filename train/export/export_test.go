@@ -1,0 +1,171 @@
+package export_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/nettest"
+	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/export"
+)
+
+// trained is a short training.
+func trained(t *testing.T, dataset string, change func(*train.Config)) *train.Run {
+	t.Helper()
+	c := train.DefaultConfig(dataset, nil)
+	c.Device, c.Seed, c.Epochs, c.Hidden = "cpu", 1, 5, []int{12, 7}
+	if dataset != "iris" {
+		c.Rows = 90
+	}
+	if change != nil {
+		change(&c)
+	}
+	r, err := train.Fit(context.Background(), c)
+	nettest.Must(t, err)
+	return r
+}
+
+// rows returns rows like those of the dataset that r was trained on.
+func rows(t *testing.T, r *train.Run, n int) ([][]float64, []float64) {
+	t.Helper()
+	d, err := datasets.Load(r.Config.Dataset, datasets.Options{N: min(n, r.Config.Rows), Seed: 9})
+	nettest.Must(t, err)
+	x := make([][]float64, d.Len())
+	for i := range x {
+		x[i] = d.Row(i)
+	}
+	y := make([]float64, d.Len()*r.Outputs())
+	nettest.Must(t, r.PredictInto(y, d.X))
+	return x, y
+}
+
+func TestWhatTorchWritesImportBringsBack(t *testing.T) {
+	for _, dataset := range []string{"moons", "sine"} {
+		for _, dtype := range []string{"float32", "float64"} {
+			r := trained(t, dataset, func(c *train.Config) { c.Dtype, c.Activation = dtype, "tanh" })
+			state, _, err := export.Torch(r.Predictor, "model.safetensors")
+			nettest.Must(t, err)
+			p, err := export.Import(state, export.ImportOptions{})
+			nettest.Must(t, err)
+			x, want := rows(t, r, 50)
+			got := make([]float64, len(want))
+			nettest.Must(t, p.PredictInto(got, slices.Concat(x...)))
+			if !slices.Equal(got, want) || fmt.Sprint(p.Schema) != fmt.Sprint(r.Schema) {
+				t.Errorf("%s %s: the imported model predicts otherwise", dataset, dtype)
+			}
+		}
+	}
+}
+
+func TestImportSaysWhatIsWrong(t *testing.T) {
+	state, _, err := export.Torch(trained(t, "moons", nil).Predictor, "m.safetensors")
+	nettest.Must(t, err)
+	for what, c := range map[string]struct {
+		state []byte
+		o     export.ImportOptions
+		words []string
+	}{
+		"empty":      {nil, export.ImportOptions{}, []string{"not a safetensors file"}},
+		"text":       {[]byte("these are no tensors"), export.ImportOptions{}, []string{"not a safetensors file"}},
+		"activation": {state, export.ImportOptions{Activation: "bump"}, []string{"bump", "want one of"}},
+		"names":      {[]byte(strings.Replace(string(state), `"2.weight"`, `"2.wait__"`, 1)), export.ImportOptions{}, []string{`"2.wait__"`, "neither the weight"}},
+		"a gap":      {[]byte(strings.Replace(string(state), `"2.weight"`, `"9.weight"`, 1)), export.ImportOptions{}, []string{`"2"`, "no weight"}},
+		"features":   {state, export.ImportOptions{Features: []string{"a"}}, []string{"2 inputs", "1 features"}},
+	} {
+		_, err := export.Import(c.state, c.o)
+		nettest.Fails(t, err, append(c.words, "import: ")...)
+		if err == nil {
+			t.Error(what)
+		}
+	}
+}
+
+// python runs a script with the interpreter that AFFINE_PYTHON names, which has
+// torch, onnx and onnxruntime.
+func python(t *testing.T, dir, script string, out any) {
+	t.Helper()
+	interpreter := os.Getenv("AFFINE_PYTHON")
+	if interpreter == "" {
+		t.Skip("AFFINE_PYTHON names no interpreter with torch, onnx and onnxruntime")
+	}
+	cmd := exec.Command(interpreter, "-c", script)
+	cmd.Dir = dir
+	var errors strings.Builder
+	cmd.Stderr = &errors
+	text, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errors.String())
+	}
+	nettest.Must(t, json.Unmarshal(text, out))
+}
+
+func close(t *testing.T, what string, got, want []float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if math.Abs(got[i]-want[i]) > 1e-6*max(1, math.Abs(want[i])) {
+			t.Fatalf("%s: number %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+// Real PyTorch and ONNX Runtime predict what the predictor does.
+func TestOthersPredictTheSame(t *testing.T) {
+	for _, dataset := range []string{"moons", "friedman1", "iris"} {
+		for _, name := range layer.ActivationNames() {
+			for _, dtype := range []string{"float32", "float64"} {
+				t.Run(strings.Join([]string{dataset, name, dtype}, " "), func(t *testing.T) {
+					if dataset != "moons" && (name != "relu" || dtype == "float64") {
+						t.Skip("one dataset is enough for every activation")
+					}
+					r := trained(t, dataset, func(c *train.Config) { c.Activation, c.Dtype = name, dtype })
+					dir := t.TempDir()
+					state, script, err := export.Torch(r.Predictor, "net.safetensors")
+					nettest.Must(t, err)
+					graph, err := export.ONNX(r.Predictor)
+					nettest.Must(t, err)
+					x, want := rows(t, r, 50)
+					for i := range x { // what float32, the type of ONNX's input, holds
+						for j := range x[i] {
+							x[i][j] = float64(float32(x[i][j]))
+						}
+					}
+					nettest.Must(t, r.PredictInto(want, slices.Concat(x...)))
+					input, err := json.Marshal(x)
+					nettest.Must(t, err)
+					for file, data := range map[string][]byte{"net.safetensors": state, "net.py": script, "net.onnx": graph, "rows.json": input} {
+						nettest.Must(t, os.WriteFile(filepath.Join(dir, file), data, 0o644))
+					}
+					var got struct{ Torch, ONNX []float64 }
+					python(t, dir, `
+import json, sys
+sys.path.insert(0, ".")
+import numpy as np, onnx, onnxruntime
+from net import predict
+onnx.checker.check_model(onnx.load("net.onnx"), full_check=True)
+x = json.load(open("rows.json"))
+s = onnxruntime.InferenceSession("net.onnx")
+one = s.run(None, {s.get_inputs()[0].name: np.array(x[:1], dtype=np.float32)})[0]
+all = s.run(None, {"features": np.array(x, dtype=np.float32)})[0]
+assert one.shape[0] == 1 and np.allclose(one, all[:1], rtol=1e-5)
+print(json.dumps({"Torch": predict(x).flatten().tolist(), "ONNX": all.astype(float).flatten().tolist()}))
+`, &got)
+					close(t, "PyTorch", got.Torch, want)
+					close(t, "ONNX Runtime", got.ONNX, want)
+				})
+			}
+		}
+	}
+}
