@@ -109,13 +109,18 @@ func python(t *testing.T, dir, script string, out any) {
 	nettest.Must(t, json.Unmarshal(text, out))
 }
 
-func close(t *testing.T, what string, got, want []float64) {
+func near(t *testing.T, what string, got, want []float64) {
+	t.Helper()
+	within(t, what, got, want, 1e-6)
+}
+
+func within(t *testing.T, what string, got, want []float64, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
 	}
 	for i := range got {
-		if math.Abs(got[i]-want[i]) > 1e-6*max(1, math.Abs(want[i])) {
+		if !(math.Abs(got[i]-want[i]) <= tolerance*max(1, math.Abs(want[i]))) {
 			t.Fatalf("%s: number %d is %v, want %v", what, i, got[i], want[i])
 		}
 	}
@@ -162,10 +167,74 @@ all = s.run(None, {"features": np.array(x, dtype=np.float32)})[0]
 assert one.shape[0] == 1 and np.allclose(one, all[:1], rtol=1e-5)
 print(json.dumps({"Torch": predict(x).flatten().tolist(), "ONNX": all.astype(float).flatten().tolist()}))
 `, &got)
-					close(t, "PyTorch", got.Torch, want)
-					close(t, "ONNX Runtime", got.ONNX, want)
+					near(t, "PyTorch", got.Torch, want)
+					near(t, "ONNX Runtime", got.ONNX, want)
 				})
 			}
 		}
 	}
+}
+
+// Weights of PyTorch, imported and trained on for 100 steps, end where PyTorch's
+// own training ends.
+func TestTrainingGoesOnAsInPyTorch(t *testing.T) {
+	dir := t.TempDir()
+	var torch struct {
+		Before, After []float64
+		Names         []string
+	}
+	python(t, dir, `
+import csv, json, torch
+from torch import nn
+from safetensors.torch import save_file
+torch.manual_seed(3)
+net = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 2))
+save_file(net.state_dict(), "net.safetensors")
+x = torch.randn(64, 3)
+y = (x[:, 0] * x[:, 1] > x[:, 2]).long()
+with open("rows.csv", "w") as f:
+    w = csv.writer(f)
+    w.writerow(["x1", "x2", "x3", "y"])
+    w.writerows([*(repr(v) for v in a.tolist()), "class%d" % b] for a, b in zip(x, y))
+before = torch.softmax(net(x), 1)
+adam = torch.optim.Adam(net.parameters(), lr=0.01)
+for _ in range(100):
+    adam.zero_grad()
+    nn.functional.cross_entropy(net(x), y).backward()
+    adam.step()
+names = list(dict.fromkeys("class%d" % v for v in y))
+print(json.dumps({"Before": before.flatten().tolist(), "After": torch.softmax(net(x), 1).flatten().tolist(), "Names": names}))
+`, &torch)
+	state, err := os.ReadFile(filepath.Join(dir, "net.safetensors"))
+	nettest.Must(t, err)
+	p, err := export.Import(state, export.ImportOptions{Activation: "tanh"})
+	nettest.Must(t, err)
+	d, err := datasets.Open("csv:"+filepath.Join(dir, "rows.csv"), datasets.Options{})
+	nettest.Must(t, err)
+	got := make([]float64, len(torch.Before))
+	nettest.Must(t, p.PredictInto(got, d.X))
+	near(t, "imported", got, torch.Before)
+
+	model := filepath.Join(dir, "imported.safetensors")
+	nettest.Must(t, p.Save(model))
+	c := train.DefaultConfig("csv:"+filepath.Join(dir, "rows.csv"), d)
+	spec := p.Spec()
+	c.From, c.Hidden, c.Activation, c.Dtype = model, spec.Hidden, spec.Activation.String(), spec.Dtype.String()
+	c.Fractions, c.Monitor, c.Device = datasets.Fractions{}, train.MonitorTrainLoss, "cpu"
+	c.Optimizer, c.LR, c.WeightDecay, c.Schedule, c.Epochs, c.Batch, c.Patience = "adam", 0.01, 0, "constant", 100, 64, 0
+	parts, err := c.Load()
+	nettest.Must(t, err)
+	tr, err := train.NewTrainer(c, parts)
+	nettest.Must(t, err)
+	for !tr.Finished() {
+		_, err := tr.Step()
+		nettest.Must(t, err)
+		if tr.EpochDone() {
+			nettest.Must(t, tr.FinishEpoch())
+		}
+	}
+	p, err = tr.Predictor()
+	nettest.Must(t, err)
+	nettest.Must(t, p.PredictInto(got, d.X))
+	within(t, "trained on", got, torch.After, 1e-5)
 }
