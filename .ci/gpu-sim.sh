@@ -36,4 +36,5 @@ run() {
 run CUDASIM=
 run CUDASIM=lazy,shuffle AFFINE_CUBLASLT=0
 run CUDASIM=lazy,protect AFFINE_CUDA_POOL=0
+run CUDASIM=processors=132,shuffle
 run CUDASIM=devices=0

@@ -45,7 +45,7 @@ type Config struct {
 	Device  string `json:"device"`  // as device.Open takes it
 	Dtype   string `json:"dtype"`   // "float32" or "float64"
 	// MatmulPrecision is that of large float32 products on a CUDA card,
-	// "highest" (where it is empty too) or "high", as PyTorch names them.
+	// "highest" (if it is empty, too), "high" or "medium", as PyTorch names them.
 	MatmulPrecision string `json:"matmul_precision,omitempty"`
 
 	Optimizer string  `json:"optimizer"` // one of OptimizerNames
@@ -93,7 +93,7 @@ const (
 )
 
 // MatmulPrecisions returns what Config.MatmulPrecision may name.
-func MatmulPrecisions() []string { return []string{"highest", "high"} }
+func MatmulPrecisions() []string { return []string{"highest", "high", "medium"} }
 
 // openDevice opens the device and sets the precision of its products, if it
 // has a choice.

@@ -87,6 +87,43 @@ func TestCUDACopiesNoWeightsWhileItTrains(t *testing.T) {
 	}
 }
 
+// Managed memory stays where it is: no page moves while steps are taken, and few
+// move when an epoch ends and the validation rows are computed.
+func TestCUDALeavesPagesWhereTheyAre(t *testing.T) {
+	c := onCard(t, "blobs")
+	if !cudasim.Present() {
+		t.Skip("the driver is not the stand-in")
+	}
+	if cudasim.Get("protect") != 0 {
+		t.Skip("pages are counted where they are not protected")
+	}
+	cudasim.Set("pages", 1)
+	defer cudasim.Set("pages", 0)
+	c.Rows, c.Batch, c.Epochs = 4000, 10, 10
+	parts, err := c.Load()
+	nettest.Must(t, err)
+	tr, err := train.NewTrainer(c, parts)
+	nettest.Must(t, err)
+	defer func() { nettest.Must(t, tr.Model().Spec().Device.Close()) }()
+	moved := func() int { return cudasim.Get("pages_to_host") + cudasim.Get("pages_to_device") }
+	epoch := func() (steps, end int) {
+		before := moved()
+		for !tr.EpochDone() {
+			_, err := tr.Step()
+			nettest.Must(t, err)
+		}
+		steps = moved() - before
+		nettest.Must(t, tr.FinishEpoch())
+		return steps, moved() - before - steps
+	}
+	epoch() // allocates
+	for range 3 {
+		if steps, end := epoch(); steps != 0 || end != 0 {
+			t.Errorf("%d pages moved in the steps of an epoch and %d at its end, want none", steps, end)
+		}
+	}
+}
+
 func TestCUDALostInMidRunKeepsTheCheckpoint(t *testing.T) {
 	c := onCard(t, "moons")
 	if !cudasim.Present() {

@@ -37,8 +37,13 @@ func newTableOf[T device.Float](d device.Device, values []float64, rows, cols in
 	if err != nil {
 		return nil, err
 	}
+	host := make([]T, len(values))
 	for i, v := range values {
-		data[i] = T(v)
+		host[i] = T(v)
+	}
+	// Copied by the device: its pages are then where the batches are gathered.
+	if err := k.Activate(data, host, device.Activation{}); err != nil {
+		return nil, err
 	}
 	return &tableOf[T]{k, device.MatrixOf(data, rows, cols)}, nil
 }

@@ -97,7 +97,7 @@ func (c *call) launch(k entry, t typed, x, y int, args ...uint64) {
 	if f == (cu.Function{}) {
 		leave := c.d.enter()
 		var err error
-		f, err = c.d.lib.function(k, t)
+		f, err = c.d.lib.function(c.d.cubins, k, t)
 		leave()
 		if err != nil {
 			c.fail(err)
@@ -117,6 +117,15 @@ func (c *call) clear(addr uint64, bytes int) {
 	w := driver.Work{Kind: driver.Clear}
 	w.Args[0], w.Args[1] = addr, uint64(bytes)
 	c.work = append(c.work, w)
+}
+
+// collected returns the work that f adds, and leaves it out of the call.
+func (c *call) collected(f func()) []driver.Work {
+	work := c.work
+	c.work = nil
+	f()
+	work, c.work = c.work, work
+	return work
 }
 
 // copyIn adds a copy of host memory to the device.

@@ -21,20 +21,23 @@ type Device struct {
 	description string
 	processors  int // multiprocessors
 
-	mu      sync.Mutex
-	closed  bool
-	dev     cu.Device
-	ctx     cu.CUContext
-	stream  cu.Stream
-	queue   driver.Queue
-	lib     library
-	pool    pool
-	call    call
-	space   workspace
-	lt      *driver.Lt
-	ltPlans map[driver.LtKey]*driver.LtPlan
-	tf32    bool
-	steps   steps
+	mu        sync.Mutex
+	closed    bool
+	dev       cu.Device
+	ctx       cu.CUContext
+	stream    cu.Stream
+	queue     driver.Queue
+	lib       library
+	pool      pool
+	call      call
+	space     workspace
+	lt        *driver.Lt
+	noLt      error // why there is no cublasLt
+	ltPlans   map[driver.LtKey]*driver.LtPlan
+	precision precision
+	warned    bool // of large products without cublasLt
+	cubins    string
+	steps     steps
 	// results is pinned host memory that the kernels with one number as their
 	// result write it to.
 	results []float64
@@ -90,6 +93,13 @@ func (d *Device) open() (err error) {
 	if managed, err := d.dev.Attribute(cu.ManagedMemory); err != nil || managed == 0 {
 		return errors.Join(errors.New("the card has no managed memory"), err)
 	}
+	// The host reads results while later work runs. A card that cannot have that,
+	// as under Windows and its Linux subsystem, faults.
+	if concurrent, err := d.dev.Attribute(cu.ConcurrentManagedAccess); err != nil || concurrent == 0 {
+		return errors.Join(errors.New("host and card cannot use managed memory at the same time, "+
+			"as under Windows and WSL; want Linux and a card that can"), err)
+	}
+	d.cubins = cubinsFor(major, minor)
 	name, err := d.dev.Name()
 	if err != nil {
 		return err
@@ -116,7 +126,7 @@ func (d *Device) open() (err error) {
 	if err := d.space.start(d.queue); err != nil {
 		return err
 	}
-	d.lt = driver.OpenLt()
+	d.lt, d.noLt = driver.OpenLt()
 	return nil
 }
 
@@ -221,7 +231,8 @@ func (d *Device) Close() error {
 type Info struct {
 	FreeBytes, TotalBytes int64
 	Driver                string // the newest CUDA that the driver supports
-	CublasLt              string // the library in use, or "none"
+	CublasLt              string // the library in use, or "none" and why
+	Kernels               string // how the kernels come to the card
 }
 
 // Info tells what was found.
@@ -238,17 +249,42 @@ func (d *Device) Info() (Info, error) {
 		return Info{}, explained(err)
 	}
 	v := cu.Version()
+	lt := d.lt.String()
+	if d.noLt != nil {
+		lt += ": " + d.noLt.Error()
+	}
+	kernels := "compiled for it by the driver"
+	if d.cubins != "" && d.lib.compiled == 0 {
+		kernels = "as machine code for " + d.cubins
+	}
 	return Info{
-		FreeBytes: free, TotalBytes: total, Driver: fmt.Sprintf("CUDA %d.%d", v/1000, v%1000/10), CublasLt: d.lt.String(),
+		FreeBytes: free, TotalBytes: total, Driver: fmt.Sprintf("CUDA %d.%d", v/1000, v%1000/10), CublasLt: lt, Kernels: kernels,
 	}, nil
 }
 
-// SetTF32 lets large float32 products round their factors to TF32, which has
-// 10 bits of mantissa, as PyTorch does at matmul precision "high".
-func (d *Device) SetTF32(on bool) {
+// precision is what the factors of large float32 products are rounded to.
+type precision int
+
+const (
+	precisionHighest precision = iota // not at all
+	precisionHigh                     // TF32: 10 bits of mantissa
+	precisionMedium                   // bfloat16: 7 bits of mantissa
+)
+
+// SetMatmulPrecision takes PyTorch's names: highest, high or medium. The latter
+// two take cublasLt.
+func (d *Device) SetMatmulPrecision(name string) error {
+	p, known := map[string]precision{"highest": precisionHighest, "high": precisionHigh, "medium": precisionMedium}[name]
+	if !known {
+		return fmt.Errorf("matmul precision is %q, want highest, high or medium", name)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.tf32 = on
+	if p != precisionHighest && !d.lt.Available() {
+		return fmt.Errorf("matmul precision %s needs cublasLt, and there is none: %w", name, d.noLt)
+	}
+	d.precision = p
+	return nil
 }
 
 func isOutOfMemory(err error) bool { return errors.Is(err, driver.OutOfMemory) }

@@ -249,7 +249,10 @@ func TestSizeClassesWasteAtMostAnEighth(t *testing.T) {
 	}
 }
 
-func TestProductsInTF32LoseMantissaOnlyWhereAsked(t *testing.T) {
+func TestProductsLoseMantissaOnlyIfAsked(t *testing.T) {
+	if os.Getenv("AFFINE_CUBLASLT") == "" {
+		t.Setenv("AFFINE_CUBLASLT", "first") // the own kernels may be faster, and do not round
+	}
 	d := open(t)
 	if !d.lt.Available() {
 		t.Skip("there is no cublasLt")
@@ -257,25 +260,32 @@ func TestProductsInTF32LoseMantissaOnlyWhereAsked(t *testing.T) {
 	const n = 128
 	x := make([]float32, n*n)
 	for i := range x {
-		x[i] = 1 + 0x1p-20*float32(i%16)
+		x[i] = 1 + 0x1p-20*float32(i%16) + 0x1p-9*float32(i%3)
 	}
 	y := make([]float32, n*n)
 	m := func(data []float32) kernel.Matrix[float32] {
 		return kernel.Matrix[float32]{Data: data, Rows: n, Cols: n, Stride: n}
 	}
-	product := func() float32 {
+	product := func() float64 {
 		must(t, NewKernels[float32](d).Linear(m(y), kernel.Matrix[float32]{}, m(x), m(x), nil, kernel.Activation{}))
-		return y[n+1]
+		return float64(y[n+1])
 	}
-	highest := product()
-	d.SetTF32(true)
-	high := product()
-	d.SetTF32(false)
-	if again := product(); again != highest {
-		t.Errorf("got %v after switching back, want %v", again, highest)
+	exact := product()
+	for _, c := range []struct {
+		precision  string
+		least, top float64 // of the error, relative
+	}{{"high", 1e-8, 0x1p-10}, {"medium", 1e-5, 0x1p-7}} {
+		must(t, d.SetMatmulPrecision(c.precision))
+		if e := math.Abs(product()-exact) / exact; !(e >= c.least && e <= c.top) {
+			t.Errorf("%s: relative error %v, want %v to %v", c.precision, e, c.least, c.top)
+		}
 	}
-	if high == highest || math.Abs(float64(high-highest)) > 1e-3*n {
-		t.Errorf("TF32 gave %v, float32 %v", high, highest)
+	must(t, d.SetMatmulPrecision("highest"))
+	if again := product(); again != exact {
+		t.Errorf("got %v after switching back, want %v", again, exact)
+	}
+	if err := d.SetMatmulPrecision("low"); err == nil || !strings.Contains(err.Error(), "highest, high or medium") {
+		t.Errorf("error %v, want the names of the precisions", err)
 	}
 }
 
@@ -296,6 +306,7 @@ func TestBiasGradientComesWithTheLargeProduct(t *testing.T) {
 		return kernel.Matrix[float32]{Data: data, Rows: n, Cols: n, Stride: n}
 	}
 	x, w, dy, dx, dw, db := matrix(), matrix(), matrix(), matrix(), matrix(), matrix().Data[:n]
+	must(t, NewKernels[float32](d).LinearBackward(dx, dw, db, x, w, dy, kernel.Matrix[float32]{}, kernel.Activation{})) // measures
 	products, kernels := cudasim.Get("products"), cudasim.Get("kernels")
 	must(t, NewKernels[float32](d).LinearBackward(dx, dw, db, x, w, dy, kernel.Matrix[float32]{}, kernel.Activation{}))
 	if p, k := cudasim.Get("products")-products, cudasim.Get("kernels")-kernels; p != 2 || k != 0 {

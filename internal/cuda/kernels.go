@@ -3,16 +3,35 @@
 package cuda
 
 import (
+	"compress/gzip"
 	"embed"
 	"fmt"
+	"io"
+	"unsafe"
 
+	"github.com/affine-go/affine/internal/cuda/driver"
 	"gorgonia.org/cu"
 
 	"github.com/affine-go/affine/internal/kernel"
 )
 
-//go:embed kernels/*.ptx
-var ptx embed.FS
+// images are the kernels: PTX, which every driver compiles for the card that it
+// finds, and machine code for some cards, which saves that time. Files are gzipped
+// cubins, made by kernels/cubins.sh.
+//
+//go:embed kernels/*.ptx kernels/cubins
+var images embed.FS
+
+// cubinsFor returns which machine code a card of this compute capability runs:
+// that of the same major and an equal or smaller minor. Empty for none.
+func cubinsFor(major, minor int) string {
+	for _, has := range []struct{ major, minor int }{{8, 0}, {9, 0}, {10, 0}} {
+		if has.major == major && has.minor <= minor {
+			return fmt.Sprintf("sm_%d%d", has.major, has.minor)
+		}
+	}
+	return ""
+}
 
 // entry names an entry point, without the suffix for the element type.
 type entry struct {
@@ -35,6 +54,7 @@ var (
 	kSoftmax              = entryPoint("elementwise", "softmax")
 	kBroadcastRows        = entryPoint("elementwise", "broadcast_rows")
 	kGatherRows           = entryPoint("elementwise", "gather_rows")
+	kRoundRows            = entryPoint("elementwise", "round_rows")
 	kScale                = entryPoint("elementwise", "scale")
 	kClamp                = entryPoint("elementwise", "clamp")
 	kStepBegin            = entryPoint("elementwise", "step_begin")
@@ -76,12 +96,13 @@ func typeOf[T kernel.Float]() typed {
 // driver compiles a module when it is loaded.
 type library struct {
 	modules   map[string]cu.Module
+	compiled  int // modules that the driver compiled from PTX
 	functions [3][]cu.Function
 }
 
 // function returns the entry point, loading its module where that is new. The
 // device's context must be current.
-func (l *library) function(k entry, t typed) (cu.Function, error) {
+func (l *library) function(cubins string, k entry, t typed) (cu.Function, error) {
 	if l.functions[t] == nil {
 		l.functions[t] = make([]cu.Function, kernelCount)
 	}
@@ -90,12 +111,9 @@ func (l *library) function(k entry, t typed) (cu.Function, error) {
 	}
 	m, loaded := l.modules[k.module]
 	if !loaded {
-		text, err := ptx.ReadFile("kernels/" + k.module + ".ptx")
-		if err != nil {
-			return cu.Function{}, err
-		}
-		if m, err = cu.LoadData(string(text)); err != nil {
-			return cu.Function{}, fmt.Errorf("load kernels %s: %w", k.module, explained(err))
+		var err error
+		if m, err = l.load(cubins, k.module); err != nil {
+			return cu.Function{}, fmt.Errorf("load kernels %s: %w", k.module, err)
 		}
 		if l.modules == nil {
 			l.modules = map[string]cu.Module{}
@@ -110,6 +128,45 @@ func (l *library) function(k entry, t typed) (cu.Function, error) {
 	l.functions[t][k.id] = f
 	return f, nil
 }
+
+// load loads a module from machine code if there is some that the driver takes,
+// and from PTX otherwise.
+func (l *library) load(cubins, module string) (m cu.Module, err error) {
+	var loaded uintptr
+	if image := cubin(cubins, module); image != nil {
+		if loaded, err = driver.Load(image); err == nil {
+			return moduleOf(loaded), nil
+		}
+	}
+	text, err := images.ReadFile("kernels/" + module + ".ptx")
+	if err != nil {
+		return m, err
+	}
+	l.compiled++
+	loaded, err = driver.Load(append(text, 0))
+	return moduleOf(loaded), err
+}
+
+// cubin returns a module's machine code, or nil if there is none for the card.
+func cubin(cubins, module string) []byte {
+	packed, err := images.Open("kernels/cubins/" + module + "." + cubins + ".gz")
+	if err != nil {
+		return nil
+	}
+	defer packed.Close()
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil
+	}
+	image, err := io.ReadAll(r)
+	if err != nil {
+		return nil
+	}
+	return image
+}
+
+// moduleOf turns the driver's handle into cu's, which is a struct of just that.
+func moduleOf(handle uintptr) cu.Module { return *(*cu.Module)(unsafe.Pointer(&handle)) }
 
 // unload releases the modules. The device's context must be current.
 func (l *library) unload() error {

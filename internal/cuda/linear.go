@@ -4,9 +4,13 @@ package cuda
 
 import (
 	"errors"
+	"log/slog"
+	"math"
+	"os"
 
 	"github.com/affine-go/affine/internal/cuda/driver"
 	"github.com/affine-go/affine/internal/kernel"
+	"gorgonia.org/cu"
 )
 
 // The three products of a linear layer.
@@ -18,16 +22,19 @@ const (
 	weightGrad
 )
 
-// tile is the size of the piece of the result that a block computes.
+// tile is the size of the piece of the result that a block computes. share is
+// what part of the card's rate of multiplications its inner loop reaches at best:
+// that of FFMA among its instructions.
 type tile struct {
 	name       string
 	rows, cols int
+	share      float64
 }
 
 var (
-	small  = tile{"small", 32, 32}
-	medium = tile{"medium", 64, 64}
-	large  = tile{"large", 128, 128}
+	small  = tile{"small", 32, 32, 0.34}
+	medium = tile{"medium", 64, 64, 0.53}
+	large  = tile{"large", 128, 128, 0.72}
 )
 
 func (t tile) count(m, n int) int { return (m + t.rows - 1) / t.rows * ((n + t.cols - 1) / t.cols) }
@@ -43,20 +50,39 @@ func productEntries() (kernels [3]map[tile]entry) {
 	return kernels
 }
 
-// splitDepth is the least depth of the inner dimension for a part of its own.
-const splitDepth = 128
+const (
+	// splitDepth is the least depth of the inner dimension for a part of its own.
+	splitDepth = 128
+	// maxSplits is the largest number of parts.
+	maxSplits = 64
+	// splitCost is what adding up partial results costs, in the multiplications
+	// that a multiprocessor does in the time of a launch, some 2 µs.
+	splitCost = 400_000
+	// partCost is what it costs to store and load a partial result.
+	partCost = 70
+)
 
-// plan chooses the tile for a result of m×n, the largest that leaves no part of
-// the card idle, and into how many parts the inner dimension of k is split
-// where even the small tiles are too few.
-func (d *Device) plan(t typed, m, n, k int) (tile, int) {
-	if t == f32 && large.count(m, n) >= d.processors {
-		return large, 1
+// plan chooses the tile for a result of m×n, and into how many parts the inner
+// dimension of k is split. A multiprocessor takes one block after the other: the
+// cost is that of the blocks of the busiest one, in waves over the card.
+func (d *Device) plan(t typed, m, n, k int) (best tile, splits int) {
+	least := math.Inf(1)
+	for _, tile := range []tile{large, medium, small} {
+		if tile == large && t == f64 {
+			continue
+		}
+		for s := 1; s == 1 || s <= min(maxSplits, k/splitDepth); s *= 2 {
+			waves := (tile.count(m, n)*s + d.processors - 1) / d.processors
+			cost := float64(waves*tile.rows*tile.cols) * float64((k+s-1)/s) / tile.share
+			if s > 1 {
+				cost += splitCost + partCost*float64(m*n*s)/float64(d.processors)
+			}
+			if cost < least {
+				best, splits, least = tile, s, cost
+			}
+		}
 	}
-	if medium.count(m, n) >= d.processors/2 && m > small.rows && n > small.cols {
-		return medium, 1
-	}
-	return small, max(1, min(2*d.processors/small.count(m, n), k/splitDepth, 64))
+	return best, splits
 }
 
 // product is C[m, n] = A·B of some form, with what is done to the sums.
@@ -89,9 +115,19 @@ func (p *product[T]) run(c *call) (withBias bool) {
 	if m == 0 || n == 0 {
 		return false
 	}
-	if done, withBias := p.byCublasLt(c); done {
-		return withBias
+	if m*n*k >= ltWork {
+		if done, withBias := p.byCublasLt(c); done {
+			return withBias
+		}
+		c.d.warn(typeOf[T](), m*n*k)
 	}
+	p.own(c)
+	return false
+}
+
+// own adds the product by this package's kernels.
+func (p *product[T]) own(c *call) {
+	m, n, k := p.shape()
 	t := typeOf[T]()
 	tile, splits := c.d.plan(t, m, n, k)
 	y, z, bias, kind := p.y, p.z, p.bias, p.act.number
@@ -118,7 +154,6 @@ func (p *product[T]) run(c *call) (withBias bool) {
 	if splits > 1 {
 		p.combine(c, y.addr, splits)
 	}
-	return false
 }
 
 // combine adds up partial results and does what remains to be done.
@@ -244,67 +279,133 @@ func biasGrad(c *call, db, dy, slope place, n, out int, act activation, t typed,
 // ltWork is the least number of multiplications for which cublasLt is called.
 const ltWork = 1 << 18
 
-// byCublasLt adds the product as a call of cublasLt, if that is there, the
-// product is large and its operands lie as it wants them. cublasLt counts
-// columns first: it computes the transposed product of the same memory,
-// (A·B)ᵀ = Bᵀ·Aᵀ. It reports whether that was done, and whether db came with it.
+// warnWork is the least number of multiplications from which on a product
+// without cublasLt is worth a word.
+const warnWork = 1 << 27
+
+// warn says once that products are slower than they need be.
+func (d *Device) warn(t typed, work int) {
+	if d.warned || d.lt.Available() || t != f32 || work < warnWork || os.Getenv("AFFINE_CUBLASLT") == "0" {
+		return
+	}
+	d.warned = true
+	slog.Warn("large matrix products run without cublasLt, and slower", "device", d.name(), "reason", d.noLt)
+}
+
+// byCublasLt adds the product as a call of cublasLt, if that is there, does it
+// faster and finds its operands as it wants them. It reports whether that was
+// done, and whether db came with it.
 func (p *product[T]) byCublasLt(c *call) (done, withBias bool) {
-	m, n, k := p.shape()
-	if !c.d.lt.Available() || m*n*k < ltWork || p.slope.addr != 0 {
+	if !c.d.lt.Available() || p.slope.addr != 0 {
 		return false, false
 	}
-	key := driver.LtKey{Float64: typeOf[T]() == f64, TF32: c.d.tf32, M: n, N: m, K: k, StrideD: int(p.y.stride)}
-	first, second := p.b, p.a
-	switch p.form {
-	case inputGrad:
-		key.TransposeA = true
-	case weightGrad:
-		key.TransposeB = true
-	}
-	key.StrideA, key.StrideB = int(first.stride), int(second.stride)
-	for _, addr := range []uint64{first.addr, second.addr, p.y.addr, p.z.addr, p.bias.addr, p.db.addr} {
+	for _, addr := range []uint64{p.a.addr, p.b.addr, p.y.addr, p.z.addr, p.bias.addr, p.db.addr} {
 		if addr%driver.LtAlignment != 0 {
 			return false, false
 		}
 	}
-	// Its epilogue adds the bias and takes ReLU, or sums the columns of dY. What
-	// else is wanted comes after it.
-	to, rest := p.y, *p
-	rest.bias = place{}
-	bias := p.bias.addr
-	if bias != 0 {
-		key.Epilogue = driver.LtBias
-	}
-	if p.db.addr != 0 {
-		bias, key.Epilogue = p.db.addr, driver.LtBiasGrad
-	}
-	switch {
-	case p.form != forward || p.act.Kind == kernel.Identity && p.z.addr == 0:
-		rest.act = activation{}
-	case p.act.Kind == kernel.ReLU && p.z.addr == 0:
-		key.Epilogue |= driver.LtReLU
-		rest.act = activation{}
-	case p.z.addr != 0:
-		to, key.StrideD = p.z, int(p.z.stride)
-	}
-	plan := c.d.ltPlan(key)
+	key, alone := p.ltKey(c.d, true)
+	plan := p.ltPlan(c, key, alone)
 	if plan == nil && key.Epilogue != 0 {
-		key.Epilogue = 0
-		rest = *p
-		plan = c.d.ltPlan(key)
+		key, alone = p.ltKey(c.d, false)
+		plan = p.ltPlan(c, key, alone)
 	}
 	if plan == nil {
 		return false, false
+	}
+	c.work = append(c.work, p.byPlan(c, plan, key, alone)...)
+	return true, key.Epilogue == driver.LtBiasGrad
+}
+
+// ltKey says what cublasLt is to do. It counts columns first, and computes the
+// transposed product of the same memory, (A·B)ᵀ = Bᵀ·Aᵀ. Its epilogue adds the
+// bias and takes ReLU, or sums the columns of dY. What remains of the product
+// comes after it: alone reports that nothing does.
+func (p *product[T]) ltKey(d *Device, epilogue bool) (key driver.LtKey, alone bool) {
+	m, n, k := p.shape()
+	float64s := typeOf[T]() == f64
+	key = driver.LtKey{Float64: float64s, TF32: !float64s && d.precision == precisionHigh, BF16: !float64s && d.precision == precisionMedium,
+		TransposeA: p.form == inputGrad, TransposeB: p.form == weightGrad,
+		M: n, N: m, K: k, StrideA: int(p.b.stride), StrideB: int(p.a.stride), StrideD: int(p.y.stride)}
+	if key.BF16 {
+		_, colsA, _, colsB := p.factors()
+		key.StrideA, key.StrideB = colsB, colsA
+	}
+	plain := p.act.Kind == kernel.Identity || p.form != forward
+	if p.z.addr != 0 {
+		key.StrideD = int(p.z.stride)
+	}
+	if !epilogue {
+		return key, plain && p.bias.addr == 0 && p.z.addr == 0
+	}
+	if p.bias.addr != 0 {
+		key.Epilogue = driver.LtBias
+	}
+	if p.db.addr != 0 {
+		key.Epilogue = driver.LtBiasGrad
+	}
+	if !plain && p.act.Kind == kernel.ReLU && p.z.addr == 0 {
+		key.Epilogue |= driver.LtReLU
+		plain = true
+	}
+	return key, plain && p.z.addr == 0
+}
+
+// factors returns the shapes of a and b as they lie in memory.
+func (p *product[T]) factors() (rowsA, colsA, rowsB, colsB int) {
+	switch p.form {
+	case inputGrad:
+		return p.n, p.out, p.in, p.out
+	case weightGrad:
+		return p.n, p.in, p.n, p.out
+	}
+	return p.n, p.in, p.in, p.out
+}
+
+// byPlan returns the work of a product by cublasLt, with what follows it, and
+// what does the same without cublasLt if that fails.
+func (p *product[T]) byPlan(c *call, plan *driver.LtPlan, key driver.LtKey, alone bool) []driver.Work {
+	to, bias := p.y, uint64(0)
+	if p.z.addr != 0 {
+		to = p.z
+	}
+	rest := *p
+	if key.Epilogue&driver.LtBias != 0 {
+		bias, rest.bias = p.bias.addr, place{}
+	}
+	if key.Epilogue == driver.LtBiasGrad {
+		bias = p.db.addr
 	}
 	var workspace uint64
 	if plan.Workspace > 0 {
 		workspace = c.room(plan.Workspace)
 	}
-	c.work = append(c.work, plan.Work(first.addr, second.addr, to.addr, bias, workspace))
-	if rest.act.Kind != kernel.Identity || rest.bias.addr != 0 || rest.z.addr != 0 {
-		rest.finish(c, to)
-	}
-	return true, key.Epilogue == driver.LtBiasGrad
+	first, second := p.b.addr, p.a.addr
+	before := c.collected(func() {
+		if key.BF16 {
+			rowsA, colsA, rowsB, colsB := p.factors()
+			second, first = p.rounded(c, p.a, rowsA, colsA), p.rounded(c, p.b, rowsB, colsB)
+		}
+	})
+	after := c.collected(func() {
+		if !alone {
+			rest.finish(c, to)
+		}
+	})
+	instead := c.collected(func() {
+		p.own(c)
+		if key.Epilogue == driver.LtBiasGrad {
+			biasGrad(c, p.db, p.b, place{}, p.n, p.out, activation{}, typeOf[T](), sizeOf[T]())
+		}
+	})
+	return append(before, plan.Work(first, second, to.addr, bias, workspace, after, instead)...)
+}
+
+// rounded returns where a factor lies as bfloat16.
+func (p *product[T]) rounded(c *call, from place, rows, cols int) uint64 {
+	to := c.room(2 * rows * cols)
+	c.launch(kRoundRows, untyped, c.d.blocks(rows*cols), 1, to, from.addr, from.stride, uint64(rows), uint64(cols))
+	return to
 }
 
 // finish applies bias and activation to a product that lies at from.
@@ -314,18 +415,77 @@ func (p *product[T]) finish(c *call, from place) {
 		from.addr, from.stride, uint64(m), uint64(n), p.act.number, float(p.act.Alpha))
 }
 
-// ltPlan returns cublasLt's way to do a product, or nil where it has none. The
-// answer is kept.
-func (d *Device) ltPlan(key driver.LtKey) *driver.LtPlan {
+// ltPlan returns cublasLt's fastest way to do a product, or nil if it has none or
+// the own kernels are faster. That is measured when a product is met for the
+// first time, and kept, so that the numbers of a run do not change.
+func (p *product[T]) ltPlan(c *call, key driver.LtKey, alone bool) *driver.LtPlan {
+	d := c.d
 	plan, known := d.ltPlans[key]
 	if !known {
 		leave := d.enter()
-		plan = d.lt.Plan(key)
+		plan = p.fastest(c, d.lt.Plans(key), key, alone)
 		leave()
 		if d.ltPlans == nil {
 			d.ltPlans = map[driver.LtKey]*driver.LtPlan{}
 		}
 		d.ltPlans[key] = plan
 	}
+	if plan != nil && plan.Failed() != 0 {
+		return nil
+	}
 	return plan
+}
+
+// fastest measures the plans and the own kernels, on results of its own. With
+// AFFINE_CUBLASLT=first, or without room to measure, it is cublasLt's first plan.
+// The context must be current.
+func (p *product[T]) fastest(c *call, plans []*driver.LtPlan, key driver.LtKey, alone bool) *driver.LtPlan {
+	if len(plans) == 0 {
+		return nil
+	}
+	if os.Getenv("AFFINE_CUBLASLT") == "first" {
+		return plans[0]
+	}
+	m, n, _ := p.shape()
+	q, size := *p, sizeOf[T]()
+	bytes := (m*int(max(p.y.stride, p.z.stride)) + n) * size
+	bytes = (bytes + granule - 1) / granule * granule
+	scratch, err := cu.MemAlloc(int64(3 * bytes))
+	if err != nil {
+		return plans[0]
+	}
+	defer cu.MemFree(scratch)
+	q.y.addr = uint64(scratch)
+	if q.z.addr != 0 {
+		q.z.addr = uint64(scratch) + uint64(bytes)
+	}
+	if q.db.addr != 0 {
+		q.db.addr = uint64(scratch) + uint64(2*bytes)
+	}
+	own := c.collected(func() {
+		q.own(c)
+		if key.Epilogue == driver.LtBiasGrad {
+			biasGrad(c, q.db, q.b, place{}, q.n, q.out, activation{}, typeOf[T](), size)
+		}
+	})
+	if c.err != nil {
+		return nil
+	}
+	var best *driver.LtPlan
+	least, err := c.d.queue.Time(own)
+	if err != nil {
+		c.fail(err)
+		return nil
+	}
+	for _, plan := range plans {
+		time, err := c.d.queue.Time(q.byPlan(c, plan, key, alone))
+		if err != nil {
+			c.fail(err)
+			return nil
+		}
+		if plan.Failed() == 0 && time < least {
+			best, least = plan, time
+		}
+	}
+	return best
 }

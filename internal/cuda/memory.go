@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"os"
@@ -235,7 +236,8 @@ func (d *Device) tryAllocate(bytes int, mayCollect bool) (uintptr, error) {
 		leave := d.enter()
 		err := d.pool.grow(bytes, d.dev)
 		if isOutOfMemory(err) {
-			if err = d.pool.trim(); err == nil {
+			// Steps that are under way may use what is about to be freed.
+			if err = errors.Join(d.queue.Submit(nil, true), d.pool.trim()); err == nil {
 				err = d.pool.grow(bytes, d.dev)
 			}
 		}

@@ -40,6 +40,7 @@ const (
 // results.
 type steps struct {
 	active  bool
+	broken  bool // the device may have counted a step that failed
 	flushed bool // part of the step has been handed over already
 	work    []driver.Work
 	used    int // words of the step's slot; word 0 is the slot's number
@@ -64,6 +65,7 @@ type steps struct {
 type trace struct {
 	work  []driver.Work
 	graph driver.Graph
+	plain bool // it cannot be captured
 }
 
 // Step runs body, whose calls on this device, all on this goroutine, are one
@@ -95,6 +97,9 @@ func (d *Device) beginStep() error {
 	case s.active:
 		return errors.New("another step has not ended")
 	}
+	if err := s.mend(d); err != nil {
+		return err
+	}
 	if s.ring == nil || s.wanted > s.words {
 		if err := s.resize(d); err != nil {
 			return err
@@ -109,6 +114,22 @@ func (d *Device) beginStep() error {
 	s.group.at = 0
 	// The place of step_begin, whose arguments are known at the end.
 	s.work = append(s.work, driver.Work{})
+	return nil
+}
+
+// mend gives the device the host's count of steps after a step that failed. No
+// step is taken before that: it would find the indices and scalars of another.
+func (s *steps) mend(d *Device) error {
+	if !s.broken {
+		return nil
+	}
+	d.words[0] = int64(s.next)
+	w := driver.Work{Kind: driver.Copy}
+	w.Args[0], w.Args[1], w.Args[2] = s.count, uint64(addressOfWords(d.words)), 8
+	if err := d.queue.Submit([]driver.Work{w}, true); err != nil {
+		return fmt.Errorf("after a step that failed, the card's count of steps cannot be restored: %w", err)
+	}
+	s.broken = false
 	return nil
 }
 
@@ -202,7 +223,7 @@ func (s *steps) fetch(d *Device) (driver.Work, error) {
 	var w driver.Work
 	if !s.flushed {
 		leave := d.enter()
-		f, err := d.lib.function(kStepBegin, untyped)
+		f, err := d.lib.function(d.cubins, kStepBegin, untyped)
 		leave()
 		w = driver.Work{Kind: driver.Launch, Function: uint64(handle(f)), GridX: 1, GridY: 1, Block: threads}
 		copy(w.Args[:], []uint64{s.block, uint64(addressOfWords(s.ring)), s.count, stepSlots, uint64(s.words), uint64(s.used)})
@@ -230,47 +251,57 @@ func (s *steps) flush(d *Device) error {
 		s.work = s.work[1:]
 	}
 	s.flushed, s.sent, s.group.at = true, s.used, 0
-	err = d.queue.Submit(s.work, true)
+	if err = d.queue.Submit(s.work, true); err != nil {
+		s.broken = true
+	}
 	s.work = append(s.work[:0], driver.Work{})
 	return err
 }
 
-func (d *Device) endStep() error {
+func (d *Device) endStep() (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := &d.steps
-	s.active = false
-	defer s.counted()
 	if s.flushed {
-		s.active = true
-		err := s.flush(d)
+		err = s.flush(d)
 		s.active = false
-		return err
+	} else {
+		s.active = false
+		err = s.handOver(d)
 	}
-	var err error
+	s.counted()
+	return err
+}
+
+// handOver gives a whole step to the device.
+func (s *steps) handOver(d *Device) (err error) {
 	if s.work[0], err = s.fetch(d); err != nil {
 		return err
 	}
-	// Whatever happens from here on, the device may count the step.
-	s.flushed = true
 	t := s.find()
 	if t == nil {
 		if err := s.remember(d); err != nil {
 			return err
 		}
-		return d.queue.Submit(s.work, false)
-	}
-	if t.graph == 0 {
+	} else if t.graph == 0 && !t.plain {
 		if t.graph, err = d.queue.Capture(t.work); err != nil {
-			return fmt.Errorf("capture: %w", err)
+			// Nothing has run. The step is handed over call by call, now and later.
+			t.graph, t.plain = 0, true
 		}
 	}
-	return d.queue.Replay(t.graph)
+	if t != nil && t.graph != 0 {
+		err = d.queue.Replay(t.graph)
+	} else {
+		err = d.queue.Submit(s.work, false)
+	}
+	s.flushed, s.broken = err == nil, err != nil
+	return err
 }
 
-// counted counts a step that was handed over, as the device does.
+// counted counts a step that was handed over, as the device does. After a
+// failure the device may have counted it or not: see mend.
 func (s *steps) counted() {
-	if !s.flushed {
+	if !s.flushed || s.broken {
 		return
 	}
 	s.perStep[s.next%stepSlots] = s.losses

@@ -17,6 +17,7 @@ package cudasim
 // static int present(void) { return find("cudasim_get") != 0; }
 // static long get(const char *name) { return ((long (*)(const char *))find("cudasim_get"))(name); }
 // static int set(const char *name, long value) { return ((int (*)(const char *, long))find("cudasim_set"))(name, value); }
+// static void failing(const char *call, long n) { ((void (*)(const char *, long))find("cudasim_fail"))(call, n); }
 // static long products(void) {
 //     void *lt = dlopen("libcublasLt.so.12", RTLD_NOW | RTLD_NOLOAD);
 //     long (*count)(void) = lt ? (long (*)(void))dlsym(lt, "cudasim_lt_objects") : 0;
@@ -44,6 +45,13 @@ func Set(knob string, value int) {
 	if C.set(s, C.long(value)) != 0 {
 		panic("cudasim: there is no knob " + knob)
 	}
+}
+
+// Fail lets the n-th call of that name from now on fail, once; with 0, none.
+func Fail(call string, n int) {
+	s := C.CString(call)
+	defer C.free(unsafe.Pointer(s))
+	C.failing(s, C.long(n))
 }
 
 // LtObjects returns how many objects of the stand-in cublasLt are alive.

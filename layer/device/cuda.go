@@ -44,14 +44,6 @@ func (c *card) wrap(what string, err error) error {
 	return fmt.Errorf("%s: %s: %w", c.Name(), what, err)
 }
 
-func (c *card) SetMatmulPrecision(name string) error {
-	if name != "highest" && name != "high" {
-		return fmt.Errorf("matmul precision is %q, want highest or high", name)
-	}
-	c.SetTF32(name == "high")
-	return nil
-}
-
 func (c *card) Details() ([]Detail, error) {
 	info, err := c.Info()
 	if err != nil {
@@ -61,6 +53,7 @@ func (c *card) Details() ([]Detail, error) {
 	return []Detail{
 		{"memory", fmt.Sprintf("%.1f of %.1f GiB free", gib(info.FreeBytes), gib(info.TotalBytes))},
 		{"driver", "up to " + info.Driver},
+		{"kernels", info.Kernels},
 		{"cublasLt", info.CublasLt},
 	}, nil
 }

@@ -33,7 +33,7 @@ func TestCardsDescribeThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"memory", "driver", "cublasLt"} {
+	for i, want := range []string{"memory", "driver", "kernels", "cublasLt"} {
 		if details[i].Name != want || details[i].Value == "" {
 			t.Errorf("detail %d is %v, want one on %s", i, details[i], want)
 		}
@@ -42,10 +42,11 @@ func TestCardsDescribeThemselves(t *testing.T) {
 		t.Errorf("description %q", d.Description())
 	}
 	p := d.(PrecisionSetter)
-	if err := p.SetMatmulPrecision("medium"); err == nil || !strings.Contains(err.Error(), "highest or high") {
+	if err := p.SetMatmulPrecision("low"); err == nil || !strings.Contains(err.Error(), "highest, high or medium") {
 		t.Errorf("error %v, want the names of the precisions", err)
 	}
-	if err := p.SetMatmulPrecision("high"); err != nil {
-		t.Error(err)
+	without := strings.HasPrefix(details[3].Value, "none")
+	if err := p.SetMatmulPrecision("high"); (err != nil) != without {
+		t.Errorf("cublasLt is %q: error %v", details[3].Value, err)
 	}
 }

@@ -30,7 +30,9 @@ type Stepper interface {
 // float32 matrix products.
 type PrecisionSetter interface {
 	// SetMatmulPrecision takes PyTorch's names: "highest" (float32 throughout,
-	// the default) or "high" (factors rounded to TF32, 10 bits of mantissa).
+	// the default), "high" (factors rounded to TF32, 10 bits of mantissa) or
+	// "medium" (to bfloat16, 7 bits); sums are of float32. It is an error if the
+	// device cannot do so.
 	SetMatmulPrecision(name string) error
 }
 

@@ -6,13 +6,13 @@
 #include "cublaslt.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { R_32F = 0, R_64F = 1 };                                          // cudaDataType_t
+enum { R_32F = 0, R_64F = 1, R_16BF = 14 };                            // cudaDataType_t
 enum { COMPUTE_32F = 68, COMPUTE_64F = 70, COMPUTE_32F_FAST_TF32 = 77 };  // cublasComputeType_t
-enum { DESC_TRANSA = 3, DESC_TRANSB = 4, DESC_EPILOGUE = 7, DESC_BIAS_POINTER = 8 };
+enum { DESC_TRANSA = 3, DESC_TRANSB = 4, DESC_EPILOGUE = 7, DESC_BIAS_POINTER = 8, DESC_BIAS_DATA_TYPE = 26 };
 enum { PREF_MAX_WORKSPACE_BYTES = 1, PREF_MIN_ALIGNMENT_A_BYTES = 5 };    // and B, C, D after it
 enum { EPILOGUE_DEFAULT = 1, EPILOGUE_RELU = 2, EPILOGUE_BIAS = 4, EPILOGUE_BGRADA = 256 };
 
@@ -40,57 +40,47 @@ static int (*choose)(void *, void *, void *, void *, void *, void *, void *, int
 static int (*matmul)(void *, void *, const void *, const void *, void *, const void *, void *, const void *,
                      const void *, void *, void *, void *, const algorithm *, void *, size_t, CUstream);
 
-static const char *found;
+static const struct { void **to; const char *name; } wanted[] = {
+    {(void **)&create, "cublasLtCreate"},
+    {(void **)&destroy, "cublasLtDestroy"},
+    {(void **)&version, "cublasLtGetVersion"},
+    {(void **)&descCreate, "cublasLtMatmulDescCreate"},
+    {(void **)&descDestroy, "cublasLtMatmulDescDestroy"},
+    {(void **)&descSet, "cublasLtMatmulDescSetAttribute"},
+    {(void **)&layoutCreate, "cublasLtMatrixLayoutCreate"},
+    {(void **)&layoutDestroy, "cublasLtMatrixLayoutDestroy"},
+    {(void **)&prefCreate, "cublasLtMatmulPreferenceCreate"},
+    {(void **)&prefDestroy, "cublasLtMatmulPreferenceDestroy"},
+    {(void **)&prefSet, "cublasLtMatmulPreferenceSetAttribute"},
+    {(void **)&choose, "cublasLtMatmulAlgoGetHeuristic"},
+    {(void **)&matmul, "cublasLtMatmul"},
+};
 
-static void load(void) {
-    static const char *names[] = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11"};
-    static const struct { void **to; const char *name; } wanted[] = {
-        {(void **)&create, "cublasLtCreate"},
-        {(void **)&destroy, "cublasLtDestroy"},
-        {(void **)&version, "cublasLtGetVersion"},
-        {(void **)&descCreate, "cublasLtMatmulDescCreate"},
-        {(void **)&descDestroy, "cublasLtMatmulDescDestroy"},
-        {(void **)&descSet, "cublasLtMatmulDescSetAttribute"},
-        {(void **)&layoutCreate, "cublasLtMatrixLayoutCreate"},
-        {(void **)&layoutDestroy, "cublasLtMatrixLayoutDestroy"},
-        {(void **)&prefCreate, "cublasLtMatmulPreferenceCreate"},
-        {(void **)&prefDestroy, "cublasLtMatmulPreferenceDestroy"},
-        {(void **)&prefSet, "cublasLtMatmulPreferenceSetAttribute"},
-        {(void **)&choose, "cublasLtMatmulAlgoGetHeuristic"},
-        {(void **)&matmul, "cublasLtMatmul"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-        if (!library) continue;
-        size_t n = 0;
-        for (; n < sizeof wanted / sizeof *wanted; n++)
-            if (!(*wanted[n].to = dlsym(library, wanted[n].name))) break;
-        if (n == sizeof wanted / sizeof *wanted) {
-            found = names[i];
-            return;
-        }
-        dlclose(library);
+const char *affine_lt_load(const char *name) {
+    static __thread char why[512];
+    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        snprintf(why, sizeof why, "%s", dlerror());
+        return why;
     }
-}
-
-const char *affine_lt_open(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return found;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!(*wanted[i].to = dlsym(library, wanted[i].name))) {
+            snprintf(why, sizeof why, "%s: has no %s", name, wanted[i].name);
+            dlclose(library);
+            return why;
+        }
+    return 0;
 }
 
 size_t affine_lt_version(void) { return version(); }
 
-void *affine_lt_create(void) {
-    void *handle = 0;
-    return create(&handle) == 0 ? handle : 0;
-}
+int affine_lt_create(void **handle) { return create(handle); }
 
 void affine_lt_destroy(void *handle) { destroy(handle); }
 
 struct affine_lt_plan {
     void *handle, *desc, *a, *b, *d;
-    int float64, bias;
+    int float64, bias, failed;
     algorithm algo;
 };
 
@@ -106,54 +96,67 @@ void affine_lt_free(affine_lt_plan *p) {
 // The most workspace that a product may take: what NVIDIA recommends for Hopper.
 enum { MAX_WORKSPACE = 32 << 20 };
 
-affine_lt_plan *affine_lt_make(void *handle, const affine_lt_key *key, size_t *workspace) {
-    affine_lt_plan *p = calloc(1, sizeof *p);
-    if (!p) return 0;
-    p->handle = handle;
-    p->float64 = key->float64;
-    p->bias = (key->epilogue & (EPILOGUE_BIAS | EPILOGUE_BGRADA)) != 0;
+int affine_lt_make(void *handle, const affine_lt_key *key, affine_lt_plan **plans, size_t *workspaces, int most) {
     const int type = key->float64 ? R_64F : R_32F;
+    const int factors = key->bf16 ? R_16BF : type;
     const int compute = key->float64 ? COMPUTE_64F : key->tf32 ? COMPUTE_32F_FAST_TF32 : COMPUTE_32F;
     const int32_t transA = key->transposeA, transB = key->transposeB;
     const uint32_t epilogue = key->epilogue ? (uint32_t)key->epilogue : EPILOGUE_DEFAULT;
-    void *pref = 0;
-    heuristic best;
-    memset(&best, 0, sizeof best);
-    int n = 0;
-    int failed = descCreate(&p->desc, compute, type);
-    if (!failed) failed = descSet(p->desc, DESC_TRANSA, &transA, sizeof transA);
-    if (!failed) failed = descSet(p->desc, DESC_TRANSB, &transB, sizeof transB);
-    if (!failed) failed = descSet(p->desc, DESC_EPILOGUE, &epilogue, sizeof epilogue);
-    if (!failed) failed = layoutCreate(&p->a, type, transA ? key->k : key->m, transA ? key->m : key->k, key->lda);
-    if (!failed) failed = layoutCreate(&p->b, type, transB ? key->n : key->k, transB ? key->k : key->n, key->ldb);
-    if (!failed) failed = layoutCreate(&p->d, type, key->m, key->n, key->ldd);
-    if (!failed) failed = prefCreate(&pref);
-    const uint64_t most = MAX_WORKSPACE;
-    if (!failed) failed = prefSet(pref, PREF_MAX_WORKSPACE_BYTES, &most, sizeof most);
+    const uint64_t room = MAX_WORKSPACE;
     const uint32_t alignment = 16;
-    for (int i = 0; i < 4 && !failed; i++)
-        failed = prefSet(pref, PREF_MIN_ALIGNMENT_A_BYTES + i, &alignment, sizeof alignment);
-    if (!failed) failed = choose(handle, p->desc, p->a, p->b, p->d, p->d, pref, 1, &best, &n);
-    if (pref) prefDestroy(pref);
-    if (failed || n == 0 || best.state != 0) {
-        affine_lt_free(p);
-        return 0;
+    heuristic found[AFFINE_LT_CANDIDATES];
+    memset(found, 0, sizeof found);
+    int made = 0, n = 1;
+    // Each plan has descriptors of its own, since the bias is set in them.
+    for (int next = 0; next < n && made < most; next++) {
+        affine_lt_plan *p = calloc(1, sizeof *p);
+        if (!p) break;
+        p->handle = handle;
+        p->float64 = key->float64;
+        p->bias = (key->epilogue & (EPILOGUE_BIAS | EPILOGUE_BGRADA)) != 0;
+        int failed = descCreate(&p->desc, compute, type);
+        if (!failed) failed = descSet(p->desc, DESC_TRANSA, &transA, sizeof transA);
+        if (!failed) failed = descSet(p->desc, DESC_TRANSB, &transB, sizeof transB);
+        if (!failed) failed = descSet(p->desc, DESC_EPILOGUE, &epilogue, sizeof epilogue);
+        if (!failed && key->bf16 && p->bias) failed = descSet(p->desc, DESC_BIAS_DATA_TYPE, &type, sizeof type);
+        if (!failed) failed = layoutCreate(&p->a, factors, transA ? key->k : key->m, transA ? key->m : key->k, key->lda);
+        if (!failed) failed = layoutCreate(&p->b, factors, transB ? key->n : key->k, transB ? key->k : key->n, key->ldb);
+        if (!failed) failed = layoutCreate(&p->d, type, key->m, key->n, key->ldd);
+        if (!failed && next == 0) {
+            void *pref = 0;
+            n = 0;
+            failed = prefCreate(&pref);
+            if (!failed) failed = prefSet(pref, PREF_MAX_WORKSPACE_BYTES, &room, sizeof room);
+            for (int i = 0; i < 4 && !failed; i++)
+                failed = prefSet(pref, PREF_MIN_ALIGNMENT_A_BYTES + i, &alignment, sizeof alignment);
+            if (!failed) failed = choose(handle, p->desc, p->a, p->b, p->d, p->d, pref, AFFINE_LT_CANDIDATES, found, &n);
+            if (pref) prefDestroy(pref);
+        }
+        if (failed || n == 0 || found[next].state != 0) {
+            affine_lt_free(p);
+            if (failed) break;
+            continue;
+        }
+        p->algo = found[next].algo;
+        workspaces[made] = found[next].workspace;
+        plans[made++] = p;
     }
-    p->algo = best.algo;
-    *workspace = best.workspace;
-    return p;
+    return made;
 }
 
+int affine_lt_failed(const affine_lt_plan *plan) { return plan->failed; }
+
 // Arguments: A, B, D, bias, workspace, its size.
-CUresult affine_lt_submit(CUstream stream, const affine_work *w) {
+int affine_lt_submit(CUstream stream, const affine_work *w) {
     affine_lt_plan *p = (affine_lt_plan *)(uintptr_t)w->function;
     static const float one = 1, zero = 0;
     static const double one64 = 1, zero64 = 0;
     const void *alpha = p->float64 ? (const void *)&one64 : &one, *beta = p->float64 ? (const void *)&zero64 : &zero;
     void *a = (void *)(uintptr_t)w->args[0], *b = (void *)(uintptr_t)w->args[1], *d = (void *)(uintptr_t)w->args[2];
     void *bias = (void *)(uintptr_t)w->args[3];
-    if (p->bias && descSet(p->desc, DESC_BIAS_POINTER, &bias, sizeof bias)) return CUDA_ERROR_INVALID_VALUE;
-    int failed = matmul(p->handle, p->desc, alpha, a, p->a, b, p->b, beta, d, p->d, d, p->d, &p->algo,
-                        (void *)(uintptr_t)w->args[4], w->args[5], stream);
-    return failed ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
+    if (!p->failed && p->bias) p->failed = descSet(p->desc, DESC_BIAS_POINTER, &bias, sizeof bias);
+    if (!p->failed)
+        p->failed = matmul(p->handle, p->desc, alpha, a, p->a, b, p->b, beta, d, p->d, d, p->d, &p->algo,
+                           (void *)(uintptr_t)w->args[4], w->args[5], stream);
+    return p->failed;
 }

@@ -93,15 +93,25 @@ static CUresult submit(CUstream stream, const affine_work *w) {
     }
     case AFFINE_CLEAR:
         return cuMemsetD8Async(w->args[0], 0, w->args[1], stream);
-    case AFFINE_PRODUCT:
-        return affine_lt_submit(stream, w);
     }
     return CUDA_ERROR_INVALID_VALUE;
 }
 
 static CUresult submitAll(CUstream stream, const affine_work *work, int n) {
     CUresult error = CUDA_SUCCESS;
-    for (int i = 0; i < n && error == CUDA_SUCCESS; i++) error = submit(stream, &work[i]);
+    for (int i = 0; i < n && error == CUDA_SUCCESS; i++) {
+        if (work[i].kind != AFFINE_PRODUCT) {
+            error = submit(stream, &work[i]);
+            continue;
+        }
+        const int rest = (int)work[i].args[AFFINE_PRODUCT_REST], instead = (int)work[i].args[AFFINE_PRODUCT_INSTEAD];
+        if (affine_lt_submit(stream, &work[i]) == 0) {
+            error = submitAll(stream, &work[i + 1], rest);
+            i += rest + instead;
+        } else {
+            i += rest;
+        }
+    }
     return error;
 }
 
@@ -132,6 +142,34 @@ CUresult affine_capture(uintptr_t context, uintptr_t stream, const affine_work *
 CUresult affine_replay(uintptr_t context, uintptr_t stream, uintptr_t exec) {
     CUresult error = cuCtxSetCurrent((CUcontext)context);
     return error != CUDA_SUCCESS ? error : cuGraphLaunch((CUgraphExec)exec, (CUstream)stream);
+}
+
+enum { TIMED_RUNS = 3 };
+
+CUresult affine_time(uintptr_t context, uintptr_t stream, const affine_work *work, int n, float *ms) {
+    CUresult error = affine_submit(context, stream, work, n, 0);  // warms up
+    CUevent begin = 0, end = 0;
+    if (error == CUDA_SUCCESS) error = cuEventCreate(&begin, CU_EVENT_DEFAULT);
+    if (error == CUDA_SUCCESS) error = cuEventCreate(&end, CU_EVENT_DEFAULT);
+    for (int i = 0; i < TIMED_RUNS && error == CUDA_SUCCESS; i++) {
+        float one = 0;
+        error = cuEventRecord(begin, (CUstream)stream);
+        if (error == CUDA_SUCCESS) error = submitAll((CUstream)stream, work, n);
+        if (error == CUDA_SUCCESS) error = cuEventRecord(end, (CUstream)stream);
+        if (error == CUDA_SUCCESS) error = cuEventSynchronize(end);
+        if (error == CUDA_SUCCESS) error = cuEventElapsedTime(&one, begin, end);
+        if (i == 0 || one < *ms) *ms = one;
+    }
+    if (begin) cuEventDestroy(begin);
+    if (end) cuEventDestroy(end);
+    return error;
+}
+
+CUresult affine_load(const void *image, CUmodule *module, char *log, unsigned size) {
+    CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+    void *values[] = {log, (void *)(uintptr_t)size};
+    log[0] = 0;
+    return cuModuleLoadDataEx(module, image, 2, options, values);
 }
 
 CUresult affine_destroy(uintptr_t exec) { return cuGraphExecDestroy((CUgraphExec)exec); }

@@ -11,8 +11,10 @@ package driver
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 )
 
@@ -22,7 +24,7 @@ const (
 	Copy     = C.AFFINE_COPY      // to, from, bytes
 	CopyRows = C.AFFINE_COPY_ROWS // to, its stride, from, its stride, bytes of a row, rows, 1 if to is the host's
 	Clear    = C.AFFINE_CLEAR     // to, bytes
-	Product  = C.AFFINE_PRODUCT   // by cublasLt: see Plan.Work
+	Product  = C.AFFINE_PRODUCT   // by cublasLt: see LtPlan.Work
 )
 
 // MaxArgs is the largest number of arguments of a kernel.
@@ -84,6 +86,29 @@ func (q Queue) Submit(work []Work, wait bool) error {
 		w = 1
 	}
 	return result(C.affine_submit(q.context(), q.stream(), first(work), C.int(len(work)), w))
+}
+
+// Time returns how many milliseconds work takes on the stream.
+func (q Queue) Time(work []Work) (float64, error) {
+	var ms C.float
+	err := result(C.affine_time(q.context(), q.stream(), first(work), C.int(len(work)), &ms))
+	return float64(ms), err
+}
+
+// Load loads a module, PTX that ends with a zero byte or a cubin, for the
+// current context, and returns its handle. The error has the driver's log.
+func Load(image []byte) (uintptr, error) {
+	log := make([]byte, 4096)
+	var module C.CUmodule
+	code := C.affine_load(unsafe.Pointer(unsafe.SliceData(image)), &module, (*C.char)(unsafe.Pointer(&log[0])), C.uint(len(log)))
+	if code == C.CUDA_SUCCESS {
+		return uintptr(unsafe.Pointer(module)), nil
+	}
+	said := strings.TrimSpace(string(log[:max(0, bytes.IndexByte(log, 0))]))
+	if said == "" {
+		return 0, result(code)
+	}
+	return 0, fmt.Errorf("%w: %s", result(code), strings.Join(strings.Fields(said), " "))
 }
 
 // Graph is a captured sequence of work.

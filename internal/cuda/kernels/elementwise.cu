@@ -53,6 +53,16 @@ template <class T> __device__ void softmaxRows(T *y, long strideY, const T *z, l
 FOR_EACH_TYPE(float, _f32)
 FOR_EACH_TYPE(double, _f64)
 
+// round_rows rounds a matrix to bfloat16, the upper half of a float32, to nearest
+// and ties to even. A NaN stays one.
+KERNEL(round_rows, unsigned short *y, const float *x, long strideX, long rows, long cols) {
+    for (long i = first(); i < rows * cols; i += step()) {
+        const float v = x[i / cols * strideX + i % cols];
+        const unsigned bits = __float_as_uint(v);
+        y[i] = v == v ? (bits + 0x7fff + ((bits >> 16) & 1)) >> 16 : 0x7fff;
+    }
+}
+
 // step_begin opens a training step: it fetches the numbers that change from
 // step to step (see steps.go) from the host's ring into device memory, where
 // the kernels of the step look for them. block[0] is the slot of the ring.

@@ -11,6 +11,7 @@
 
 namespace {
 
+enum { BF16 = 14 };
 struct Desc { int compute, type; int32_t transA = 0, transB = 0; uint32_t epilogue = 1; void *bias = nullptr; };
 struct Layout { int type; uint64_t rows, cols; int64_t stride; };
 struct Preference { uint64_t workspace = 0; };
@@ -19,7 +20,7 @@ struct Heuristic { uint64_t algo[8]; size_t workspace; int state; float waves; i
 
 constexpr uint64_t alive = 0x616666696e65;
 constexpr size_t workspaceBytes = 4096;
-enum { SUCCESS = 0, NOT_SUPPORTED = 15, INVALID_VALUE = 7 };
+enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
 
 long objects;  // descriptors, layouts and preferences that are alive
 
@@ -38,6 +39,15 @@ float roundTF32(float v) {
     return v;
 }
 
+// element reads a factor, which may be of bfloat16 where the sums are of float32.
+template <class T> T element(const T *data, const Layout &l, int64_t i) {
+    if (l.type != BF16) return data[i];
+    const uint32_t bits = uint32_t(reinterpret_cast<const uint16_t *>(data)[i]) << 16;
+    float v;
+    memcpy(&v, &bits, 4);
+    return T(v);
+}
+
 template <class T> void multiply(const Call &c) {
     const T *A = static_cast<const T *>(c.A), *B = static_cast<const T *>(c.B), *bias = static_cast<const T *>(c.desc.bias);
     T *D = static_cast<T *>(c.D);
@@ -48,15 +58,15 @@ template <class T> void multiply(const Call &c) {
     if (c.desc.epilogue & 256)
         for (int64_t m = 0; m < M; m++) {
             T sum = 0;
-            for (int64_t k = 0; k < K; k++) sum += c.desc.transA ? A[m * c.a.stride + k] : A[k * c.a.stride + m];
+            for (int64_t k = 0; k < K; k++) sum += element(A, c.a, c.desc.transA ? m * c.a.stride + k : k * c.a.stride + m);
             static_cast<T *>(c.desc.bias)[m] = sum;
         }
     for (int64_t n = 0; n < N; n++)
         for (int64_t m = 0; m < M; m++) {
             T sum = 0;
             for (int64_t k = 0; k < K; k++) {
-                T a = c.desc.transA ? A[m * c.a.stride + k] : A[k * c.a.stride + m];
-                T b = c.desc.transB ? B[k * c.b.stride + n] : B[n * c.b.stride + k];
+                T a = element(A, c.a, c.desc.transA ? m * c.a.stride + k : k * c.a.stride + m);
+                T b = element(B, c.b, c.desc.transB ? k * c.b.stride + n : n * c.b.stride + k);
                 if (tf32) a = roundTF32(float(a)), b = roundTF32(float(b));
                 sum += a * b;
             }
@@ -69,10 +79,24 @@ template <class T> void multiply(const Call &c) {
 }  // namespace
 
 namespace {
+template <class F> F find(const char *name) {
+    return reinterpret_cast<F>(dlsym(dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD), name));
+}
+// fails reports whether a test wants this call to fail.
+bool fails(const char *call) {
+    static auto chosen = find<int (*)(const char *)>("cudasim_fails");
+    return chosen(call) != 0;
+}
+long knob(const char *name) {
+    static auto get = find<long (*)(const char *)>("cudasim_get");
+    return get(name);
+}
+}  // namespace
+
+namespace {
 // The driver was loaded without making its symbols known to others.
 void submit(void *stream, void (*run)(const void *), const Call &c) {
-    static auto to = reinterpret_cast<void (*)(void *, void (*)(const void *), const void *, size_t)>(
-        dlsym(dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD), "cudasim_submit"));
+    static auto to = find<void (*)(void *, void (*)(const void *), const void *, size_t)>("cudasim_submit");
     to(stream, run, &c, sizeof c);
 }
 }  // namespace
@@ -81,6 +105,7 @@ API size_t cublasLtGetVersion() { return 120400; }
 API long cudasim_lt_objects() { return objects; }
 
 API int cublasLtCreate(Handle **h) {
+    if (fails(__func__)) return NOT_INITIALIZED;
     objects++;
     *h = new Handle{alive};
     return SUCCESS;
@@ -107,6 +132,7 @@ API int cublasLtMatmulDescSetAttribute(Desc *d, int attribute, const void *value
     case 4: if (size != 4) return INVALID_VALUE; memcpy(&d->transB, value, 4); return SUCCESS;
     case 7: if (size != 4) return INVALID_VALUE; memcpy(&d->epilogue, value, 4); return SUCCESS;
     case 8: if (size != 8) return INVALID_VALUE; memcpy(&d->bias, value, 8); return SUCCESS;
+    case 26: return size == 4 && *static_cast<const int *>(value) == d->type ? SUCCESS : INVALID_VALUE;
     }
     return INVALID_VALUE;
 }
@@ -143,7 +169,9 @@ API int cublasLtMatmulAlgoGetHeuristic(Handle *, Desc *d, Layout *a, Layout *b, 
     const uint64_t M = out->rows, N = out->cols, K = d->transA ? a->rows : a->cols;
     if ((d->transA ? a->cols : a->rows) != M || (d->transB ? b->cols : b->rows) != K || (d->transB ? b->rows : b->cols) != N)
         return INVALID_VALUE;
+    if (a->type != b->type || (a->type != out->type && (a->type != BF16 || d->compute != 68))) return NOT_SUPPORTED;
     if (d->type == 1 && d->epilogue != 1) return NOT_SUPPORTED;
+    if (d->epilogue & knob("lt_refuses") || fails(__func__)) return NOT_SUPPORTED;
     memset(result, 0, sizeof *result);
     result->algo[0] = alive;
     result->workspace = workspaceBytes;
@@ -160,10 +188,11 @@ API int cublasLtMatmul(Handle *h, Desc *d, const void *alpha, const void *A, Lay
         return INVALID_VALUE;
     for (const void *p : std::initializer_list<const void *>{A, B, D, workspace})
         if (reinterpret_cast<uintptr_t>(p) % 16) return INVALID_VALUE;
+    if (fails(__func__)) return EXECUTION_FAILED;
     const Call call = {*d, *a, *b, *out, A, B, D, workspace};
     submit(stream, [](const void *data) {
         const Call &c = *static_cast<const Call *>(data);
-        c.a.type ? multiply<double>(c) : multiply<float>(c);
+        c.d.type ? multiply<double>(c) : multiply<float>(c);
     }, call);
     return SUCCESS;
 }

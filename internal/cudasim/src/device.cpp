@@ -12,19 +12,22 @@ namespace sim {
 
 Counters counters;
 std::recursive_mutex lock;
-bool lost;
+CUresult lost;
 std::set<Handle *> handles;
 
 namespace {
 
 bool initialised;
+std::map<std::string, long> failing;  // calls by name, and which of them from now on fails
 std::map<int, Context *> primary;
 thread_local Context *current;
 
 const std::map<std::string, long Knobs::*> &knobNames() {
     static const std::map<std::string, long Knobs::*> names = {
     {"lazy", &Knobs::lazy}, {"protect", &Knobs::protect}, {"shuffle", &Knobs::shuffle}, {"devices", &Knobs::devices},
-    {"fail_alloc", &Knobs::fail_alloc}, {"lost_after", &Knobs::lost_after}};
+    {"fail_alloc", &Knobs::fail_alloc}, {"lost_after", &Knobs::lost_after}, {"kernel_fails", &Knobs::kernel_fails},
+    {"processors", &Knobs::processors}, {"concurrent", &Knobs::concurrent}, {"pages", &Knobs::pages},
+    {"lt_refuses", &Knobs::lt_refuses}, {"kernel_us", &Knobs::kernel_us}, {"product_us", &Knobs::product_us}};
     return names;
 }
 
@@ -34,9 +37,11 @@ const std::map<std::string, long Counters::*> &counterNames() {
     {"device_to_device_bytes", &Counters::device_to_device_bytes}, {"copies", &Counters::copies},
     {"memsets", &Counters::memsets}, {"launches", &Counters::launches}, {"graph_launches", &Counters::graph_launches},
     {"kernels", &Counters::kernels}, {"graphs", &Counters::graphs}, {"products", &Counters::products},
+    {"cubins", &Counters::cubins}, {"jitted", &Counters::jitted},
     {"synchronizations", &Counters::synchronizations}, {"allocations", &Counters::allocations},
     {"frees", &Counters::frees}, {"calls", &Counters::calls}, {"bytes", &Counters::bytes},
-    {"violations", &Counters::violations}};
+    {"violations", &Counters::violations}, {"pages_to_device", &Counters::pages_to_device},
+    {"pages_to_host", &Counters::pages_to_host}};
     return names;
 }
 
@@ -56,6 +61,11 @@ Knobs fromEnvironment() {
         rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
         const size_t equals = word.find('=');
         const long value = equals == std::string::npos ? 1 : atol(word.c_str() + equals + 1);
+        const size_t colon = word.find(':');
+        if (word.rfind("fail=", 0) == 0 && colon != std::string::npos) {
+            failing[word.substr(5, colon - 5)] = atol(word.c_str() + colon + 1);
+            continue;
+        }
         if (!setKnob(k, word.substr(0, equals), value)) {
             fprintf(stderr, "cudasim: CUDASIM has the unknown word %s\n", word.c_str());
             abort();
@@ -106,14 +116,29 @@ Handle *checkHandle(void *p, const char *kind, const char *call) {
     return h;
 }
 
+void lose(CUresult error) {
+    lost = error;
+    dropAll();
+}
+
+// fails reports whether this call was chosen to fail. cuda.h's macros may have
+// put a version behind its name.
+bool fails(const char *call) {
+    if (failing.empty()) return false;
+    std::string name = call;
+    if (const size_t version = name.rfind("_v"); version != std::string::npos) name.resize(version);
+    auto chosen = failing.find(name);
+    if (chosen == failing.end() || --chosen->second > 0) return false;
+    failing.erase(chosen);
+    return true;
+}
+
 CUresult entry(const char *call, bool needsContext) {
     counters.calls++;
     if (!initialised) return CUDA_ERROR_NOT_INITIALIZED;
-    if (knobs.lost_after > 0 && --knobs.lost_after == 0) {
-        lost = true;
-        dropAll();
-    }
-    if (lost) return CUDA_ERROR_LAUNCH_FAILED;
+    if (knobs.lost_after > 0 && --knobs.lost_after == 0) lose(CUDA_ERROR_LAUNCH_FAILED);
+    if (lost) return lost;
+    if (fails(call)) return CUDA_ERROR_UNKNOWN;
     if (needsContext && !current) {
         violation("%s: the thread has no current context", call);
         return CUDA_ERROR_INVALID_CONTEXT;
@@ -130,10 +155,27 @@ using namespace sim;
 API int cudasim_set(const char *knob, long value) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     if (std::string(knob) == "lost") {
-        lost = value != 0;
+        lost = value ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
         return 0;
     }
-    return setKnob(knobs, knob, value) ? 0 : -1;
+    if (!setKnob(knobs, knob, value)) return -1;
+    if (knobs.pages) countPages();
+    return 0;
+}
+
+// cudasim_fail lets the n-th call of that name from now on fail; with 0, none.
+API void cudasim_fail(const char *call, long n) {
+    std::lock_guard<std::recursive_mutex> guard(lock);
+    if (n > 0)
+        failing[call] = n;
+    else
+        failing.erase(call);
+}
+
+// cudasim_fails tells the stand-in cublasLt whether a call of its own fails.
+API int cudasim_fails(const char *call) {
+    std::lock_guard<std::recursive_mutex> guard(lock);
+    return fails(call);
 }
 
 API long cudasim_get(const char *name) {
@@ -155,6 +197,7 @@ API CUresult cuInit(unsigned) {
     counters.calls++;
     if (knobs.devices == 0) return CUDA_ERROR_NO_DEVICE;
     initialised = true;
+    if (knobs.pages) countPages();
     return CUDA_SUCCESS;
 }
 
@@ -167,6 +210,7 @@ API CUresult cuGetErrorName(CUresult error, const char **name) {
     *name = error == CUDA_ERROR_OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY"
           : error == CUDA_ERROR_LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED"
           : error == CUDA_ERROR_NO_DEVICE     ? "CUDA_ERROR_NO_DEVICE"
+          : error == CUDA_ERROR_UNKNOWN       ? "CUDA_ERROR_UNKNOWN"
                                               : "CUDA_ERROR";
     return CUDA_SUCCESS;
 }
@@ -175,6 +219,8 @@ API CUresult cuGetErrorString(CUresult error, const char **text) {
     *text = error == CUDA_ERROR_OUT_OF_MEMORY ? "out of memory"
           : error == CUDA_ERROR_LAUNCH_FAILED ? "unspecified launch failure"
           : error == CUDA_ERROR_NO_DEVICE     ? "no CUDA-capable device is detected"
+          : error == CUDA_ERROR_ILLEGAL_ADDRESS ? "an illegal memory access was encountered"
+          : error == CUDA_ERROR_UNKNOWN       ? "unknown error"
                                               : "error of the stand-in driver";
     return CUDA_SUCCESS;
 }
@@ -209,9 +255,9 @@ API CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUde
     switch (attribute) {
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = 9; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = 0; break;
-    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 4; break;
+    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = int(knobs.processors); break;
+    case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS: *value = int(knobs.concurrent); break;
     case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
-    case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS:
     case CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING:
     case CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY: *value = 1; break;
     default: *value = 0;

@@ -88,6 +88,11 @@ struct Register {
 #define KERNEL(name, ...) SIM_KERNEL(name, false, __VA_ARGS__)
 #define KERNEL_WITH_BARRIERS(name, ...) SIM_KERNEL(name, true, __VA_ARGS__)
 
+inline unsigned __float_as_uint(float v) {
+    unsigned bits;
+    memcpy(&bits, &v, 4);
+    return bits;
+}
 inline void __syncthreads() { sim::waitBlock(); }
 inline void __threadfence() {}
 template <class T> T __shfl_xor_sync(unsigned, T v, int lane) { return sim::shuffle(v, (threadIdx.x % 32) ^ lane); }

@@ -1,6 +1,9 @@
 // Memory. Each allocation has pages of its own, ends at an unmapped page, and
 // starts out full of NaNs. Where the knob protect is set, the host can read
-// device memory never, and managed memory only while no work is pending.
+// device memory never, and managed memory only while no work is pending. Where
+// the knob pages is set, every page of managed memory is on one side, host or
+// device, and moves when the other touches it, which is counted.
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,6 +25,8 @@ struct Block : Handle {
     char *start;
     size_t pageBytes, bytes;
     bool open = true;
+    enum Side : char { nowhere, host, device };
+    std::vector<Side> sides;  // of each page, with the knob pages
     Block(const char *kind, Context *c, Memory type) : Handle(kind, c), type(type) {}
 };
 
@@ -41,12 +46,57 @@ void set(Block *b, bool open) {
     b->open = open;
 }
 
+// working is set while the device works.
+bool working;
+
+const size_t page = size_t(sysconf(_SC_PAGESIZE));
+
+// divide opens the pages of a block to whoever works now, as far as they lie there.
+void divide(Block *b) {
+    const Block::Side now = working ? Block::device : Block::host;
+    for (size_t i = 0; i < b->sides.size();) {
+        size_t j = i;
+        while (j < b->sides.size() && (b->sides[j] == now) == (b->sides[i] == now)) j++;
+        mprotect(b->pages + i * page, (j - i) * page, b->sides[i] == now ? PROT_READ | PROT_WRITE : PROT_NONE);
+        i = j;
+    }
+}
+
+void work(bool begins) {
+    if (!knobs.pages || working == begins) return;
+    working = begins;
+    for (auto &entry : blocks)
+        if (!entry.second->sides.empty()) divide(entry.second);
+}
+
+struct sigaction before;
+
+// moves answers the fault of whoever touched a page that lies on the other side.
+void moves(int number, siginfo_t *info, void *context) {
+    {
+        std::lock_guard<std::recursive_mutex> guard(lock);
+        const char *p = static_cast<const char *>(info->si_addr);
+        for (auto &entry : blocks) {
+            Block *b = entry.second;
+            if (b->sides.empty() || p < b->pages || p >= b->pages + b->pageBytes) continue;
+            const size_t i = size_t(p - b->pages) / page;
+            if (b->sides[i] != Block::nowhere) (working ? counters.pages_to_device : counters.pages_to_host)++;
+            b->sides[i] = working ? Block::device : Block::host;
+            mprotect(b->pages + i * page, page, PROT_READ | PROT_WRITE);
+            return;
+        }
+    }
+    if (before.sa_flags & SA_SIGINFO)
+        before.sa_sigaction(number, info, context);
+    else
+        signal(number, before.sa_handler);
+}
+
 CUresult allocate(void **p, size_t bytes, Memory type, const char *kind, const char *call) {
     if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
     if (breaksCapture(call)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     if (knobs.fail_alloc > 0 && --knobs.fail_alloc == 0) return CUDA_ERROR_OUT_OF_MEMORY;
     if (type != Memory::pinned && size_t(counters.bytes) + bytes > total) return CUDA_ERROR_OUT_OF_MEMORY;
-    const size_t page = size_t(sysconf(_SC_PAGESIZE));
     const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     const size_t pages = (rounded + page - 1) / page * page;
     void *mapped = mmap(nullptr, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -65,6 +115,10 @@ CUresult allocate(void **p, size_t bytes, Memory type, const char *kind, const c
     counters.allocations++;
     counters.bytes += long(bytes);
     if (type == Memory::device) hidden.insert(b);
+    if (type == Memory::managed && knobs.pages) {
+        b->sides.assign(pages / page, Block::nowhere);
+        divide(b);
+    }
     protectForHost();
     *p = start;
     return CUDA_SUCCESS;
@@ -81,10 +135,13 @@ CUresult release(void *p, const char *call, bool host) {
         return CUDA_ERROR_INVALID_VALUE;
     }
     if (breaksCapture(call)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    // The driver may wait for it, and need not.
+    if (inUse(reinterpret_cast<uintptr_t>(b->start), reinterpret_cast<uintptr_t>(b->start) + b->bytes))
+        violation("%s: work that is pending uses the memory", call);
     drainAll(b->context);
     blocks.erase(reinterpret_cast<uintptr_t>(p));
     hidden.erase(b);
-    munmap(b->pages, b->pageBytes + size_t(sysconf(_SC_PAGESIZE)));
+    munmap(b->pages, b->pageBytes + page);
     counters.frees++;
     counters.bytes -= long(b->bytes);
     delete b;
@@ -160,11 +217,23 @@ void idle() {
 }
 
 void protectForHost() {
+    work(false);
     if (!knobs.protect) return;
     for (Block *b : hidden) set(b, false);
 }
 
+void countPages() {
+    static bool installed = false;
+    if (installed) return;
+    installed = true;
+    struct sigaction action = {};
+    action.sa_sigaction = moves;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    sigaction(SIGSEGV, &action, &before);
+}
+
 void openForDevice() {
+    work(true);
     for (Block *b : hidden) set(b, true);
 }
 
@@ -183,8 +252,13 @@ API CUresult cuMemAllocManaged(CUdeviceptr *p, size_t bytes, unsigned flags) {
     return allocate(reinterpret_cast<void **>(p), bytes, Memory::managed, "managed allocation", __func__);
 }
 
-API CUresult cuMemHostAlloc(void **p, size_t bytes, unsigned) {
+API CUresult cuMemHostAlloc(void **p, size_t bytes, unsigned flags) {
     ENTER();
+    // Kernels reach it in every context.
+    if (flags != (CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP)) {
+        violation("cuMemHostAlloc: flags %u do not let every context's kernels reach the memory", flags);
+        return CUDA_ERROR_INVALID_VALUE;
+    }
     return allocate(p, bytes, Memory::pinned, "pinned allocation", __func__);
 }
 

@@ -1,5 +1,7 @@
 // Modules and launches. A module's PTX is not run: its entry points are looked
 // up among the kernels that were compiled for the host from the same source.
+#include <elf.h>
+
 #include <map>
 #include <string>
 
@@ -12,12 +14,13 @@ namespace {
 
 struct Function;
 struct Module : Handle {
-    std::map<std::string, int> entries;  // parameters of each entry point of the PTX
+    std::map<std::string, int> entries;  // parameters of each entry point of the PTX, or -1
     std::map<std::string, Function *> functions;
     explicit Module(Context *c) : Handle("module", c) {}
 };
 struct Function : Handle {
     const Kernel *kernel;
+    bool used = false;
     Function(Context *c, const Kernel *kernel) : Handle("function", c), kernel(kernel) {}
 };
 
@@ -35,15 +38,34 @@ bool readEntries(const std::string &ptx, Module &m) {
     return !m.entries.empty();
 }
 
+// readCubin finds the sections .text.NAME of machine code for this card.
+bool readCubin(const char *image, Module &m) {
+    Elf64_Ehdr head;
+    memcpy(&head, image, sizeof head);
+    constexpr int cuda = 190, capability = 90;
+    if (head.e_machine != cuda || (head.e_flags & 0xff) != capability) return false;
+    const Elf64_Shdr *sections = reinterpret_cast<const Elf64_Shdr *>(image + head.e_shoff);
+    const char *names = image + sections[head.e_shstrndx].sh_offset;
+    for (int i = 0; i < head.e_shnum; i++) {
+        const std::string name = names + sections[i].sh_name;
+        if (name.rfind(".text.", 0) == 0) m.entries[name.substr(6)] = -1;
+    }
+    return !m.entries.empty();
+}
+
 }  // namespace
 
-API CUresult cuModuleLoadData(CUmodule *module, const void *image) {
+API CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned options, CUjit_option *, void **) {
     ENTER();
+    if (breaksCapture(__func__)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (options > 2) return CUDA_ERROR_INVALID_VALUE;
     Module *m = new Module(currentContext());
-    if (!readEntries(static_cast<const char *>(image), *m)) {
+    const bool cubin = memcmp(image, ELFMAG, SELFMAG) == 0;
+    if (cubin ? !readCubin(static_cast<const char *>(image), *m) : !readEntries(static_cast<const char *>(image), *m)) {
         delete m;
-        return CUDA_ERROR_INVALID_PTX;
+        return cubin ? CUDA_ERROR_NO_BINARY_FOR_GPU : CUDA_ERROR_INVALID_PTX;
     }
+    (cubin ? counters.cubins : counters.jitted)++;
     *module = reinterpret_cast<CUmodule>(static_cast<Handle *>(m));
     return CUDA_SUCCESS;
 }
@@ -66,7 +88,7 @@ API CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const ch
     if (entry == m->entries.end()) return CUDA_ERROR_NOT_FOUND;
     for (const Kernel *k = kernels; k; k = k->next) {
         if (name != std::string(k->name)) continue;
-        if (k->params != entry->second) {
+        if (entry->second >= 0 && k->params != entry->second) {
             violation("%s has %d parameters in the PTX and %d in the source: run go generate", name, entry->second, k->params);
             return CUDA_ERROR_INVALID_PTX;
         }
@@ -93,6 +115,9 @@ API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsig
     for (size_t i = 0; i < args.size(); i++) memcpy(&args[i], params[i], 8);
     const Kernel *kernel = f->kernel;
     counters.launches++;
+    // The first launch may load code, which a capture does not allow.
+    if (!f->used && breaksFirstUse(kernel->name)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    f->used = true;
     Work work;
     work.kernel = true;
     work.touches.assign(args.begin(), args.end());

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "host.h"
@@ -26,6 +27,12 @@ struct Knobs {
     long devices = 2;
     long fail_alloc = 0;  // the n-th allocation from now on fails
     long lost_after = 0;  // after n more calls the device is lost
+    long kernel_fails = 0;  // the n-th kernel from now on fails while it runs: a later call reports it
+    long processors = 4;    // multiprocessors of each card
+    long concurrent = 1;    // host and device may use managed memory at the same time
+    long pages = 0;         // count the pages of managed memory that move between host and device
+    long kernel_us = 10, product_us = 5;  // what events measure
+    long lt_refuses = 0;    // epilogues that cublasLt has no way for, as the sum of their numbers
 };
 
 // Counters count since the start, or since cudasim_reset.
@@ -35,16 +42,21 @@ struct Counters {
     long graph_launches;  // by cuGraphLaunch
     long kernels;         // kernels run, in graphs too
     long graphs;          // graphs instantiated
+    long cubins, jitted;  // modules loaded, as machine code or as PTX
     long products;        // by the stand-in cublasLt
     long synchronizations, allocations, frees, calls;
     long bytes;      // allocated now
+    long pages_to_device, pages_to_host;  // of managed memory, with the knob pages
     long violations; // of CUDA's rules
 };
 
 extern Knobs knobs;
 extern Counters counters;
 extern std::recursive_mutex lock;
-extern bool lost;
+extern CUresult lost;  // what every call answers after the device is lost
+
+// lose loses the device: from now on every call answers with this error.
+void lose(CUresult error);
 
 // violation reports a broken rule.
 void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -88,6 +100,7 @@ struct Stream : Handle {
     std::deque<Work> queue;
     Graph *capture = nullptr;
     bool broken = false;  // capture was invalidated
+    std::thread::id capturer;
     Stream(Context *c, bool blocking) : Handle("stream", c), blocking(blocking) {}
 };
 struct Event : Handle {
@@ -103,8 +116,13 @@ void drainAll(Context *c);
 void dropAll();  // what a lost device has not done, it never will
 // onNullStream waits for the streams that the default stream waits for.
 void onNullStream(Context *c);
-// anyCapture reports, and breaks, captures that a call is not allowed in.
+// breaksCapture reports, and breaks, the capture of this thread, in which a call
+// is not allowed.
 bool breaksCapture(const char *call);
+// breaksFirstUse does the same for the first use of something that is loaded then.
+bool breaksFirstUse(const char *what);
+// inUse reports whether work that is pending touches any of these addresses.
+bool inUse(uintptr_t from, uintptr_t to);
 
 // Memory.
 enum class Memory { pageable, device, managed, pinned };
@@ -115,6 +133,8 @@ void idle();
 // protectForHost and openForDevice let the host, or the device, touch what it may.
 void protectForHost();
 void openForDevice();
+// countPages starts counting pages that move; see the knob pages.
+void countPages();
 
 // entry begins every call: it counts it and returns an error if the device is
 // lost or the thread has no context.

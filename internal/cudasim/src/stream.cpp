@@ -1,6 +1,4 @@
 // Streams, events and graphs.
-#include <chrono>
-
 #include "state.h"
 
 namespace sim {
@@ -9,14 +7,23 @@ namespace {
 
 std::set<Stream *> streams;
 
-double now() {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+// Events count a time in which every kernel and every product takes as long as
+// its knob says, so that what is measured is the same in every run.
+double clock_ms;
 
 void runNext(Stream *s) {
     Work w = std::move(s->queue.front());
     s->queue.pop_front();
-    if (w.kernel) counters.kernels++;
+    if (w.kernel) {
+        counters.kernels++;
+        clock_ms += double(knobs.kernel_us) / 1000;
+        if (knobs.kernel_fails > 0 && --knobs.kernel_fails == 0) {
+            // The queues must outlive whoever is walking them.
+            lost = CUDA_ERROR_ILLEGAL_ADDRESS;
+            for (Stream *other : streams) other->queue.clear();
+            return;
+        }
+    }
     w.run();
 }
 
@@ -51,9 +58,20 @@ void onNullStream(Context *c) {
         if (s->context == c && s->blocking) drain(s);
 }
 
+bool inUse(uintptr_t from, uintptr_t to) {
+    for (Stream *s : streams)
+        for (const Work &w : s->queue)
+            for (uintptr_t p : w.touches)
+                if (p >= from && p < to) return true;
+    return false;
+}
+
+bool breaksFirstUse(const char *what) { return breaksCapture((std::string("first use of ") + what).c_str()); }
+
+// Captures are of the mode that forbids calls to the thread that captures alone.
 bool breaksCapture(const char *call) {
     for (Stream *s : streams)
-        if (s->capture) {
+        if (s->capture && s->capturer == std::this_thread::get_id()) {
             violation("%s: not allowed while a stream is captured", call);
             s->broken = true;
             return true;
@@ -73,6 +91,10 @@ CUresult submit(CUstream stream, Work work, const char *call) {
     Stream *s = check<Stream>(stream, "stream", call);
     if (!s) return CUDA_ERROR_INVALID_HANDLE;
     if (s->capture) {
+        if (s->capturer != std::this_thread::get_id()) {
+            violation("%s: another thread captures the stream", call);
+            return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+        }
         s->capture->work.push_back(std::move(work));
         return CUDA_SUCCESS;
     }
@@ -97,6 +119,7 @@ API void cudasim_submit(CUstream stream, void (*run)(const void *), const void *
     memcpy(work.touches.data(), data, work.touches.size() * sizeof(uintptr_t));
     work.run = [run, copy] {
         counters.products++;
+        clock_ms += double(knobs.product_us) / 1000;
         run(copy.data());
     };
     submit(stream, std::move(work), "cublasLt");
@@ -125,7 +148,7 @@ API CUresult cuStreamSynchronize(CUstream stream) {
     counters.synchronizations++;
     if (!stream) {
         onNullStream(currentContext());
-        return CUDA_SUCCESS;
+        return lost;
     }
     Stream *s = check<Stream>(stream, "stream", __func__);
     if (!s) return CUDA_ERROR_INVALID_HANDLE;
@@ -134,7 +157,7 @@ API CUresult cuStreamSynchronize(CUstream stream) {
         return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     }
     drain(s);
-    return CUDA_SUCCESS;
+    return lost;  // by work that has now run
 }
 
 API CUresult cuStreamQuery(CUstream stream) {
@@ -160,21 +183,37 @@ API CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
     return submit(stream, std::move(work), __func__);
 }
 
-API CUresult cuStreamBeginCapture(CUstream stream, CUstreamCaptureMode) {
+API CUresult cuStreamBeginCapture(CUstream stream, CUstreamCaptureMode mode) {
     ENTER();
+    if (mode != CU_STREAM_CAPTURE_MODE_THREAD_LOCAL) {
+        violation("cuStreamBeginCapture: this mode forbids calls to other threads");
+        return CUDA_ERROR_INVALID_VALUE;
+    }
     Stream *s = check<Stream>(stream, "stream", __func__);
     if (!s) return CUDA_ERROR_INVALID_HANDLE;
     if (s->capture) return CUDA_ERROR_ILLEGAL_STATE;
     s->capture = new Graph("graph", currentContext());
     s->broken = false;
+    s->capturer = std::this_thread::get_id();
     return CUDA_SUCCESS;
 }
 
+// A capture is ended even by a call that fails.
 API CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
-    ENTER();
+    std::lock_guard<std::recursive_mutex> guard(lock);
+    const CUresult failed = entry(__func__, true);
     Stream *s = check<Stream>(stream, "stream", __func__);
     if (!s) return CUDA_ERROR_INVALID_HANDLE;
+    if (failed) {
+        delete s->capture;
+        s->capture = nullptr;
+        return failed;
+    }
     if (!s->capture) return CUDA_ERROR_ILLEGAL_STATE;
+    if (s->capturer != std::this_thread::get_id()) {
+        violation("cuStreamEndCapture: another thread began the capture");
+        return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+    }
     Graph *g = s->capture;
     s->capture = nullptr;
     if (s->broken) {
@@ -247,7 +286,7 @@ API CUresult cuEventRecord(CUevent event, CUstream stream) {
     Work work;
     work.run = [e, number] {
         e->reached = number;
-        e->at = now();
+        e->at = clock_ms;
     };
     return submit(stream, std::move(work), __func__);
 }
