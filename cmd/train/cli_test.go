@@ -2,13 +2,26 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
+	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/bench"
+	"github.com/alecthomas/kong"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // quality is what the defaults of each dataset must reach on the test part with
@@ -36,7 +49,7 @@ func TestDefaultsReachTheirQuality(t *testing.T) {
 			}
 			got := either(metrics.TestAccuracy, metrics.TestR2)
 			if got == nil || *got < want {
-				t.Errorf("test accuracy or R² is %s, want at least %v", known(got), want)
+				t.Errorf("test accuracy or R² is %s, want at least %v", format.Known(got), want)
 			}
 		})
 	}
@@ -109,7 +122,6 @@ func TestDurationsAndRatesAreShort(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{duration(0), "0:00"}, {duration(0.2), "0:01"}, {duration(61), "1:01"}, {duration(3599), "59:59"}, {duration(3723), "1:02:03"},
 		{rate(12), "12 rows/s"}, {rate(9999), "9999 rows/s"}, {rate(12345), "12k rows/s"}, {rate(2.3e6), "2.3M rows/s"},
-		{microseconds(8.4), "8 µs"}, {microseconds(2500), "2.50 ms"}, {microseconds(3e6), "3.00 s"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)
@@ -207,5 +219,159 @@ func TestHelpListsTheCommands(t *testing.T) {
 		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), command+" ") }) {
 			t.Errorf("%s is not listed in\n%s", command, stdout.String())
 		}
+	}
+}
+
+// near FILE PATH PATH DISTANCE checks that two numbers of a JSON object are no
+// further apart than the distance; FILE may be stdout. PATH is made of names
+// with dots between them.
+func near(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: near FILE PATH PATH DISTANCE")
+	}
+	var object map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &object))
+	numbers := [2]float64{}
+	for i, path := range args[1:3] {
+		var value any = object
+		for step := range strings.SplitSeq(path, ".") {
+			fields, _ := value.(map[string]any)
+			value = fields[step]
+		}
+		number, ok := value.(float64)
+		if !ok {
+			ts.Fatalf("%s is %v, want a number", path, value)
+		}
+		numbers[i] = number
+	}
+	distance, err := strconv.ParseFloat(args[3], 64)
+	ts.Check(err)
+	if math.Abs(numbers[0]-numbers[1]) > distance {
+		ts.Fatalf("%s is %v and %s is %v, want them within %v", args[1], numbers[0], args[2], numbers[1], distance)
+	}
+}
+
+func processor(t *testing.T) device.Device {
+	t.Helper()
+	dev, err := device.Open("cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev
+}
+
+func TestQuickBenchmarkLeavesOutOnlyWhatTakesLong(t *testing.T) {
+	dev := processor(t)
+	quick := benchCommand{Quick: true, Dtype: dtypeNames}
+	kept, err := quick.cases(dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops := map[string]bool{}
+	for _, k := range kept {
+		ops[k.Op] = true
+		if k.FLOPs() > quickFLOPs {
+			t.Errorf("%s takes %.2g operations, want at most %.2g", k.Shape(), k.FLOPs(), quickFLOPs)
+		}
+	}
+	if len(ops) != len(bench.Ops()) {
+		t.Errorf("ops are %v, want all of %v", ops, bench.Ops())
+	}
+	left := len(bench.DefaultCases(dev)) - len(kept)
+	if left == 0 || left > len(kept) {
+		t.Errorf("%d cases were left out of %d", left, left+len(kept))
+	}
+}
+
+func TestInterruptedBenchmarkSaysHowFarItCame(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dev := processor(t)
+	cases, err := (&benchCommand{Size: []string{"1x1x1"}, Dtype: dtypeNames}).cases(dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = measure(ctx, newTerminal(strings.NewReader(""), io.Discard, io.Discard), cases, (&benchCommand{}).options(dev))
+	var interrupted *interruptedError
+	if !errors.As(err, &interrupted) || !strings.Contains(err.Error(), "after 0 of 4 shapes") {
+		t.Errorf("error is %v, want one that says 0 of 4 shapes and ends with the code of an interrupt", err)
+	}
+}
+
+// parsed returns the settings that fit takes from a command line, which it
+// splits as a shell does: at blanks, with quotes and continued lines.
+func parsed(t *testing.T, line string) train.Config {
+	t.Helper()
+	var args []string
+	quoted, word := false, strings.Builder{}
+	for _, r := range strings.ReplaceAll(line, "\\\n", " ") + " " {
+		switch {
+		case r == '\'':
+			quoted = !quoted
+		case r == ' ' && !quoted:
+			if word.Len() > 0 {
+				args = append(args, word.String())
+			}
+			word.Reset()
+		default:
+			word.WriteRune(r)
+		}
+	}
+	var fit fitCommand
+	parser, err := kong.New(&fit, kong.Vars(helpVars()), kong.Exit(func(int) { t.Fatalf("%s: wanted help", line) }), kong.Writers(io.Discard, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(args[2:]); err != nil { // behind "train fit"
+		t.Fatalf("%s: %v", line, err)
+	}
+	c, err := fit.config()
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return c
+}
+
+func TestTheRepeatedCommandMeansTheSameSettings(t *testing.T) {
+	noise, moons := 0.05, train.DefaultConfig("moons", nil)
+	moons.Seed = 7
+	all := moons
+	all.Rows, all.Noise, all.Fractions, all.Scaling = 90, &noise, datasets.Fractions{Validation: 0.25, Test: 0.125}, datasets.MinMax
+	all.Hidden, all.Activation, all.Init, all.BiasInit = []int{}, "leakyrelu(0.2)", "he-normal", "zeros"
+	all.Dtype, all.Device, all.Impl, all.Machine = "float64", "cpu", train.Builtin, train.TapeMachine
+	all.Optimizer, all.LR, all.Momentum, all.Nesterov, all.WeightDecay = "sgd", 1e-7, 0.9, true, 0.001
+	all.Schedule, all.WarmupEpochs, all.ClipNorm, all.ClipValue = "cosine", 1.5, 2, 0.5
+	all.Epochs, all.Batch, all.Patience, all.MinDelta, all.Monitor = 12, 5, 3, 1e-5, "val_metric"
+	for name, c := range map[string]train.Config{"defaults": moons, "every flag": all} {
+		line := repeatCommand("train", "fit", c)
+		if got := parsed(t, line); !reflect.DeepEqual(got, c) {
+			t.Errorf("%s:\n%s\ngives %+v\nwant  %+v", name, line, got, c)
+		}
+	}
+}
+
+func TestWordsOfTheRepeatedCommandAreQuoted(t *testing.T) {
+	c := train.DefaultConfig("csv:my data.csv", nil)
+	c.Target = "-price $"
+	line := repeatCommand("train", "fit", c)
+	for _, want := range []string{"--dataset 'csv:my data.csv'", "--target='-price $'"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("%q is not in %s", want, line)
+		}
+	}
+}
+
+func TestSettingsWithoutAFlagHaveNoCommand(t *testing.T) {
+	c := train.DefaultConfig("moons", nil)
+	c.Betas = &[2]float64{0.8, 0.9}
+	if line := repeatCommand("train", "fit", c); line != "" {
+		t.Errorf("command is %q, but no flag sets the betas", line)
+	}
+}
+
+func TestTheRepeatedComparisonNamesNoImplementation(t *testing.T) {
+	c := train.DefaultConfig("moons", nil)
+	if line := repeatCommand("train", "compare", c); !strings.HasPrefix(line, "train compare --dataset moons ") || strings.Contains(line, "--impl") {
+		t.Errorf("command is %q, want one of compare without --impl", line)
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/report"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 type datasetsCommand struct {
@@ -104,7 +106,7 @@ func (c *datasetsCommand) open() (*datasets.Dataset, error) {
 func (c *datasetsCommand) write(t *terminal, d *datasets.Dataset) error {
 	if c.Plot != "" {
 		var svg bytes.Buffer
-		if err := datasetChart(d).WriteSVG(&svg); err != nil {
+		if err := chart.WriteSVG(&svg, report.RowsChart(d)); err != nil {
 			return fmt.Errorf("draw %s: %w", c.Plot, err)
 		}
 		if err := writeOutput(t, c.Plot, svg.Bytes()); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
 )
 
@@ -161,10 +162,10 @@ func finiteOrNil(x float64) *float64 {
 func (e *evaluation) print(w io.Writer) {
 	heading(w, "%s, %s: %d rows of %s", e.Run, e.Split, e.Rows, e.Dataset)
 	if e.Accuracy == nil {
-		facts(w, "loss", known(e.Loss), "R²", known(e.R2), "mean absolute error", known(e.MAE))
+		facts(w, "loss", format.Known(e.Loss), "R²", format.Score(e.R2), "mean absolute error", format.Known(e.MAE))
 		return
 	}
-	facts(w, "loss", known(e.Loss), "accuracy", known(e.Accuracy))
+	facts(w, "loss", format.Known(e.Loss), "accuracy", format.Score(e.Accuracy))
 	fmt.Fprintln(w)
 	confusionTable(e).write(w)
 }
@@ -183,11 +184,11 @@ func confusionTable(e *evaluation) *table {
 		for _, count := range e.Confusion[i] {
 			cells = append(cells, strconv.Itoa(count))
 		}
-		rows.add(append(cells, known(e.Recall[i]))...)
+		rows.add(append(cells, format.Score(e.Recall[i]))...)
 	}
 	cells := []string{"precision"}
 	for _, v := range e.Precision {
-		cells = append(cells, known(v))
+		cells = append(cells, format.Score(v))
 	}
 	rows.add(append(cells, "")...)
 	return rows

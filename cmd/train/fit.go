@@ -11,6 +11,7 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/report"
 )
 
 // defaultSeed seeds runs for which no seed was given: they too can be repeated.
@@ -92,7 +93,7 @@ func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts)
 	opening := train.Callback{Name: "opening", OnStart: func(p *train.Progress) error {
 		printOpening(messages, p, parts, dir)
 		if c.Force {
-			return removePlots(dir) // of the run that this one takes the place of
+			return report.RemovePlots(dir) // of the run that this one takes the place of
 		}
 		return nil
 	}}
@@ -118,12 +119,8 @@ func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts)
 // report draws the plots, prints the summary and tells how the run ended.
 func (c *fitCommand) report(t *terminal, run *train.Run, parts datasets.Parts) error {
 	reason := run.Metrics.StoppingReason
-	if !c.NoPlots && run.Metrics.Epochs > 0 && reason != train.ReasonInterrupted {
-		if err := savePlots(run, parts); err != nil {
-			return err
-		}
-	}
-	if err := saveReport(t, run, parts); err != nil {
+	plots := !c.NoPlots && run.Metrics.Epochs > 0 && reason != train.ReasonInterrupted
+	if err := saveReport(t, run, parts, plots); err != nil {
 		return err
 	}
 	var err error

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/layer/gradcheck"
@@ -149,7 +150,7 @@ func (r *gradcheckReport) print(t *terminal) {
 			verdict = styled(t.stdout, red, "FAILED ") + c.Failure
 		}
 		rows.add(c.Op, c.Activation, c.Dtype, strconv.Itoa(c.Elements),
-			fmt.Sprintf("%.1e", c.MaxError), fmt.Sprintf("%.1e", c.Allowed), verdict)
+			format.Difference(c.MaxError), format.Difference(c.Allowed), verdict)
 	}
 	rows.write(t.stdout)
 	verdict := fmt.Sprintf("all %d cases pass", len(r.Cases))

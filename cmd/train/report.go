@@ -59,15 +59,21 @@ func (c *reportCommand) Run(t *terminal) error {
 	return nil
 }
 
-// saveReport writes the page of a run that has just ended into its directory.
-// It starts from the files, as the command does, so that both write the same.
-func saveReport(t *terminal, run *train.Run, parts datasets.Parts) error {
+// saveReport writes the page of a run that has just ended into its directory,
+// and the plots if they are wanted. It starts from the files, as the command
+// does, so that both write the same.
+func saveReport(t *terminal, run *train.Run, parts datasets.Parts, plots bool) error {
 	r, err := report.Load(run.Dir)
 	if err != nil {
 		return err
 	}
 	if err := r.Complete(&parts); err != nil {
 		return err
+	}
+	if plots {
+		if err := r.SavePlots(); err != nil {
+			return err
+		}
 	}
 	return savePage(filepath.Join(run.Dir, reportFile), func(w io.Writer) error {
 		return report.WriteRun(w, r, reportOptions(t))

@@ -2,21 +2,28 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/affine-go/affine/internal/format"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/sbinet/npyio/npz"
+	"gonum.org/v1/gonum/mat"
 )
 
 // The scripts run this test's binary as the program train.
@@ -152,12 +159,12 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: %v has no %s", args[1], v, step)
 		}
 	}
-	if ok := compare(ts, value, args[2], args[3]); ok == neg {
+	if ok := holds(ts, value, args[2], args[3]); ok == neg {
 		ts.Fatalf("%s is %v, want %s%s %s", args[1], value, map[bool]string{true: "not "}[neg], args[2], args[3])
 	}
 }
 
-func compare(ts *testscript.TestScript, value any, op, want string) bool {
+func holds(ts *testscript.TestScript, value any, op, want string) bool {
 	text := fmt.Sprint(value)
 	switch op {
 	case "==":
@@ -204,4 +211,110 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	data := ts.ReadFile(args[0])
 	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[1])), 0o755))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(data[:n]), 0o644))
+}
+
+// agree CSV JSON checks that the predictions in a file that predict has written
+// have the measures that eval has printed for the same rows. The target is the
+// column in front of the predictions.
+func agree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: agree CSV JSON")
+	}
+	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(args[0]))).ReadAll()
+	ts.Check(err)
+	var want evaluation
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &want))
+	column := slices.Index(rows[0], predictionColumn)
+	if rows = rows[1:]; len(rows) != want.Rows {
+		ts.Fatalf("%d rows predicted, %d evaluated", len(rows), want.Rows)
+	}
+	check := func(what string, got float64, want *float64) {
+		if want == nil || math.Abs(got-*want) > 1e-9 {
+			ts.Fatalf("predictions have %s %v, eval says %v", what, got, format.Known(want))
+		}
+	}
+	if want.Accuracy == nil {
+		r2, mae := regressionMeasures(ts, rows, column)
+		check("R²", r2, want.R2)
+		check("mean absolute error", mae, want.MAE)
+		return
+	}
+	right, loss := 0.0, 0.0
+	for _, row := range rows {
+		if row[column] == row[column-1] {
+			right++
+		}
+		actual := slices.Index(want.Classes, row[column-1])
+		loss -= math.Log(numberIn(ts, row[column+1+actual])) / float64(len(rows))
+	}
+	check("accuracy", right/float64(len(rows)), want.Accuracy)
+	check("cross-entropy", loss, want.Loss)
+}
+
+func regressionMeasures(ts *testscript.TestScript, rows [][]string, column int) (r2, mae float64) {
+	mean, residual, total := 0.0, 0.0, 0.0
+	for _, row := range rows {
+		mean += numberIn(ts, row[column-1]) / float64(len(rows))
+	}
+	for _, row := range rows {
+		target, value := numberIn(ts, row[column-1]), numberIn(ts, row[column])
+		residual += (target - value) * (target - value)
+		total += (target - mean) * (target - mean)
+		mae += math.Abs(target-value) / float64(len(rows))
+	}
+	return 1 - residual/total, mae
+}
+
+func numberIn(ts *testscript.TestScript, cell string) float64 {
+	v, err := strconv.ParseFloat(cell, 64)
+	ts.Check(err)
+	return v
+}
+
+// makeArrays writes array files for the scripts, 60 rows of two classes each:
+// made/data.npz and the MNIST-like directory made/idx, with 4×4 pixels that are
+// bright in one half.
+func makeArrays(dir string) error {
+	const rows, side = 60, 4
+	made := filepath.Join(dir, "made")
+	if err := os.MkdirAll(filepath.Join(made, "idx"), 0o755); err != nil {
+		return err
+	}
+	x, y := mat.NewDense(rows, 2, nil), make([]int64, rows)
+	images := binary.BigEndian.AppendUint32(nil, 0x00000803)
+	labels := binary.BigEndian.AppendUint32(nil, 0x00000801)
+	for _, size := range []uint32{rows, side, side} {
+		images = binary.BigEndian.AppendUint32(images, size)
+	}
+	labels = binary.BigEndian.AppendUint32(labels, rows)
+	for i := range rows {
+		class := i % 2
+		y[i] = int64(class)
+		x.Set(i, 0, float64(class)+0.01*float64(i%7))
+		x.Set(i, 1, float64(i%5))
+		labels = append(labels, byte(class))
+		for pixel := range side * side {
+			bright := byte(10 * (i % 3))
+			if pixel*2/(side*side) == class {
+				bright = 250
+			}
+			images = append(images, bright)
+		}
+	}
+	for name, data := range map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels} {
+		if err := os.WriteFile(filepath.Join(made, "idx", name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	w, err := npz.Create(filepath.Join(made, "data.npz"))
+	if err != nil {
+		return err
+	}
+	if err := w.Write("x", x); err != nil {
+		return err
+	}
+	if err := w.Write("y", y); err != nil {
+		return err
+	}
+	return w.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
 )
 
@@ -22,7 +23,7 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 		kept = "no epoch finished: latest weights"
 	}
 	fmt.Fprintf(t.stdout, "%d steps in %.2f s, median step %s; %d parameters; %s kept\n\n",
-		m.Steps, m.WallSeconds, microseconds(m.StepMicroseconds), m.Parameters, kept)
+		m.Steps, m.WallSeconds, format.Microseconds(m.StepMicroseconds), m.Parameters, kept)
 
 	rows := newTable("part", ">rows", ">loss", ">"+run.History.MetricName())
 	for _, part := range []struct {
@@ -35,7 +36,7 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 		{"test", parts.Test, m.TestLoss, either(m.TestAccuracy, m.TestR2)},
 	} {
 		if part.rows.Len() > 0 {
-			rows.add(part.name, strconv.Itoa(part.rows.Len()), known(part.loss), known(part.metric))
+			rows.add(part.name, strconv.Itoa(part.rows.Len()), format.Known(part.loss), format.Score(part.metric))
 		}
 	}
 	rows.write(t.stdout)
@@ -72,25 +73,6 @@ func either(a, b *float64) *float64 {
 		return a
 	}
 	return b
-}
-
-// known writes a number that may be missing.
-func known(x *float64) string {
-	if x == nil {
-		return "–"
-	}
-	return fmt.Sprintf("%.4f", *x)
-}
-
-// microseconds writes a duration in a unit that suits it.
-func microseconds(us float64) string {
-	switch {
-	case us >= 1e6:
-		return fmt.Sprintf("%.2f s", us/1e6)
-	case us >= 1e3:
-		return fmt.Sprintf("%.2f ms", us/1e3)
-	}
-	return fmt.Sprintf("%.0f µs", us)
 }
 
 // quoted writes a path as a word of a command line.

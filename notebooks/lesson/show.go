@@ -11,14 +11,14 @@ import (
 
 	"github.com/janpfeifer/gonb/gonbui"
 
-	"github.com/affine-go/affine/train/charts"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 // dpi makes the usual chart 640 pixels wide.
 const dpi = 96
 
 // Show draws a chart into the notebook.
-func Show(c charts.Chart) {
+func Show(c chart.Chart) {
 	picture, err := bitmap(c)
 	if err != nil {
 		fail("draw: %v", err)
@@ -33,9 +33,9 @@ func Show(c charts.Chart) {
 
 // bitmap draws a chart as PNG with a palette, which takes a third of the room
 // that all colours would take.
-func bitmap(c charts.Chart) ([]byte, error) {
+func bitmap(c chart.Chart) ([]byte, error) {
 	var drawn, small bytes.Buffer
-	if err := charts.WritePNG(&drawn, c, dpi); err != nil {
+	if err := chart.WritePNG(&drawn, c, dpi); err != nil {
 		return nil, err
 	}
 	img, err := png.Decode(&drawn)

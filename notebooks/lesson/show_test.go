@@ -6,12 +6,12 @@ import (
 	"image/png"
 	"testing"
 
-	"github.com/affine-go/affine/train/charts"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 func TestChartsBecomeSmallPicturesInTheirColours(t *testing.T) {
-	first, err := bitmap(charts.Bars{Title: "T", Format: "%.0f", Groups: []string{"g"},
-		Series: []charts.BarSeries{{Name: "s", Values: []float64{1}}}})
+	first, err := bitmap(chart.Bars{Title: "T", Format: "%.0f", Groups: []string{"g"},
+		Series: []chart.BarSeries{{Name: "s", Values: []float64{1}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestChartsBecomeSmallPicturesInTheirColours(t *testing.T) {
 	if len(first) > 40_000 {
 		t.Errorf("picture takes %d bytes, want at most 40000", len(first))
 	}
-	want := charts.Palette()[0]
+	want := chart.Palette()[0]
 	found := false
 	for y := range img.Bounds().Dy() {
 		for x := range img.Bounds().Dx() {
@@ -40,7 +40,7 @@ func TestChartsBecomeSmallPicturesInTheirColours(t *testing.T) {
 	if white := color.NRGBAModel.Convert(img.At(0, 0)).(color.NRGBA); white != (color.NRGBA{255, 255, 255, 255}) {
 		t.Errorf("the corner is %v, want white", white)
 	}
-	if _, err := bitmap(charts.Bars{}); err == nil {
+	if _, err := bitmap(chart.Bars{}); err == nil {
 		t.Error("a chart without bars is no error")
 	}
 }

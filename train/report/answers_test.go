@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
 )
 
@@ -71,9 +72,11 @@ func TestRegionsHaveTheColoursOfTheClasses(t *testing.T) {
 	c := config(t, "moons", 200)
 	c.Epochs = 60
 	a := loaded(t, trained(t, c)).answers()
-	chart, err := a.boundary()
+	boundary, err := a.boundary().XY()
 	must(t, err)
-	data, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(chart.Image), "data:image/png;base64,"))
+	d, err := draw("boundary", "", boundary)
+	must(t, err)
+	data, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(d.Under), "data:image/png;base64,"))
 	must(t, err)
 	img, err := png.Decode(bytes.NewReader(data))
 	must(t, err)
@@ -82,7 +85,7 @@ func TestRegionsHaveTheColoursOfTheClasses(t *testing.T) {
 			continue
 		}
 		x, y := a.rows.Row(i)[0], a.rows.Row(i)[1]
-		r, g, b, alpha := img.At(int(chart.X.at(x)*gridColumns), int((1-chart.Y.at(y))*gridRows)).RGBA()
+		r, g, b, alpha := img.At(int(d.X.At(x)*float64(img.Bounds().Dx())), int((1-d.Y.At(y))*float64(img.Bounds().Dy()))).RGBA()
 		want := palette[a.predicted(i)]
 		near := func(got uint32, want uint8) bool { // undo the premultiplied alpha
 			d := int(got*255/max(alpha, 1)) - int(want)
@@ -103,7 +106,7 @@ func TestConfusionMatrixCountsTheRowsOfThePart(t *testing.T) {
 		t.Fatalf("%d cells, want 9", len(counts))
 	}
 	for i, found := range counts {
-		if want := m.TestConfusion[i/3][i%3]; found[1] != count(want) {
+		if want := m.TestConfusion[i/3][i%3]; found[1] != format.Count(want) {
 			t.Errorf("cell %d is %s, want %d", i, found[1], want)
 		}
 	}
@@ -123,7 +126,7 @@ func TestSharesAreWrittenInPerCent(t *testing.T) {
 		counts[i][i] = 199
 	}
 	counts[0][1] = 1
-	if got := newConfusion("test", names, counts).Rows[0].Recall; got != "99" {
-		t.Errorf("of many classes, recall of 199 in 200 is %s, want 99: not all are right", got)
+	if got := newConfusion("test", names, counts).Rows[0].Recall; got != "99.5" {
+		t.Errorf("of many classes, recall of 199 in 200 is %s, want 99.5", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train/compare"
 )
 
@@ -14,12 +15,12 @@ func TestAComparisonTellsBothSides(t *testing.T) {
 	c := compared(t, config(t, "moons", 60), 6)
 	page, r := comparisonPage(t, c), c.Result
 	wantText(t, "the page", page, "2-16-16-2 relu", "6 steps of 32 rows on each side", r.Verdict, "train compare --dataset moons",
-		"speed-up "+number3(r.Speedup)+"×", "largest difference of a weight "+number(r.MaxAbsWeightDiff), "time of a step (µs), log scale", "step", "a processor")
+		"speed-up "+format.Short(r.Speedup)+"×", "largest difference of a weight "+format.Number(r.MaxAbsWeightDiff), "time of a step (µs), log scale", "step", "a processor")
 	for name, want := range map[string][]string{
-		"median step":       {microseconds(r.Fused.StepMicroseconds), microseconds(r.Builtin.StepMicroseconds)},
-		"graph nodes":       {count(r.Fused.Nodes), count(r.Builtin.Nodes)},
-		"tape instructions": {count(r.Fused.TapeInstructions), count(r.Builtin.TapeInstructions)},
-		"test accuracy":     {score(r.Fused.TestScore), score(r.Builtin.TestScore)},
+		"median step":       {format.Microseconds(r.Fused.StepMicroseconds), format.Microseconds(r.Builtin.StepMicroseconds)},
+		"graph nodes":       {format.Count(r.Fused.Nodes), format.Count(r.Builtin.Nodes)},
+		"tape instructions": {format.Count(r.Fused.TapeInstructions), format.Count(r.Builtin.TapeInstructions)},
+		"test accuracy":     {format.Score(r.Fused.TestScore), format.Score(r.Builtin.TestScore)},
 	} {
 		if got := row(t, page, name); got[0] != want[0] || got[1] != want[1] {
 			t.Errorf("%s is %v, want %v", name, got, want)

@@ -3,10 +3,10 @@ package report
 import (
 	"fmt"
 	"html/template"
-	"math"
-	"strconv"
 
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 // confusion is a confusion matrix as a table: a row for each actual class with
@@ -37,26 +37,20 @@ func (c confusionCell) Style() template.CSS {
 }
 
 // Strong reports whether the shade is so dark that it takes light text.
-func (c confusionCell) Strong() bool { return c.share > 0.55 }
+func (c confusionCell) Strong() bool { return c.share > chart.StrongShare }
 
 func newConfusion(part string, classes []string, counts train.Confusion) *confusion {
 	m := &confusion{Part: part, Classes: classes}
 	recall, precision := counts.Recall(), counts.Precision()
 	for i, row := range counts {
-		r := confusionRow{Class: classes[i], Recall: m.percent(recall[i])}
-		total := 0
-		for _, n := range row {
-			total += n
-		}
+		r := confusionRow{Class: classes[i], Recall: format.Percent(recall[i])}
+		shares, total := chart.Shares(row)
 		for j, n := range row {
-			cell := confusionCell{Count: n, Right: i == j, Title: fmt.Sprintf("%d of %d rows of class %s predicted to be %s", n, total, classes[i], classes[j])}
-			if total > 0 {
-				cell.share = float64(n) / float64(total)
-			}
-			r.Cells = append(r.Cells, cell)
+			r.Cells = append(r.Cells, confusionCell{Count: n, Right: i == j, share: shares[j],
+				Title: fmt.Sprintf("%d of %d rows of class %s predicted to be %s", n, total, classes[i], classes[j])})
 		}
 		m.Rows = append(m.Rows, r)
-		m.Precision = append(m.Precision, m.percent(precision[i]))
+		m.Precision = append(m.Precision, format.Percent(precision[i]))
 	}
 	return m
 }
@@ -64,15 +58,3 @@ func newConfusion(part string, classes []string, counts train.Confusion) *confus
 // Many reports whether there are so many classes that a phone needs small
 // figures.
 func (m *confusion) Many() bool { return len(m.Classes) > 6 }
-
-// percent writes three digits of a share in per cent; of many classes, whole
-// per cent, and 100 only where it is all.
-func (m *confusion) percent(share float64) string {
-	switch {
-	case math.IsNaN(share):
-		return "–"
-	case m.Many():
-		return strconv.Itoa(int(100 * share))
-	}
-	return strconv.FormatFloat(100*share, 'g', 3, 64)
-}

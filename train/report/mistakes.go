@@ -1,12 +1,16 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 // mistakes are the rows that the model gets most wrong.
@@ -35,17 +39,11 @@ func (a *answers) mistakes() (*mistakes, error) {
 	if a.rows.Task == datasets.Regression {
 		return a.largestErrors(), nil
 	}
-	var wrong []int
-	for i := range a.rows.Len() {
-		if a.isWrong(i) {
-			wrong = append(wrong, i)
-		}
-	}
+	wrong := a.wrong()
 	if len(wrong) == 0 {
 		return nil, nil
 	}
-	byRank(wrong, a.probability)
-	m := &mistakes{Note: fmt.Sprintf("%s of %s are wrong. The surest come first.", count(len(wrong)), plural(a.rows.Len(), a.part+" row"))}
+	m := &mistakes{Note: fmt.Sprintf("%s of %s are wrong. The surest come first.", format.Count(len(wrong)), format.Plural(a.rows.Len(), a.part+" row"))}
 	if a.rows.ImageShape != [2]int{} {
 		return m, a.addPictures(m, wrong[:min(mostPictures, len(wrong))])
 	}
@@ -57,10 +55,27 @@ func (a *answers) mistakes() (*mistakes, error) {
 	return m, nil
 }
 
+// wrong are the rows that are predicted wrong, the surest first.
+func (a *answers) wrong() []int {
+	var wrong []int
+	for i := range a.rows.Len() {
+		if a.isWrong(i) {
+			wrong = append(wrong, i)
+		}
+	}
+	byRank(wrong, a.probability)
+	return wrong
+}
+
+// byRank sorts indices by a number, highest first, equal ones in their order.
+func byRank(indices []int, rank func(i int) float64) {
+	slices.SortStableFunc(indices, func(a, b int) int { return cmp.Compare(rank(b), rank(a)) })
+}
+
 func (a *answers) addPictures(m *mistakes, wrong []int) error {
 	height, width := a.rows.ImageShape[0], a.rows.ImageShape[1]
 	for _, i := range wrong {
-		url, err := greyURL(a.rows.Row(i), height, width)
+		url, err := pngURL(chart.Grey(a.rows.Row(i), width, height, 1))
 		if err != nil {
 			return err
 		}
@@ -79,10 +94,10 @@ func (a *answers) largestErrors() *mistakes {
 	}
 	off := func(i int) float64 { return a.Predictions.Values[i] - a.rows.Y[i] }
 	byRank(rows, func(i int) float64 { return math.Abs(off(i)) })
-	m := &mistakes{Note: fmt.Sprintf("The largest errors on %s.", plural(a.rows.Len(), a.part+" row"))}
+	m := &mistakes{Note: fmt.Sprintf("The largest errors on %s.", format.Plural(a.rows.Len(), a.part+" row"))}
 	m.Table = table{Caption: "Rows with the largest errors", Headings: a.headings(a.rows.TargetName, "predicted", "off by")}
 	for _, i := range rows[:min(mostMistakes, len(rows))] {
-		m.Table.Rows = append(m.Table.Rows, a.cells(i, number(a.rows.Y[i]), number(a.Predictions.Values[i]), number(off(i))))
+		m.Table.Rows = append(m.Table.Rows, a.cells(i, format.Number(a.rows.Y[i]), format.Number(a.Predictions.Values[i]), format.Number(off(i))))
 	}
 	return m
 }
@@ -101,7 +116,7 @@ func (a *answers) headings(wrong ...string) []string {
 func (a *answers) cells(i int, wrong ...string) []string {
 	cells := append([]string{strconv.Itoa(i + 1)}, wrong...)
 	for _, v := range a.rows.Row(i)[:min(mostFeatures, a.rows.Inputs())] {
-		cells = append(cells, number(v))
+		cells = append(cells, format.Number(v))
 	}
 	if a.rows.Inputs() > mostFeatures {
 		cells = append(cells, "…")

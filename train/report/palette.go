@@ -7,10 +7,10 @@ import (
 	"math"
 	"strings"
 
-	"github.com/affine-go/affine/train/charts"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
-var palette = charts.Palette()
+var palette = chart.Palette()
 
 // colors and dashes are how many of each the style sheet has; series beyond
 // them begin again.

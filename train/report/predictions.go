@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 // answers are a model's predictions for the rows that a page shows them on.
@@ -14,14 +16,16 @@ type answers struct {
 	rows  *datasets.Dataset
 	seen  *datasets.Dataset // the training part
 	*train.Evaluation
+
+	drawn *captioned // the picture, once it has been drawn
 }
 
 // answers asks the model about the test rows, or about the validation or
 // training rows where there are no others. It returns nil, and a note in
 // Missing, where that cannot be done.
 func (r *Run) answers() *answers {
-	if r.Model == nil || r.Rows == nil {
-		return nil
+	if r.asked != nil || r.Model == nil || r.Rows == nil {
+		return r.asked
 	}
 	a := &answers{model: r.Model, seen: r.Rows.Train}
 	for _, part := range []struct {
@@ -41,6 +45,7 @@ func (r *Run) answers() *answers {
 		r.miss("The model cannot be asked about its rows (%v): there is nothing to see of what it learned.", err)
 		return nil
 	}
+	r.asked = a
 	return a
 }
 
@@ -62,7 +67,7 @@ func (a *answers) sure(i int) string {
 	if !finite(p) {
 		return "not"
 	}
-	return fmt.Sprintf("%.1f %%", 100*p)
+	return format.Percent(p) + " %"
 }
 
 // verdict tells what the model makes of a row of a classification.
@@ -77,9 +82,120 @@ func (a *answers) verdict(i int) string {
 // deviation tells what the model makes of a row of a regression.
 func (a *answers) deviation(i int) string {
 	target, value := a.rows.Y[i], a.Predictions.Values[i]
-	return fmt.Sprintf("%s: target %s, predicted %s, off by %s", a.row(i), number(target), number(value), number(value-target))
+	return fmt.Sprintf("%s: target %s, predicted %s, off by %s", a.row(i), format.Number(target), format.Number(value), format.Number(value-target))
 }
 
+// picture shows what the model learned: the regions of the classes of two
+// features, the curve of one feature, or predictions against targets. For
+// classes of other numbers of features there is none, nil.
+func (a *answers) picture() (*captioned, error) {
+	if a.drawn != nil {
+		return a.drawn, nil
+	}
+	c := &captioned{}
+	var err error
+	switch d := a.rows; {
+	case d.Task == datasets.Classification && d.Inputs() == 2 && d.ImageShape == [2]int{}:
+		c.file, c.note = "boundary.svg", "Each region has the colour of the class that the model gives to it, stronger where the model is surer."
+		c.XY, err = a.boundary().XY()
+	case d.Task == datasets.Regression && d.Inputs() == 1:
+		c.file, c.note = "fit.svg", "What the model predicts over the range of its one feature, on top of the rows."
+		c.XY, err = a.curve().XY()
+	case d.Task == datasets.Regression:
+		c.file, c.note = "predictions.svg", "The nearer a row is to the line, the better its prediction."
+		var targets chart.Targets
+		if targets, err = a.targets(); err == nil {
+			c.XY, err = targets.XY()
+		}
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.drawn = c
+	return c, nil
+}
+
+// notes tell what the model makes of each row.
+func (a *answers) notes(tell func(i int) string) []string {
+	list := make([]string, a.rows.Len())
+	for i := range list {
+		list[i] = tell(i)
+	}
+	return list
+}
+
+// trainingRows are those that the model was trained on, unless they are all
+// that there is.
+func (a *answers) trainingRows() *datasets.Dataset {
+	if a.rows == a.seen {
+		return &datasets.Dataset{}
+	}
+	return a.seen
+}
+
+func (a *answers) boundary() chart.Boundary {
+	d := a.rows
+	points := func(d *datasets.Dataset) chart.Points {
+		if d.Inputs() == 0 {
+			return chart.Points{}
+		}
+		return chart.Points{X: column(d, 0), Y: column(d, 1), Class: classOf(d)}
+	}
+	return chart.Boundary{
+		Title: "Decision boundary", XLabel: d.Features[0], YLabel: d.Features[1], Classes: d.Classes,
+		Train: points(a.trainingRows()), Test: points(d), TestName: a.part + " row",
+		Predicted: a.Predictions.Classes, Notes: a.notes(a.verdict),
+		Predict: func(points [][2]float64) ([][]float64, error) {
+			rows := make([][]float64, len(points))
+			for i := range points {
+				rows[i] = points[i][:]
+			}
+			p, err := a.model.Predict(rows)
+			if err != nil {
+				return nil, err
+			}
+			return p.Probabilities, nil
+		},
+	}
+}
+
+func (a *answers) curve() chart.Curve {
+	train := a.trainingRows()
+	return chart.Curve{
+		Title: "Fitted curve", XLabel: a.rows.Features[0], YLabel: a.rows.TargetName,
+		Train: chart.Pairs{X: train.X, Y: train.Y}, Test: chart.Pairs{X: a.rows.X, Y: a.rows.Y}, TestName: a.part + " row", Notes: a.notes(a.deviation),
+		Predict: func(x []float64) ([]float64, error) {
+			rows := make([][]float64, len(x))
+			for i := range x {
+				rows[i] = x[i : i+1]
+			}
+			p, err := a.model.Predict(rows)
+			if err != nil {
+				return nil, err
+			}
+			return p.Values, nil
+		},
+	}
+}
+
+func (a *answers) targets() (chart.Targets, error) {
+	t := chart.Targets{
+		Title: "Predictions against targets", Target: a.rows.TargetName, TestName: a.part + " row", Notes: a.notes(a.deviation),
+		Test: chart.Pairs{X: a.rows.Y, Y: a.Predictions.Values},
+	}
+	if a.rows != a.seen {
+		training, err := a.model.Evaluate(a.seen)
+		if err != nil {
+			return t, err
+		}
+		t.Train = chart.Pairs{X: a.seen.Y, Y: training.Predictions.Values}
+	}
+	return t, nil
+}
+
+// column returns a feature of all rows.
 func column(d *datasets.Dataset, feature int) []float64 {
 	values := make([]float64, d.Len())
 	for i := range values {
@@ -88,89 +204,13 @@ func column(d *datasets.Dataset, feature int) []float64 {
 	return values
 }
 
-// picture shows what the model learned: the regions of the classes of two
-// features, the curve of one feature, or predictions against targets. There is
-// none for classes of other numbers of features.
-func (a *answers) picture() (*chart, error) {
-	switch d := a.rows; {
-	case d.Task == datasets.Classification && d.Inputs() == 2 && d.ImageShape == [2]int{}:
-		return a.boundary()
-	case d.Task == datasets.Regression && d.Inputs() == 1:
-		return a.curve()
-	case d.Task == datasets.Regression:
-		return a.targets()
-	}
-	return nil, nil
-}
-
-// The colours of rows that were trained on and of others, in regressions.
-const (
-	seenColor   = 5 // sky blue
-	otherColor  = 1 // orange
-	modelColor  = 0 // blue
-	otherShape  = 1 // square
-	curvePoints = 240
-)
-
-func (a *answers) curve() (*chart, error) {
-	c := &chart{ID: "curve", Title: "Fitted curve", X: axis{Label: a.rows.Features[0]}, Y: axis{Label: a.rows.TargetName},
-		Note: "What the model predicts over the range of its one feature, on top of the rows."}
-	lo, hi := extent(a.seen.X, a.rows.X)
-	rows := make([][]float64, curvePoints)
-	x := make([]float64, curvePoints)
-	for i := range rows {
-		x[i] = lo + (hi-lo)*float64(i)/(curvePoints-1)
-		rows[i] = x[i : i+1]
-	}
-	p, err := a.model.Predict(rows)
-	if err != nil {
-		return nil, err
-	}
-	c.Lines = []line{{Name: "prediction", X: x, Y: p.Values, Color: modelColor}}
-	c.Clouds = append(a.seenCloud(a.seen.X, a.seen.Y), a.otherCloud(a.rows.X, a.rows.Y))
-	return c, nil
-}
-
-func (a *answers) targets() (*chart, error) {
-	name := a.rows.TargetName
-	c := &chart{ID: "targets", Title: "Predictions against targets", X: axis{Label: "target: " + name}, Y: axis{Label: "prediction: " + name},
-		Note: "The nearer a row is to the line, the better its prediction."}
-	training, err := a.model.Evaluate(a.seen)
-	if err != nil {
-		return nil, err
-	}
-	lo, hi := extent(a.rows.Y, a.seen.Y)
-	c.Lines = []line{{Name: "prediction = target", X: []float64{lo, hi}, Y: []float64{lo, hi}, Color: modelColor}}
-	c.Clouds = append(a.seenCloud(a.seen.Y, training.Predictions.Values), a.otherCloud(a.rows.Y, a.Predictions.Values))
-	return c, nil
-}
-
-// seenCloud shows the training rows, unless they are all that there is.
-func (a *answers) seenCloud(x, y []float64) []cloud {
-	if a.rows == a.seen {
-		return nil
-	}
-	return []cloud{{Name: "training row", X: x, Y: y, Color: seenColor, Small: true}}
-}
-
-func (a *answers) otherCloud(x, y []float64) cloud {
-	p := cloud{Name: a.part + " row", X: x, Y: y, Color: otherColor, Shape: otherShape}
-	for i := range x {
-		p.Notes = append(p.Notes, a.deviation(i))
-	}
-	return p
-}
-
-// extent is the range of all values.
-func extent(sets ...[]float64) (lo, hi float64) {
-	first := true
-	for _, set := range sets {
-		for _, v := range set {
-			if first {
-				lo, hi, first = v, v, false
-			}
-			lo, hi = min(lo, v), max(hi, v)
+// classOf returns the class of each row; for regression, 0.
+func classOf(d *datasets.Dataset) []int {
+	classes := make([]int, d.Len())
+	if d.Task == datasets.Classification {
+		for i, y := range d.Y {
+			classes[i] = int(y)
 		}
 	}
-	return lo, hi
+	return classes
 }

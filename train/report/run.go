@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
@@ -20,6 +21,8 @@ type Run struct {
 	Model   *train.Predictor
 	Rows    *datasets.Parts // that it was trained, validated and tested on
 	Missing []string        // a sentence for each thing that is not there
+
+	asked *answers // what Model says of Rows, once it has been asked
 }
 
 // Load reads the settings, the history and the metrics of a run directory. The
@@ -81,7 +84,9 @@ func (r *Run) Complete(rows *datasets.Parts) (err error) {
 }
 
 func (r *Run) miss(format string, args ...any) {
-	r.Missing = append(r.Missing, fmt.Sprintf(format, args...))
+	if s := fmt.Sprintf(format, args...); !slices.Contains(r.Missing, s) {
+		r.Missing = append(r.Missing, s)
+	}
 }
 
 // task is what the run trains for; AutoTask where that is not known yet.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
 )
 
@@ -29,8 +30,8 @@ func TestARunsPageTellsItsResults(t *testing.T) {
 	m := r.Metrics
 	wantText(t, "the page", page,
 		"moons", "A network of 2-16-16-2 units, made of fused linear layers with relu between them, trained with adam on 48 rows.",
-		"completed: all 3 epochs are done", "test accuracy "+score(m.TestAccuracy), "test loss "+known(m.TestLoss),
-		"best epoch "+count(m.BestEpoch)+" of 3", "parameters 354", "median step "+microseconds(m.StepMicroseconds),
+		"completed: all 3 epochs are done", "test accuracy "+format.Score(m.TestAccuracy), "test loss "+format.Known(m.TestLoss),
+		"best epoch "+format.Count(m.BestEpoch)+" of 3", "parameters 354", "median step "+format.Microseconds(m.StepMicroseconds),
 		"train fit --dataset moons", "--lr 1", "cross-entropy (nats)", "epoch", "training 48", "validation 16", "test 16",
 		m.Environment.Device, m.Environment.Go)
 }

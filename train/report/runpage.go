@@ -7,8 +7,9 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
-	"github.com/affine-go/affine/train/charts"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 // runBody is the page of one run.
@@ -33,8 +34,9 @@ type runBody struct {
 func WriteRun(w io.Writer, r *Run, o Options) error {
 	b := runBody{Heading: r.Config.Dataset, Outcome: r.outcome(), Good: r.Metrics != nil && r.Metrics.StoppingReason != train.ReasonNotFinite,
 		Tiles: r.tiles(), Command: o.repeat(r.Config)}
-	for _, c := range r.learning() {
-		b.Learning = append(b.Learning, draw(c))
+	var err error
+	if b.Learning, err = drawAll(r.learning()); err != nil {
+		return fmt.Errorf("report %s: %w", r.Name, err)
 	}
 	if err := b.addAnswers(r); err != nil {
 		return fmt.Errorf("report %s: %w", r.Name, err)
@@ -58,11 +60,13 @@ func (b *runBody) addAnswers(r *Run) error {
 		return nil
 	}
 	c, err := a.picture()
+	if err == nil && c != nil {
+		var d drawing
+		d, err = c.draw()
+		b.Picture = &d
+	}
 	if err != nil {
 		r.miss("The picture of what the model learned cannot be drawn: %v.", err)
-	} else if c != nil {
-		d := draw(*c)
-		b.Picture = &d
 	}
 	if a.rows.Task == datasets.Classification {
 		b.Confusion = newConfusion(a.part, a.rows.Classes, a.Confusion)
@@ -71,7 +75,7 @@ func (b *runBody) addAnswers(r *Run) error {
 		return err
 	}
 	if b.Mistakes == nil {
-		b.NoMistakes = fmt.Sprintf("There are none: all %s are predicted right.", plural(a.rows.Len(), a.part+" row"))
+		b.NoMistakes = fmt.Sprintf("There are none: all %s are predicted right.", format.Plural(a.rows.Len(), a.part+" row"))
 	}
 	return nil
 }
@@ -82,7 +86,7 @@ func (r *Run) outcome() string {
 	case r.Metrics == nil && r.History == nil:
 		return "unfinished"
 	case r.Metrics == nil:
-		return fmt.Sprintf("unfinished: %d of %s are done", len(r.epochs()), plural(r.Config.Epochs, "epoch"))
+		return fmt.Sprintf("unfinished: %d of %s are done", len(r.epochs()), format.Plural(r.Config.Epochs, "epoch"))
 	case strings.Contains(r.Metrics.StoppingDetail, r.Metrics.StoppingReason):
 		return r.Metrics.StoppingDetail
 	}
@@ -107,7 +111,7 @@ func (r *Run) lead() string {
 	}
 	rows := ""
 	if r.Rows != nil {
-		rows = " on " + plural(r.Rows.Train.Len(), "row")
+		rows = " on " + format.Plural(r.Rows.Train.Len(), "row")
 	}
 	return fmt.Sprintf("A network%s, made of %s%s, trained with %s%s.", units, layers, between, c.Optimizer, rows)
 }
@@ -118,24 +122,46 @@ func (r *Run) tiles() []tile {
 		return nil
 	}
 	tiles := []tile{
-		{"test " + scoreName(m.Task), score(r.score()), ""},
-		{"test loss", known(m.TestLoss), lossName(m.Task)},
+		{"test " + scoreName(m.Task), format.Score(r.score()), ""},
+		{"test loss", format.Known(m.TestLoss), lossName(m.Task)},
 	}
 	if m.TestMAE != nil {
-		tiles = append(tiles, tile{"test MAE", number(*m.TestMAE), "mean absolute error"})
+		tiles = append(tiles, tile{"test MAE", format.Number(*m.TestMAE), "mean absolute error"})
 	}
-	best := tile{"best epoch", "–", "of " + count(m.Epochs)}
+	best := tile{"best epoch", "–", "of " + format.Count(m.Epochs)}
 	if m.BestEpoch > 0 {
-		best.Value = count(m.BestEpoch)
+		best.Value = format.Count(m.BestEpoch)
 	}
 	return append(tiles, best,
-		tile{"parameters", count(m.Parameters), m.Dtype},
-		tile{"median step", microseconds(m.StepMicroseconds), plural(r.Config.Batch, "row") + " a step"},
-		tile{"training time", seconds(m.WallSeconds), plural(m.Steps, "step")})
+		tile{"parameters", format.Count(m.Parameters), m.Dtype},
+		tile{"median step", format.Microseconds(m.StepMicroseconds), format.Plural(r.Config.Batch, "row") + " a step"},
+		tile{"training time", format.Seconds(m.WallSeconds), format.Plural(m.Steps, "step")})
+}
+
+// captioned is a chart with what a page says besides.
+type captioned struct {
+	file, note string
+	chart.XY
+}
+
+func (c *captioned) draw() (drawing, error) {
+	return draw(strings.TrimSuffix(c.file, ".svg"), c.note, c.XY)
+}
+
+func drawAll(charts []captioned) ([]drawing, error) {
+	var list []drawing
+	for _, c := range charts {
+		d, err := c.draw()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // learning are the curves over the epochs.
-func (r *Run) learning() []chart {
+func (r *Run) learning() []captioned {
 	epochs := r.epochs()
 	if len(epochs) == 0 {
 		if r.History != nil {
@@ -143,42 +169,37 @@ func (r *Run) learning() []chart {
 		}
 		return nil
 	}
-	var x, rate, trainLoss, valLoss, valScore []float64
+	loss := chart.Curves{Title: "Loss", Measure: lossName(r.task()), Log: true}
+	name := scoreName(r.task())
+	score := chart.Curves{Title: strings.ToUpper(name[:1]) + name[1:], Measure: scoreLabel(r.task())}
+	if r.Metrics != nil {
+		loss.Best = float64(r.Metrics.BestEpoch)
+		score.Best = loss.Best
+	}
+	var rate []float64
 	validated := false
 	for _, e := range epochs {
-		x, rate, trainLoss = append(x, float64(e.Epoch)), append(rate, e.LR), append(trainLoss, e.TrainLoss)
-		valLoss, valScore = append(valLoss, e.ValLoss), append(valScore, e.ValMetric)
+		loss.Epochs, rate = append(loss.Epochs, float64(e.Epoch)), append(rate, e.LR)
+		loss.Train, loss.Validation = append(loss.Train, e.TrainLoss), append(loss.Validation, e.ValLoss)
+		score.Validation = append(score.Validation, e.ValMetric)
 		validated = validated || finite(e.ValLoss)
 	}
-	across := axis{Label: "epoch", Whole: true, Tight: true}
-	var best *mark
-	if r.Metrics != nil && r.Metrics.BestEpoch > 0 {
-		best = &mark{float64(r.Metrics.BestEpoch), "best epoch, whose weights are kept"}
-	}
-	loss := chart{ID: "loss", Title: "Loss", X: across, Y: axis{Label: lossName(r.task())}, Mark: best,
-		Note: "Of the training rows while they were trained on; of the validation rows at the end of each epoch."}
-	loss.Lines = []line{{Name: "training", X: x, Y: trainLoss, Color: 0}}
+	score.Epochs = loss.Epochs
+	note := "Of the training rows while they were trained on; of the validation rows at the end of each epoch."
 	if !validated {
-		loss.Note = "Of the training rows while they were trained on; there are no validation rows."
-		loss.Y.Log = charts.WantsLog(trainLoss)
-		return append([]chart{loss}, rateChart(across, x, rate)...)
+		note = "Of the training rows while they were trained on; there are no validation rows."
 	}
-	loss.Lines = append(loss.Lines, line{Name: "validation", X: x, Y: valLoss, Color: 1})
-	loss.Y.Log = charts.WantsLog(trainLoss, valLoss)
-	name := scoreName(r.task())
-	metric := chart{ID: "score", Title: strings.ToUpper(name[:1]) + name[1:], X: across, Y: axis{Label: scoreLabel(r.task())}, Mark: best,
-		Note:  "Of the validation rows at the end of each epoch.",
-		Lines: []line{{Name: "validation", X: x, Y: valScore, Color: 1}}}
-	return append([]chart{loss, metric}, rateChart(across, x, rate)...)
-}
-
-// rateChart shows a learning rate that changes.
-func rateChart(across axis, x, rate []float64) []chart {
-	if slices.Min(rate) == slices.Max(rate) {
-		return nil
+	curves, _ := loss.XY()
+	list := []captioned{{"loss.svg", note, curves}}
+	if validated {
+		curves, _ = score.XY()
+		list = append(list, captioned{"score.svg", "Of the validation rows at the end of each epoch.", curves})
 	}
-	return []chart{{ID: "rate", Title: "Learning rate", Note: "Of the last step of each epoch.", X: across,
-		Y: axis{Label: "learning rate (no unit)"}, Lines: []line{{Name: "learning rate", X: x, Y: rate, Color: 4}}}}
+	if slices.Min(rate) < slices.Max(rate) {
+		list = append(list, captioned{"rate.svg", "Of the last step of each epoch.", chart.XY{Title: "Learning rate",
+			X: curves.X, Y: chart.Axis{Label: "learning rate (no unit)"}, Lines: []chart.Line{{Name: "learning rate", X: loss.Epochs, Y: rate, Color: 4}}}})
+	}
+	return list
 }
 
 // parts is how good the best weights are on each part.
@@ -200,13 +221,13 @@ func (r *Run) parts() *table {
 	} {
 		rows := "–"
 		if p.rows != nil {
-			rows = count(p.rows.Len())
+			rows = format.Count(p.rows.Len())
 		}
 		value := p.accuracy
 		if value == nil {
 			value = p.r2
 		}
-		t.Rows = append(t.Rows, []string{p.name, rows, known(p.loss), score(value)})
+		t.Rows = append(t.Rows, []string{p.name, rows, format.Known(p.loss), format.Score(value)})
 	}
 	return t
 }
@@ -215,14 +236,14 @@ func (r *Run) parts() *table {
 func (r *Run) timing() facts {
 	m := r.Metrics
 	f := facts{Title: "Timing"}
-	f.add("training", seconds(m.WallSeconds))
-	f.add("steps", fmt.Sprintf("%s in %s", count(m.Steps), plural(m.Epochs, "epoch")))
-	f.add("median step", microseconds(m.StepMicroseconds))
+	f.add("training", format.Seconds(m.WallSeconds))
+	f.add("steps", fmt.Sprintf("%s in %s", format.Count(m.Steps), format.Plural(m.Epochs, "epoch")))
+	f.add("median step", format.Microseconds(m.StepMicroseconds))
 	if m.StepMicroseconds > 0 {
-		f.add("rows a second, median step", pace(1e6*float64(r.Config.Batch)/m.StepMicroseconds))
+		f.add("rows a second, median step", format.Rate(1e6*float64(r.Config.Batch)/m.StepMicroseconds))
 	}
 	if n := len(r.epochs()); n > 0 && r.epochs()[n-1].Wall > 0 {
-		f.add("mean epoch, with validation", microseconds(1e6*r.epochs()[n-1].Wall/float64(n)))
+		f.add("mean epoch, with validation", format.Microseconds(1e6*r.epochs()[n-1].Wall/float64(n)))
 	}
 	return f
 }

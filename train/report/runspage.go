@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
-	"github.com/affine-go/affine/train/charts"
+	"github.com/affine-go/affine/internal/format"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 // runsBody is the page that compares runs.
@@ -29,7 +30,7 @@ func WriteRuns(w io.Writer, runs []*Run, o Options) error {
 	if len(runs) == 0 {
 		return fmt.Errorf("report: no runs to compare, want at least one")
 	}
-	b := runsBody{Heading: plural(len(runs), "run") + " compared", Same: facts{Title: "The same in all"}}
+	b := runsBody{Heading: format.Plural(len(runs), "run") + " compared", Same: facts{Title: "The same in all"}}
 	differing := b.split(runs)
 	b.Table = runsTable(runs, differing)
 	for _, r := range runs {
@@ -44,8 +45,9 @@ func WriteRuns(w io.Writer, runs []*Run, o Options) error {
 		}
 	}
 	b.describe(runs)
-	for _, c := range runsCharts(runs) {
-		b.Charts = append(b.Charts, draw(c))
+	var err error
+	if b.Charts, err = drawAll(runsCharts(runs)); err != nil {
+		return fmt.Errorf("report: %w", err)
 	}
 	return write(w, "runs.html", b.Heading, "training runs", b)
 }
@@ -169,11 +171,11 @@ func (r *Run) cell(name string) string {
 		}
 	}
 	if m := r.Metrics; m != nil {
-		values["parameters"] = count(m.Parameters)
-		values["best epoch"] = fmt.Sprintf("%s of %s", count(m.BestEpoch), count(m.Epochs))
-		values["validation loss"], values["test loss"] = known(m.ValLoss), known(m.TestLoss)
-		values["test accuracy"], values["test R²"] = score(m.TestAccuracy), score(m.TestR2)
-		values["median step"], values["training time"] = microseconds(m.StepMicroseconds), seconds(m.WallSeconds)
+		values["parameters"] = format.Count(m.Parameters)
+		values["best epoch"] = fmt.Sprintf("%s of %s", format.Count(m.BestEpoch), format.Count(m.Epochs))
+		values["validation loss"], values["test loss"] = format.Known(m.ValLoss), format.Known(m.TestLoss)
+		values["test accuracy"], values["test R²"] = format.Score(m.TestAccuracy), format.Score(m.TestR2)
+		values["median step"], values["training time"] = format.Microseconds(m.StepMicroseconds), format.Seconds(m.WallSeconds)
 	}
 	if values[name] == "" {
 		return "–"
@@ -216,20 +218,21 @@ func markBest(t *table, row int, runs []*Run, worth func(*Run) *float64) {
 }
 
 // runsCharts draws the runs of each task together.
-func runsCharts(runs []*Run) []chart {
-	var list []chart
+func runsCharts(runs []*Run) []captioned {
+	var list []captioned
 	names := labels(runs)
+	epoch := chart.Axis{Label: "epoch", Whole: true, Tight: true}
 	for _, task := range []datasets.Task{datasets.Classification, datasets.Regression} {
-		loss := chart{ID: "loss-" + task.String(), Title: "Validation loss", X: axis{Label: "epoch", Whole: true, Tight: true},
-			Y: axis{Label: lossName(task)}, Note: "At the end of each epoch; of a run without validation rows, the training loss."}
-		name := scoreName(task)
-		metric := chart{ID: "score-" + task.String(), Title: "Validation " + name, X: loss.X, Y: axis{Label: scoreLabel(task)}, Note: "At the end of each epoch."}
+		loss := captioned{"loss-" + task.String(), "At the end of each epoch; of a run without validation rows, the training loss.",
+			chart.XY{Title: "Validation loss", X: epoch, Y: chart.Axis{Label: lossName(task)}}}
+		metric := captioned{"score-" + task.String(), "At the end of each epoch.",
+			chart.XY{Title: "Validation " + scoreName(task), X: epoch, Y: chart.Axis{Label: scoreLabel(task)}}}
 		var losses [][]float64
 		for i, r := range runs {
 			if r.task() != task || len(r.epochs()) == 0 {
 				continue
 			}
-			l, s := line{Name: names[i], Color: i}, line{Name: names[i], Color: i}
+			l, s := chart.Line{Name: names[i], Color: i}, chart.Line{Name: names[i], Color: i}
 			for _, e := range r.epochs() {
 				value := e.ValLoss
 				if !finite(value) {
@@ -245,8 +248,8 @@ func runsCharts(runs []*Run) []chart {
 				metric.Lines = append(metric.Lines, s)
 			}
 		}
-		loss.Y.Log = charts.WantsLog(losses...)
-		for _, c := range []chart{loss, metric} {
+		loss.Y.Log = chart.WantsLog(losses...)
+		for _, c := range []captioned{loss, metric} {
 			if len(c.Lines) > 0 {
 				list = append(list, c)
 			}

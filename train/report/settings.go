@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
 )
 
@@ -23,7 +24,7 @@ func (f *facts) add(name, value string) { f.Facts = append(f.Facts, fact{name, v
 // addSet adds what is not off.
 func (f *facts) addSet(name string, value float64) {
 	if value != 0 {
-		f.add(name, exact(value))
+		f.add(name, format.Exact(value))
 	}
 }
 
@@ -34,10 +35,10 @@ func dataFacts(c *train.Config) facts {
 	f := facts{Title: "Data"}
 	f.add("dataset", c.Dataset)
 	if c.Rows != 0 {
-		f.add("rows", count(c.Rows))
+		f.add("rows", format.Count(c.Rows))
 	}
 	if c.Noise != nil {
-		f.add("noise", exact(*c.Noise))
+		f.add("noise", format.Exact(*c.Noise))
 	}
 	if c.Target != "" {
 		f.add("target", c.Target)
@@ -45,8 +46,8 @@ func dataFacts(c *train.Config) facts {
 	if c.Task != datasets.AutoTask {
 		f.add("task", c.Task.String())
 	}
-	f.add("validation part", exact(c.Fractions.Validation))
-	f.add("test part", exact(c.Fractions.Test))
+	f.add("validation part", format.Exact(c.Fractions.Validation))
+	f.add("test part", format.Exact(c.Fractions.Test))
 	f.add("scaling", string(c.Scaling))
 	f.add("seed", strconv.FormatUint(c.Seed, 10))
 	return f
@@ -68,7 +69,7 @@ func modelFacts(c *train.Config) facts {
 func trainingFacts(c *train.Config) facts {
 	f := facts{Title: "Training"}
 	f.add("optimizer", c.Optimizer)
-	f.add("learning rate", exact(c.LR))
+	f.add("learning rate", format.Exact(c.LR))
 	f.add("schedule", c.Schedule)
 	f.addSet("warm-up epochs", c.WarmupEpochs)
 	f.addSet("weight decay", c.WeightDecay)
@@ -78,13 +79,13 @@ func trainingFacts(c *train.Config) facts {
 		f.add("Nesterov momentum", "on")
 	}
 	if c.Betas != nil {
-		f.add("betas", exact(c.Betas[0])+", "+exact(c.Betas[1]))
+		f.add("betas", format.Exact(c.Betas[0])+", "+format.Exact(c.Betas[1]))
 	}
 	if c.Eps != nil {
-		f.add("eps", exact(*c.Eps))
+		f.add("eps", format.Exact(*c.Eps))
 	}
 	if c.Alpha != nil {
-		f.add("alpha", exact(*c.Alpha))
+		f.add("alpha", format.Exact(*c.Alpha))
 	}
 	if c.Centered {
 		f.add("centered", "on")
@@ -93,11 +94,11 @@ func trainingFacts(c *train.Config) facts {
 	f.addSet("first accumulator", c.InitialAccumulator)
 	f.addSet("limit of each gradient", c.ClipValue)
 	f.addSet("limit of the gradients' norm", c.ClipNorm)
-	f.add("epochs", count(c.Epochs))
-	f.add("batch", count(c.Batch))
+	f.add("epochs", format.Count(c.Epochs))
+	f.add("batch", format.Count(c.Batch))
 	f.add("best epoch by", c.Monitor)
 	if c.Patience > 0 {
-		f.add("patience", plural(c.Patience, "epoch"))
+		f.add("patience", format.Plural(c.Patience, "epoch"))
 	}
 	f.addSet("least improvement", c.MinDelta)
 	return f
@@ -123,7 +124,7 @@ func environment(e *train.Environment) facts {
 	f := facts{Title: "Environment"}
 	f.add("system", e.OS+"/"+e.Arch+", "+e.Go)
 	f.add("computed on", e.Device)
-	f.add("threads", fmt.Sprintf("%d, on %s", e.Threads, plural(e.CPUs, "logical processor")))
+	f.add("threads", fmt.Sprintf("%d, on %s", e.Threads, format.Plural(e.CPUs, "logical processor")))
 	for _, path := range sortedKeys(e.Modules) {
 		f.add(path, e.Modules[path])
 	}

@@ -3,6 +3,9 @@ package report
 import (
 	"fmt"
 	"slices"
+
+	"github.com/affine-go/affine/internal/format"
+	"github.com/affine-go/affine/train/report/chart"
 )
 
 // table is rows of cells below headings. The first column names the rows.
@@ -17,9 +20,9 @@ type table struct {
 const mostRows = 200
 
 // table returns the numbers of a chart.
-func (c *chart) table() table {
+func chartTable(c *chart.XY) table {
 	if len(c.Clouds) > 0 {
-		return c.cloudTable()
+		return cloudTable(c)
 	}
 	t := table{Headings: []string{c.X.Label}}
 	var xs []float64
@@ -29,12 +32,12 @@ func (c *chart) table() table {
 	}
 	slices.Sort(xs)
 	xs = slices.Compact(xs)
-	some := evenly(len(xs), mostRows)
+	some := chart.Evenly(len(xs), mostRows)
 	t.Caption = caption(c.Title, c.Y.Label, len(some), len(xs))
 	rows := map[float64][]string{}
 	for _, i := range some {
 		row := make([]string, len(c.Lines)+1)
-		row[0] = number(xs[i])
+		row[0] = format.Number(xs[i])
 		if c.X.Whole {
 			row[0] = fmt.Sprint(xs[i])
 		}
@@ -44,7 +47,7 @@ func (c *chart) table() table {
 	for column, l := range c.Lines {
 		for i, x := range l.X {
 			if row := rows[x]; row != nil {
-				row[column+1] = number(l.Y[i])
+				row[column+1] = format.Number(l.Y[i])
 			}
 		}
 	}
@@ -52,7 +55,7 @@ func (c *chart) table() table {
 }
 
 // cloudTable lists the points that have something to tell.
-func (c *chart) cloudTable() table {
+func cloudTable(c *chart.XY) table {
 	t := table{Headings: []string{"point", c.X.Label, c.Y.Label}}
 	all := 0
 	for _, p := range c.Clouds {
@@ -64,8 +67,8 @@ func (c *chart) cloudTable() table {
 		if p.Notes == nil {
 			continue
 		}
-		for _, i := range evenly(len(p.X), max(mostRows*len(p.X)/all, 2)) {
-			t.Rows = append(t.Rows, []string{p.Notes[i], number(p.X[i]), number(p.Y[i])})
+		for _, i := range chart.Evenly(len(p.X), max(mostRows*len(p.X)/all, 2)) {
+			t.Rows = append(t.Rows, []string{p.Notes[i], format.Number(p.X[i]), format.Number(p.Y[i])})
 		}
 	}
 	t.Caption = caption(c.Title, "", len(t.Rows), all)
@@ -78,7 +81,7 @@ func caption(title, label string, listed, all int) string {
 		text += ": " + label
 	}
 	if listed < all {
-		text += fmt.Sprintf(" (%s of %s rows)", count(listed), count(all))
+		text += fmt.Sprintf(" (%s of %s rows)", format.Count(listed), format.Count(all))
 	}
 	return text
 }
