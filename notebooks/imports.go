@@ -12,7 +12,7 @@ import (
 	_ "github.com/affine-go/affine/layer/gradcheck"
 	_ "github.com/affine-go/affine/train"
 	_ "github.com/affine-go/affine/train/bench"
-	_ "github.com/affine-go/affine/train/report/chart"
 	_ "github.com/affine-go/affine/train/optim"
+	_ "github.com/affine-go/affine/train/report/chart"
 	_ "github.com/affine-go/affine/train/vm"
 )
