@@ -1,7 +1,16 @@
 // Package vm runs Gorgonia graphs.
 //
-// [Machine] is a gorgonia.VM that runs a graph as a plain loop over its ops. It
-// computes only what the requested outputs need and keeps the memory of this
-// module's ops from run to run. [Params] pairs learnables with their gradient
-// nodes, so that solvers read a gradient where it was computed.
+// [Machine] is a gorgonia.VM that takes the place of Gorgonia's TapeMachine:
+//
+//	vm := gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(learnables...))
+//
+// becomes
+//
+//	m, err := vm.New(g, vm.BindDualValues(learnables...))
+//
+// and everything else stays. It computes only what is asked for, as a plain loop
+// over ops that keep their memory from run to run, and computes linear layers
+// that are written in built-in ops, and their gradients, with this module's
+// kernels. [ForTraining] makes a machine for a training loop in one call, and
+// [Params] pairs learnables with their gradient nodes by hand.
 package vm

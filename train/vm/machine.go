@@ -5,81 +5,99 @@ import (
 	"fmt"
 
 	"github.com/affine-go/affine/internal/values"
-
 	"gorgonia.org/gorgonia"
 )
 
 // Machine runs a graph whose nodes are ops with a Do method. It implements
-// gorgonia.VM and differs from Gorgonia's machines in this:
+// gorgonia.VM, takes the place of Gorgonia's TapeMachine and differs from it in
+// this:
 //
 //   - It computes what the requested outputs need and nothing else.
 //   - A run is a loop over the ops on the caller's goroutine.
-//   - The gradients of a linear layer of package layer are computed together.
-//   - Ops that are layer.BufferedOps write into the value that they returned in
-//     the run before. Values of nodes are therefore good until the next run;
-//     clone what has to live longer.
+//   - Chains of built-in ops that are a linear layer, and the gradients that
+//     gorgonia.Grad made of them, are computed together by this module's
+//     kernels ([Machine.Explain] says which). So are the gradients of a linear
+//     layer of package layer.
+//   - Ops that are layer.BufferedOps, and everything fused, write into the
+//     value that they returned in the run before. Values of nodes are therefore
+//     good until the next run; clone what has to live longer.
+//   - Inputs are never written or transposed in place.
 //   - It runs from the start each time; Reset is not needed between runs.
-//   - It cannot run statements (gorgonia.Read, gorgonia.Set) and does not fill
-//     dual values: ask for gradient nodes as outputs and see [NewParams].
+//   - Two learnables never share the memory of one gradient.
+//   - gorgonia.Set takes effect: the node has its new value from the next run on.
 //
-// After a run, Value of every node that was computed holds its value. Inputs
-// are read from their nodes (gorgonia.Let) at each run. A Machine must not be
-// used by two goroutines at once. Machines of graphs that share a tensor may
-// run side by side where only ops of this module read it: Gorgonia's matrix
-// product transposes its arguments in place for a while.
+// After a run, Value of every node that was asked for holds its value: outputs,
+// watched nodes, nodes with dual values, what a gorgonia.Read reads; with
+// [BindDualValues] also everything that nothing else is computed from; without
+// that and without [WithOutputs] every node. Inputs are read from their nodes
+// (gorgonia.Let) at each run.
+//
+// A Machine must not be used by two goroutines at once. Machines of graphs that
+// share a tensor may run side by side if only this module's ops and products
+// read it.
 type Machine struct {
+	graph    *gorgonia.ExprGraph
 	program  *program
+	settings settings
 	values   []gorgonia.Value // by slot: the values of this run, or of the run before
 	modal    []gorgonia.TrainModeOp
-	training bool
+	duals    []dualOf
+	model    []gorgonia.ValueGrad
+	watched  map[*gorgonia.Node]bool
 }
 
-// MachineOption changes how NewMachine builds a machine.
-type Option func(*settings)
-
-type settings struct {
-	outputs gorgonia.Nodes
-	eval    bool
-}
-
-// WithOutputs names the nodes whose values are wanted. What none of them needs
-// is not computed. Without this option every node is.
-func WithOutputs(nodes ...*gorgonia.Node) Option {
-	return func(s *settings) { s.outputs = append(s.outputs, nodes...) }
-}
-
-// WithEvalMode runs ops that have a training mode, such as dropout, in
-// evaluation mode.
-func WithEvalMode() Option {
-	return func(s *settings) { s.eval = true }
-}
-
-// NewMachine sorts the graph and keeps what the outputs need. It fails on an
-// empty graph, on outputs that are not nodes of g, and on statement nodes,
-// which only gorgonia.NewTapeMachine can run.
+// New sorts the graph and keeps what the outputs need. It takes the place of
+// gorgonia.NewTapeMachine, with the same options by the same names. It fails
+// on an empty graph and on nodes that are not of g.
 func New(g *gorgonia.ExprGraph, opts ...Option) (*Machine, error) {
-	var settings settings
-	for i, opt := range opts {
-		if opt == nil {
-			return nil, fmt.Errorf("new machine: option %d is nil", i)
-		}
-		opt(&settings)
-	}
-	p, err := compile(g, settings.outputs)
+	m, err := newMachine(g, opts)
 	if err != nil {
 		return nil, fmt.Errorf("new machine: %w", err)
 	}
-	m := &Machine{program: p, values: make([]gorgonia.Value, p.slots), training: !settings.eval}
-	for i := range p.instructions {
-		if op, ok := p.instructions[i].op.(gorgonia.TrainModeOp); ok {
-			m.modal = append(m.modal, op)
+	return m, nil
+}
+
+func newMachine(g *gorgonia.ExprGraph, opts []Option) (*Machine, error) {
+	m := &Machine{graph: g, watched: map[*gorgonia.Node]bool{}}
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("option %d is nil", i)
+		}
+		if err := opt(&m.settings); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range m.settings.watched {
+		m.watched[n] = true
+	}
+	if m.settings.bind {
+		if _, err := dualType(); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.compile(); err != nil {
+		return nil, err
+	}
+	m.values = make([]gorgonia.Value, m.program.slots)
+	for i := range m.program.instructions {
+		if op, ok := m.program.instructions[i].computation.(*plainOp); ok {
+			if op, ok := op.op.(gorgonia.TrainModeOp); ok {
+				m.modal = append(m.modal, op)
+			}
 		}
 	}
 	return m, nil
 }
 
-// RunAll computes the outputs. Every input that they need must have a value of
-// its node's shape and dtype. An error names the node that it arose in.
+// ValueGrads returns what Step of a solver takes: each learnable with its
+// gradient, in the order in which [ForTraining] or [BindDualValues] got them.
+// For a machine that got none, those are the inputs that have a gradient.
+// Callers must not change it.
+func (m *Machine) ValueGrads() []gorgonia.ValueGrad { return m.model }
+
+// RunAll computes the outputs and carries out the statements. Every input that
+// they need must have a value of its node's shape and dtype. An error names the
+// node that it arose in.
 func (m *Machine) RunAll() (err error) {
 	if m.program == nil {
 		return errors.New("run: machine is closed")
@@ -91,7 +109,7 @@ func (m *Machine) RunAll() (err error) {
 		}
 	}()
 	for _, op := range m.modal {
-		op.SetTraining(m.training)
+		op.SetTraining(!m.settings.eval)
 	}
 	for i := range m.program.inputs {
 		in := &m.program.inputs[i]
@@ -112,12 +130,45 @@ func (m *Machine) RunAll() (err error) {
 			return fmt.Errorf("run %s: %w", describe(running), err)
 		}
 		for j, v := range inst.results {
+			n := inst.nodes[j]
 			m.values[inst.to[j]] = v
-			if inst.nodes[j].Value() != v {
-				if err := bind(inst.nodes[j], v); err != nil {
-					return fmt.Errorf("run %s: %w", describe(inst.nodes[j]), err)
+			if n.Value() != v {
+				if err := bind(n, v); err != nil {
+					return fmt.Errorf("run %s: %w", describe(n), err)
 				}
 			}
+		}
+		if m.settings.logger != nil || m.settings.watchNaN || m.settings.watchInf {
+			if err := m.look(inst); err != nil {
+				return fmt.Errorf("run %s: %w", describe(running), err)
+			}
+		}
+	}
+	for i := range m.duals {
+		d := &m.duals[i]
+		running = d.node
+		if err := d.update(m.values[d.from]); err != nil {
+			return fmt.Errorf("run: gradient of %s: %w", describe(d.node), err)
+		}
+	}
+	return nil
+}
+
+// look logs and checks what an instruction has computed.
+func (m *Machine) look(inst *instruction) error {
+	if l := m.settings.logger; l != nil {
+		l.Printf("%s: %v", describe(inst.nodes[0]), inst.nodes[0].Op())
+	}
+	for j, v := range inst.results {
+		if n := inst.nodes[j]; m.settings.logger != nil && (m.settings.watchAll || m.watched[n]) {
+			m.settings.logger.Printf("%s = %v", describe(n), v)
+		}
+		nan, inf := notFinite(v)
+		if nan && m.settings.watchNaN {
+			return errors.New("the value has a NaN")
+		}
+		if inf && m.settings.watchInf {
+			return errors.New("the value has an infinite number")
 		}
 	}
 	return nil
@@ -130,7 +181,7 @@ func (m *Machine) giveUpBuffers(v gorgonia.Value) {
 	for i := range m.program.instructions {
 		inst := &m.program.instructions[i]
 		for _, slot := range inst.to {
-			if inst.keepsBuffers() && values.Overlap(m.values[slot], v) {
+			if inst.keeps() && values.Overlap(m.values[slot], v) {
 				m.values[slot] = nil
 			}
 		}
@@ -144,7 +195,7 @@ func (m *Machine) Reset() {}
 // Close forgets the program and the buffers. Values stay bound to their nodes.
 // The error is always nil.
 func (m *Machine) Close() error {
-	m.program, m.values, m.modal = nil, nil, nil
+	*m = Machine{}
 	return nil
 }
 

@@ -104,18 +104,24 @@ func ungroup(p *program) {
 	instructions := p.instructions
 	p.instructions = nil
 	for _, inst := range instructions {
-		if inst.group == nil {
+		together, ok := inst.computation.(*layerGradients)
+		if !ok {
 			p.instructions = append(p.instructions, inst)
 			continue
 		}
 		nodes := inst.nodes
-		if inst.group.Hidden != nil {
-			nodes = append(gorgonia.Nodes{inst.group.Hidden}, nodes...)
-			slot[nodes[0]] = p.slots
+		if hidden := together.group.Hidden; hidden != nil {
+			nodes = append(gorgonia.Nodes{hidden}, nodes...)
+			slot[hidden] = p.slots
 			p.slots++
 		}
 		for _, n := range nodes {
-			p.add(instruction{op: n.Op(), buffered: n.Op().(layer.BufferedOp)}, children(n.Graph(), n), gorgonia.Nodes{n}, slot)
+			alone := instruction{computation: single(n, nil), nodes: gorgonia.Nodes{n}, to: []int{slot[n]}, results: make([]gorgonia.Value, 1)}
+			for _, arg := range children(n.Graph(), n) {
+				alone.from = append(alone.from, slot[arg])
+			}
+			alone.args = make([]gorgonia.Value, len(alone.from))
+			p.instructions = append(p.instructions, alone)
 		}
 	}
 }

@@ -29,32 +29,45 @@ type Params struct {
 }
 
 // NewParams pairs learnables[i] with grads[i], which must have its shape and
-// dtype. Solvers write to gradients. Where the value of a gradient node is not
+// dtype. Solvers write to gradients. If the value of a gradient node is not
 // certain to be its own (it belongs to two learnables, or its op may return
 // its argument), a node that copies it is added to the graph. Call NewParams
-// before NewMachine or gorgonia.NewTapeMachine for that reason.
+// before [New] or gorgonia.NewTapeMachine for that reason.
 func NewParams(learnables, grads gorgonia.Nodes) (*Params, error) {
+	p, err := newParams(learnables, grads, func(grad *gorgonia.Node) bool {
+		_, own := grad.Op().(layer.BufferedOp)
+		return own
+	})
+	if err != nil {
+		return nil, fmt.Errorf("new params: %w", err)
+	}
+	return p, nil
+}
+
+// newParams copies the gradients that own does not report to have memory of
+// their own.
+func newParams(learnables, grads gorgonia.Nodes, own func(grad *gorgonia.Node) bool) (*Params, error) {
 	if len(learnables) != len(grads) {
-		return nil, fmt.Errorf("new params: got %d gradients for %d learnables", len(grads), len(learnables))
+		return nil, fmt.Errorf("got %d gradients for %d learnables", len(grads), len(learnables))
 	}
 	p := &Params{}
 	taken := make(map[*gorgonia.Node]bool, 2*len(grads))
 	for i, w := range learnables {
 		grad := grads[i]
 		if w == nil || grad == nil {
-			return nil, fmt.Errorf("new params: learnable or gradient %d is nil", i)
+			return nil, fmt.Errorf("learnable or gradient %d is nil", i)
 		}
 		if taken[w] {
-			return nil, fmt.Errorf("new params: learnable %d, %q, is there twice", i, w.Name())
+			return nil, fmt.Errorf("learnable %d, %q, is there twice", i, w.Name())
 		}
 		if !grad.Shape().Eq(w.Shape()) || grad.Dtype() != w.Dtype() {
-			return nil, fmt.Errorf("new params: gradient of %q is %v of shape %v, want %v of shape %v",
+			return nil, fmt.Errorf("gradient of %q is %v of shape %v, want %v of shape %v",
 				w.Name(), grad.Dtype(), grad.Shape(), w.Dtype(), w.Shape())
 		}
-		if _, own := grad.Op().(layer.BufferedOp); !own || taken[grad] {
+		if taken[grad] || !own(grad) {
 			var err error
 			if grad, err = copyFor(w, grad); err != nil {
-				return nil, fmt.Errorf("new params: gradient of %q: %w", w.Name(), err)
+				return nil, fmt.Errorf("gradient of %q: %w", w.Name(), err)
 			}
 		}
 		taken[w], taken[grad] = true, true

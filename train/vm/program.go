@@ -3,9 +3,9 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
-	"github.com/affine-go/affine/layer"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -16,6 +16,7 @@ type program struct {
 	inputs       []input
 	instructions []instruction
 	slots        int
+	notes        []string // what was not fused, and why
 }
 
 // input is a node whose value comes from outside.
@@ -26,149 +27,250 @@ type input struct {
 	to    int // slot
 }
 
-// instruction computes one node, or the nodes of a gradient group.
-type instruction struct {
-	nodes    gorgonia.Nodes
-	op       gorgonia.Op
-	buffered layer.BufferedOp     // op, where it is one
-	group    *layer.GradientGroup // in place of op
-	from     []int                // slots of the arguments
-	args     []gorgonia.Value     // room for the arguments, so that a call allocates nothing
-	to       []int                // slots of the results
-	results  []gorgonia.Value     // room for the results
+// computation computes the values of one or more nodes, or carries out a
+// statement.
+type computation interface {
+	// compute puts the values of the nodes into results. What stands there
+	// before is nil or, if keeps, the results of the run before, to be written
+	// over if dtype and shape fit.
+	compute(results, args []gorgonia.Value) error
+	keeps() bool
 }
 
-// keepsBuffers reports whether results are written to where the results of the
-// run before lie.
-func (inst *instruction) keepsBuffers() bool { return inst.buffered != nil || inst.group != nil }
+// instruction is a computation with its place in the program.
+type instruction struct {
+	computation
+	nodes   gorgonia.Nodes   // the results', or the statement
+	what    string           // what Explain says, if more than the op of the node
+	from    []int            // slots of the arguments
+	args    []gorgonia.Value // room for the arguments, so that a call allocates nothing
+	to      []int            // slots of the results
+	results []gorgonia.Value // room for the results
+}
 
 // run computes results from the values in the slots of the arguments.
-func (inst *instruction) run(values []gorgonia.Value) (err error) {
+func (inst *instruction) run(values []gorgonia.Value) error {
 	for i, slot := range inst.from {
 		inst.args[i] = values[slot]
 	}
-	switch {
-	case inst.group != nil:
+	if inst.keeps() {
 		for i, slot := range inst.to {
 			inst.results[i] = values[slot]
 		}
-		return inst.group.Compute(inst.results, inst.args)
-	case inst.buffered != nil:
-		inst.results[0], err = inst.buffered.DoInto(values[inst.to[0]], inst.args...)
-	default:
-		inst.results[0], err = inst.op.Do(inst.args...)
 	}
-	if err == nil && inst.results[0] == nil {
-		err = errors.New("op returned no value")
+	if err := inst.compute(inst.results, inst.args); err != nil {
+		return err
 	}
-	return err
+	for _, v := range inst.results {
+		if v == nil {
+			return errors.New("op returned no value")
+		}
+	}
+	return nil
 }
 
-// compile makes the program that computes outputs, or every node of g where
-// outputs is empty.
-func compile(g *gorgonia.ExprGraph, outputs gorgonia.Nodes) (*program, error) {
+// compile makes the program that computes what the settings ask for.
+func (m *Machine) compile() error {
+	g, s := m.graph, &m.settings
 	if g == nil || len(g.AllNodes()) == 0 {
-		return nil, errors.New("graph is empty")
+		return errors.New("graph is empty")
 	}
-	for _, n := range g.AllNodes() {
-		if isStatement(n) {
-			return nil, fmt.Errorf("graph has the statement %q: a Machine runs ops only; read values with Value after a run, or use gorgonia.NewTapeMachine", n.Name())
-		}
-	}
-	for i, n := range outputs {
-		if n == nil {
-			return nil, fmt.Errorf("output %d is nil", i)
-		}
-		if n.Graph() != g || g.Node(n.ID()) != n {
-			return nil, fmt.Errorf("output %d, %s, is not a node of the graph", i, describe(n))
+	for _, asked := range []struct {
+		what  string
+		nodes gorgonia.Nodes
+	}{{"output", s.outputs}, {"dual value", s.bound}, {"watched node", s.watched}} {
+		for i, n := range asked.nodes {
+			if n.Graph() != g || g.Node(n.ID()) != n {
+				return fmt.Errorf("%s %d, %s, is not a node of the graph", asked.what, i, describe(n))
+			}
 		}
 	}
 	rootsFirst, err := gorgonia.Sort(g)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	needed := make(map[*gorgonia.Node]bool, len(rootsFirst))
-	for _, n := range outputs {
-		needed[n] = true
+	order := slices.Clone(rootsFirst)
+	slices.Reverse(order)
+	f := newFusion(g, s, order)
+	f.choose()
+	if m.program, err = f.program(); err != nil {
+		return err
 	}
-	for _, n := range rootsFirst {
-		if len(outputs) == 0 {
-			needed[n] = true
+	m.duals = f.duals
+	m.model = f.valueGrads()
+	return nil
+}
+
+// valueGrads returns the learnables: the nodes of BindDualValues, or else the
+// inputs that have a gradient.
+func (f *fusion) valueGrads() []gorgonia.ValueGrad {
+	nodes := f.settings.bound
+	if len(nodes) == 0 {
+		derived := make(map[*gorgonia.Node]bool)
+		for _, grad := range f.order {
+			for _, n := range grad.DerivOf() {
+				derived[n] = f.needed[grad]
+			}
 		}
-		if needed[n] {
-			for _, child := range children(g, n) {
-				needed[child] = true
+		for _, n := range f.order {
+			if n.Op() == nil && derived[n] {
+				nodes = append(nodes, n)
 			}
 		}
 	}
-
-	var order gorgonia.Nodes
-	for _, n := range slices.Backward(rootsFirst) {
-		if needed[n] {
-			order = append(order, n)
-		}
-	}
-	return arrange(g, order, outputs), nil
+	return gorgonia.NodesToValueGrads(nodes)
 }
 
-// arrange gives every node a slot and turns the nodes, in the order of their
-// execution, into instructions. Gradients of one layer that nothing keeps apart
-// become a single instruction in the place of the first of them; where all
-// nodes are outputs, each is computed by its own op.
-func arrange(g *gorgonia.ExprGraph, order, outputs gorgonia.Nodes) *program {
-	p := &program{}
-	slot := make(map[*gorgonia.Node]int, len(order))
-	for _, n := range order {
-		slot[n] = p.slots
-		p.slots++
-	}
-	arguments := func(n *gorgonia.Node) gorgonia.Nodes { return children(g, n) }
-	grouped := make(map[*gorgonia.Node]*layer.GradientGroup)
-	for _, group := range layer.GradientGroups(order, arguments, func(n *gorgonia.Node) bool { return len(outputs) == 0 || outputs.Contains(n) }) {
-		for _, n := range group.Outputs {
-			grouped[n] = group
-		}
-		if group.Hidden != nil {
-			grouped[group.Hidden] = group
+// wanted returns the nodes whose values somebody asked for, directly or by a
+// statement, and the statements to carry out. Everything else is computed only
+// for their sake, and if it is, may be part of a larger computation.
+func (f *fusion) wanted() (wanted map[*gorgonia.Node]bool, statements gorgonia.Nodes) {
+	wanted = make(map[*gorgonia.Node]bool)
+	want := func(nodes ...*gorgonia.Node) {
+		for _, n := range nodes {
+			wanted[n] = true
 		}
 	}
-	placed := make(map[*layer.GradientGroup]bool)
-	for _, n := range order {
-		group := grouped[n]
-		switch {
+	want(f.settings.outputs...)
+	want(f.settings.watched...)
+	for _, d := range f.duals {
+		want(d.grad)
+	}
+	switch {
+	case len(f.settings.outputs) > 0:
+		computed := f.ancestors(wanted)
+		for _, n := range f.order {
+			if isStatement(n) && !slices.ContainsFunc(f.args[n], func(arg *gorgonia.Node) bool { return !computed[arg] }) {
+				statements = append(statements, n)
+				want(f.args[n]...)
+			}
+		}
+	case f.settings.bind:
+		// The results of the forward pass, and the gradients that somebody asked
+		// for; not what gorgonia.Grad made for nobody, such as the gradient of
+		// a first layer by its input.
+		goesOn := make(map[*gorgonia.Node]bool)
+		for _, n := range f.order {
+			if !isGradient(n) {
+				for _, arg := range f.args[n] {
+					goesOn[arg] = true
+				}
+			}
+		}
+		for _, n := range f.order {
+			switch {
+			case isStatement(n):
+				statements = append(statements, n)
+				want(f.args[n]...)
+			case isGradient(n) && f.learnable(n.DerivOf()), !isGradient(n) && !goesOn[n]:
+				want(n)
+			}
+		}
+	default:
+		for _, n := range f.order {
+			if isStatement(n) {
+				statements = append(statements, n)
+			} else {
+				want(n)
+			}
+		}
+	}
+	return wanted, statements
+}
+
+// learnable reports whether one of the nodes is an input.
+func (f *fusion) learnable(nodes gorgonia.Nodes) bool {
+	return slices.ContainsFunc(nodes, func(n *gorgonia.Node) bool { return n.Op() == nil })
+}
+
+// ancestors returns the nodes and everything that they are computed from.
+func (f *fusion) ancestors(nodes map[*gorgonia.Node]bool) map[*gorgonia.Node]bool {
+	all := make(map[*gorgonia.Node]bool, len(f.order))
+	for _, n := range slices.Backward(f.order) {
+		if nodes[n] {
+			all[n] = true
+		}
+		if all[n] {
+			for _, arg := range f.args[n] {
+				all[arg] = true
+			}
+		}
+	}
+	return all
+}
+
+// isGradient reports whether gorgonia.Grad made n.
+func isGradient(n *gorgonia.Node) bool {
+	if n.Op() == nil || isConstant(n) || isStatement(n) {
+		return false
+	}
+	if len(n.DerivOf()) > 0 {
+		return true
+	}
+	group := reflect.ValueOf(n).Elem().FieldByName("group")
+	return group.Kind() == reflect.String && (group.String() == "gradients" || group.String() == "undifferentiated nodes")
+}
+
+// program turns what was chosen into instructions, in the order of the graph.
+func (f *fusion) program() (*program, error) {
+	p := &program{notes: f.notes}
+	slot := make(map[*gorgonia.Node]int, len(f.order))
+	slotOf := func(n *gorgonia.Node) int {
+		s, ok := slot[n]
+		if !ok {
+			s = p.slots
+			slot[n] = s
+			p.slots++
+		}
+		return s
+	}
+	placed := make(map[*part]bool)
+	statements := make(map[*gorgonia.Node]bool)
+	for _, n := range f.statements {
+		statements[n] = true
+	}
+	for _, n := range f.order {
+		inst := instruction{}
+		args := f.args[n]
+		switch part := f.parts[n]; {
+		case statements[n]:
+			c, err := statement(n, args)
+			if err != nil {
+				return nil, err
+			}
+			inst.computation, inst.nodes = c, gorgonia.Nodes{n}
+		case !f.needed[n]:
+			continue
 		case n.Op() == nil:
-			p.inputs = append(p.inputs, input{node: n, shape: n.Shape(), dtype: n.Dtype(), to: slot[n]})
-		case group == nil:
-			inst := instruction{op: n.Op()}
-			inst.buffered, _ = n.Op().(layer.BufferedOp)
-			p.add(inst, arguments(n), gorgonia.Nodes{n}, slot)
-		case n != group.Hidden && !placed[group]:
-			placed[group] = true
-			p.add(instruction{group: group}, group.Inputs, group.Outputs, slot)
+			p.inputs = append(p.inputs, input{node: n, shape: n.Shape(), dtype: n.Dtype(), to: slotOf(n)})
+			continue
+		case part != nil && placed[part]:
+			continue
+		case part != nil:
+			placed[part] = true
+			inst.computation, inst.nodes, inst.what, args = part.make(), part.outputs, part.what, part.inputs
+			inst.results = make([]gorgonia.Value, len(part.outputs))
+		default:
+			inst.computation, inst.nodes = single(n, args), gorgonia.Nodes{n}
+			inst.results = make([]gorgonia.Value, 1)
 		}
+		for _, arg := range args {
+			inst.from = append(inst.from, slotOf(arg))
+		}
+		inst.args = make([]gorgonia.Value, len(args))
+		for i := range inst.results {
+			inst.to = append(inst.to, slotOf(inst.nodes[i]))
+		}
+		p.instructions = append(p.instructions, inst)
 	}
-	return p
+	for i := range f.duals {
+		f.duals[i].from = slotOf(f.duals[i].grad)
+	}
+	return p, nil
 }
 
-// add appends inst after giving it its nodes, its slots and room for its values.
-func (p *program) add(inst instruction, arguments, nodes gorgonia.Nodes, slot map[*gorgonia.Node]int) {
-	inst.nodes = nodes
-	for _, n := range arguments {
-		inst.from = append(inst.from, slot[n])
-	}
-	for _, n := range nodes {
-		inst.to = append(inst.to, slot[n])
-	}
-	inst.args = make([]gorgonia.Value, len(inst.from))
-	inst.results = make([]gorgonia.Value, len(inst.to))
-	p.instructions = append(p.instructions, inst)
-}
-
-// isStatement reports whether n is a statement (Read, Set), which has no type.
-func isStatement(n *gorgonia.Node) bool { return n.Op() != nil && n.Type() == nil }
-
-// children returns the arguments of n's op in order, repeated where n uses a
-// node more than once.
+// children returns the arguments of n's op in order, repeated if n uses a node
+// more than once.
 func children(g *gorgonia.ExprGraph, n *gorgonia.Node) gorgonia.Nodes {
 	var list gorgonia.Nodes
 	for it := g.From(n.ID()); it.Next(); {

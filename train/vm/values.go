@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -51,4 +52,30 @@ func bind(n *gorgonia.Node, v gorgonia.Value) error {
 		return err
 	}
 	return gorgonia.UnsafeLet(n, shaped)
+}
+
+// notFinite reports whether v has a NaN, and whether it has an infinite number.
+func notFinite(v gorgonia.Value) (nan, inf bool) {
+	if t, ok := v.(*tensor.Dense); ok && t.IsMaterializable() {
+		v = t.Materialize().(*tensor.Dense)
+	}
+	check := func(x float64) {
+		nan = nan || math.IsNaN(x)
+		inf = inf || math.IsInf(x, 0)
+	}
+	switch data := v.Data().(type) {
+	case float64:
+		check(data)
+	case float32:
+		check(float64(data))
+	case []float64:
+		for _, x := range data {
+			check(x)
+		}
+	case []float32:
+		for _, x := range data {
+			check(float64(x))
+		}
+	}
+	return nan, inf
 }

@@ -1,0 +1,400 @@
+package vm
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/affine-go/affine/internal/values"
+	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// single returns the computation of one node by its own op.
+func single(n *gorgonia.Node, args gorgonia.Nodes) computation {
+	if op, ok := n.Op().(layer.BufferedOp); ok {
+		return &bufferedOp{op}
+	}
+	return &plainOp{op: n.Op(), node: n}
+}
+
+// plainOp runs any op, which returns a fresh value.
+type plainOp struct {
+	op   gorgonia.Op
+	node *gorgonia.Node
+}
+
+func (c *plainOp) compute(results, args []gorgonia.Value) (err error) {
+	results[0], err = c.op.Do(args...)
+	return err
+}
+
+func (c *plainOp) keeps() bool { return false }
+
+// bufferedOp runs an op that writes to the value that it returned before.
+type bufferedOp struct{ op layer.BufferedOp }
+
+func (c *bufferedOp) compute(results, args []gorgonia.Value) (err error) {
+	results[0], err = c.op.DoInto(results[0], args...)
+	return err
+}
+
+func (c *bufferedOp) keeps() bool { return true }
+
+// layerGradients computes the gradients of a layer of package layer together.
+type layerGradients struct{ group *layer.GradientGroup }
+
+func (c *layerGradients) compute(results, args []gorgonia.Value) error {
+	return c.group.Compute(results, args)
+}
+
+func (c *layerGradients) keeps() bool { return true }
+
+// kernels returns the processor's kernels. Built-in ops compute there.
+func kernels[T device.Float]() (device.Kernels[T], error) {
+	d, err := device.Open("cpu")
+	if err != nil {
+		return nil, err
+	}
+	return device.For[T](d), nil
+}
+
+// dtypeOf returns the tensor dtype of T.
+func dtypeOf[T device.Float]() tensor.Dtype {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return tensor.Float32
+	}
+	return tensor.Float64
+}
+
+// matrixOf views v as rows×cols. A view whose rows have a common distance is
+// used as it is; anything else, a transposed tensor say, is copied.
+func matrixOf[T device.Float](what string, v gorgonia.Value, rows, cols int) (device.Matrix[T], error) {
+	t, ok := v.(*tensor.Dense)
+	if !ok || v.Dtype() != dtypeOf[T]() || !t.IsNativelyAccessible() {
+		return device.Matrix[T]{}, fmt.Errorf("%s is a %T of %v, want a dense tensor of %v", what, v, v.Dtype(), dtypeOf[T]())
+	}
+	if shape := t.Shape(); shape.TotalSize() != rows*cols {
+		return device.Matrix[T]{}, fmt.Errorf("%s has shape %v, want (%d, %d)", what, shape, rows, cols)
+	}
+	if data, err := values.Elements[T](t); err == nil {
+		return device.MatrixOf(data, rows, cols), nil
+	}
+	if strides := t.Strides(); t.Dims() == 2 && len(strides) == 2 && strides[1] == 1 && strides[0] >= cols && !t.IsMasked() {
+		return device.Matrix[T]{Data: elements[T](t), Rows: rows, Cols: cols, Stride: strides[0]}, nil
+	}
+	return device.MatrixOf(rowMajor[T](t), rows, cols), nil
+}
+
+// elements returns the memory of t, which has dtype T.
+func elements[T device.Float](t *tensor.Dense) []T {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return any(t.Float32s()).([]T)
+	}
+	return any(t.Float64s()).([]T)
+}
+
+// rowMajor copies the elements of t, whose strides are arbitrary.
+func rowMajor[T device.Float](t *tensor.Dense) []T {
+	data, shape, strides := elements[T](t), t.Shape(), t.Strides()
+	out := make([]T, 0, shape.TotalSize())
+	var from func(dim, offset int)
+	from = func(dim, offset int) {
+		if dim == len(shape) {
+			out = append(out, data[offset])
+			return
+		}
+		for i := range shape[dim] {
+			from(dim+1, offset+i*strides[dim])
+		}
+	}
+	from(0, 0)
+	return out
+}
+
+// roomFor returns a row-major tensor of the shape to write a result into: prev
+// if it has that shape and dtype, or a new one.
+func roomFor[T device.Float](prev gorgonia.Value, shape tensor.Shape) (*tensor.Dense, []T) {
+	if t, ok := prev.(*tensor.Dense); ok && t.Dtype() == dtypeOf[T]() && slices.Equal(t.Shape(), shape) {
+		if data, err := values.Elements[T](t); err == nil {
+			return t, data
+		}
+	}
+	t := tensor.New(tensor.WithShape(shape.Clone()...), tensor.Of(dtypeOf[T]()))
+	return t, elements[T](t)
+}
+
+func otherDtype(v gorgonia.Value) error {
+	return fmt.Errorf("dtype is %v, want float32 or float64", v.Dtype())
+}
+
+// product is op(A)·op(B), at most one of them transposed.
+type product struct {
+	transA, transB bool
+	a, b, shape    tensor.Shape
+}
+
+func (c *product) keeps() bool { return true }
+
+func (c *product) compute(results, args []gorgonia.Value) error {
+	switch args[0].Dtype() {
+	case tensor.Float32:
+		return runProduct[float32](c, results, args)
+	case tensor.Float64:
+		return runProduct[float64](c, results, args)
+	}
+	return otherDtype(args[0])
+}
+
+func runProduct[T device.Float](c *product, results, args []gorgonia.Value) error {
+	a, err := matrixOf[T]("A", args[0], c.a[0], c.a[1])
+	if err != nil {
+		return err
+	}
+	b, err := matrixOf[T]("B", args[1], c.b[0], c.b[1])
+	if err != nil {
+		return err
+	}
+	k, err := kernels[T]()
+	if err != nil {
+		return err
+	}
+	t, data := roomFor[T](results[0], c.shape)
+	results[0] = t
+	return multiply(k, device.MatrixOf(data, c.shape[0], c.shape[1]), a, b, c.transA, c.transB)
+}
+
+// multiply computes C = A·B, A·Bᵀ or Aᵀ·B: the product of a linear layer
+// forward, or of one of its gradients.
+func multiply[T device.Float](k device.Kernels[T], c, a, b device.Matrix[T], transA, transB bool) error {
+	var none device.Matrix[T]
+	switch {
+	case transA:
+		return k.LinearBackward(none, c, nil, a, none, b, none, device.Activation{})
+	case transB:
+		return k.LinearBackward(c, none, nil, none, b, a, none, device.Activation{})
+	}
+	return k.Linear(c, none, a, b, nil, device.Activation{})
+}
+
+// linear is Y = act(X·W + b), and Z = X·W + b if it is asked for.
+//
+//	X [rows, in]   W [in, out], or [out, in] if transposed   b [out], or as Y if wholeBias
+type linear struct {
+	act                          device.Activation
+	transposed, wholeBias, keepZ bool
+	rows, in, out                int
+}
+
+func (c *linear) keeps() bool { return true }
+
+func (c *linear) compute(results, args []gorgonia.Value) error {
+	switch args[0].Dtype() {
+	case tensor.Float32:
+		return runLinear[float32](c, results, args)
+	case tensor.Float64:
+		return runLinear[float64](c, results, args)
+	}
+	return otherDtype(args[0])
+}
+
+func runLinear[T device.Float](c *linear, results, args []gorgonia.Value) error {
+	x, err := matrixOf[T]("X", args[0], c.rows, c.in)
+	if err != nil {
+		return err
+	}
+	wRows, wCols := c.in, c.out
+	if c.transposed {
+		wRows, wCols = wCols, wRows
+	}
+	w, err := matrixOf[T]("W", args[1], wRows, wCols)
+	if err != nil {
+		return err
+	}
+	bRows := 1
+	if c.wholeBias {
+		bRows = c.rows
+	}
+	b, err := matrixOf[T]("b", args[2], bRows, c.out)
+	if err != nil {
+		return err
+	}
+	k, err := kernels[T]()
+	if err != nil {
+		return err
+	}
+	shape := tensor.Shape{c.rows, c.out}
+	t, yData := roomFor[T](results[0], shape)
+	results[0] = t
+	y := device.MatrixOf(yData, c.rows, c.out)
+	var z device.Matrix[T]
+	if c.keepZ {
+		t, data := roomFor[T](results[1], shape)
+		results[1] = t
+		z = device.MatrixOf(data, c.rows, c.out)
+	}
+	if !c.transposed && !c.wholeBias {
+		return k.Linear(y, z, x, w, b.Data[:c.out], c.act)
+	}
+	sum := y
+	if z.Given() {
+		sum = z
+	}
+	if err := multiply(k, sum, x, w, false, c.transposed); err != nil {
+		return err
+	}
+	for i := range c.rows {
+		bias := b.Data[:c.out]
+		if c.wholeBias {
+			bias = b.Data[i*b.Stride:][:c.out]
+		}
+		addTo(sum.Data[i*c.out:][:c.out], bias)
+	}
+	if z.Given() || c.act.Kind != device.Identity {
+		return k.Activate(y.Data, sum.Data, c.act)
+	}
+	return nil
+}
+
+// addTo adds b to a.
+func addTo[T device.Float](a, b []T) {
+	b = b[:len(a)]
+	for i := range a {
+		a[i] += b[i]
+	}
+}
+
+// linearBackward computes those gradients of Y = act(X·W + b) that have a
+// position in the results (−1 stands for none). With saved, the gradient of
+// the activation is included; without, dy is dZ already.
+type linearBackward struct {
+	act             device.Activation
+	rows, in, out   int
+	x, w, dy, saved int // positions in the arguments
+	dx, dw, db      int // positions in the results
+	shapeOfDB       tensor.Shape
+}
+
+func (c *linearBackward) keeps() bool { return true }
+
+func (c *linearBackward) compute(results, args []gorgonia.Value) error {
+	switch args[0].Dtype() {
+	case tensor.Float32:
+		return runLinearBackward[float32](c, results, args)
+	case tensor.Float64:
+		return runLinearBackward[float64](c, results, args)
+	}
+	return otherDtype(args[0])
+}
+
+func runLinearBackward[T device.Float](c *linearBackward, results, args []gorgonia.Value) error {
+	var x, w, saved, dx, dw device.Matrix[T]
+	var db []T
+	dy, err := matrixOf[T]("dY", args[c.dy], c.rows, c.out)
+	if err != nil {
+		return err
+	}
+	if c.saved >= 0 {
+		if saved, err = matrixOf[T]("Y", args[c.saved], c.rows, c.out); err != nil {
+			return err
+		}
+	}
+	if c.dx >= 0 {
+		if w, err = matrixOf[T]("W", args[c.w], c.in, c.out); err != nil {
+			return err
+		}
+		t, data := roomFor[T](results[c.dx], tensor.Shape{c.rows, c.in})
+		results[c.dx], dx = t, device.MatrixOf(data, c.rows, c.in)
+	}
+	if c.dw >= 0 {
+		if x, err = matrixOf[T]("X", args[c.x], c.rows, c.in); err != nil {
+			return err
+		}
+		t, data := roomFor[T](results[c.dw], tensor.Shape{c.in, c.out})
+		results[c.dw], dw = t, device.MatrixOf(data, c.in, c.out)
+	}
+	if c.db >= 0 {
+		var t *tensor.Dense
+		t, db = roomFor[T](results[c.db], c.shapeOfDB)
+		results[c.db] = t
+	}
+	k, err := kernels[T]()
+	if err != nil {
+		return err
+	}
+	return k.LinearBackward(dx, dw, db, x, w, dy, saved, c.act)
+}
+
+// activationBackward computes dZ = dY ⊙ act'. Rectify's derivative at 0 is 1,
+// as Gorgonia has it, and saved is Z there; it is Y otherwise.
+type activationBackward struct {
+	act   device.Activation
+	shape tensor.Shape
+}
+
+func (c *activationBackward) keeps() bool { return true }
+
+func (c *activationBackward) compute(results, args []gorgonia.Value) error {
+	switch args[0].Dtype() {
+	case tensor.Float32:
+		return runActivationBackward[float32](c, results, args)
+	case tensor.Float64:
+		return runActivationBackward[float64](c, results, args)
+	}
+	return otherDtype(args[0])
+}
+
+func runActivationBackward[T device.Float](c *activationBackward, results, args []gorgonia.Value) error {
+	rows, cols := c.shape[0], c.shape[1]
+	dy, err := flatOf[T]("dY", args[0], rows, cols)
+	if err != nil {
+		return err
+	}
+	saved, err := flatOf[T]("Y", args[1], rows, cols)
+	if err != nil {
+		return err
+	}
+	t, dz := roomFor[T](results[0], c.shape)
+	results[0] = t
+	if c.act.Kind == device.ReLU {
+		maskNegative(dz, dy, saved)
+		return nil
+	}
+	k, err := kernels[T]()
+	if err != nil {
+		return err
+	}
+	return k.ActivationBackward(dz, dy, saved, c.act, 1)
+}
+
+// flatOf returns all elements of a matrix, row by row without gaps.
+func flatOf[T device.Float](what string, v gorgonia.Value, rows, cols int) ([]T, error) {
+	m, err := matrixOf[T](what, v, rows, cols)
+	if err != nil {
+		return nil, err
+	}
+	if m.Stride == cols || rows <= 1 {
+		return m.Data[:rows*cols], nil
+	}
+	return rowMajor[T](v.(*tensor.Dense)), nil
+}
+
+// number is a scalar that does not change.
+type number struct{ value gorgonia.Value }
+
+func newNumber(dt tensor.Dtype, x float64) computation {
+	if dt == tensor.Float32 {
+		return &number{gorgonia.NewF32(float32(x))}
+	}
+	return &number{gorgonia.NewF64(x)}
+}
+
+func (c *number) compute(results, _ []gorgonia.Value) error {
+	results[0] = c.value
+	return nil
+}
+
+func (c *number) keeps() bool { return false }
