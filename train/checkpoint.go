@@ -50,7 +50,7 @@ const (
 )
 
 func (c *checkpoint) write(path string) error {
-	c.training.Optimizer = stepperState{c.optimizer.Name, c.optimizer.Step, c.optimizer.LearningRate}
+	c.training.Optimizer = stepperState{c.optimizer.Name, c.optimizer.Step, c.optimizer.LR}
 	text, err := json.Marshal(c.training)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -90,7 +90,7 @@ func (f *tensorFile) checkpoint() (*checkpoint, error) {
 	if min(s.Epochs, s.Step, s.LossRows, s.BestEpoch, s.Waited, s.Optimizer.Step) < 0 || s.BestEpoch > s.Epochs || (s.BestEpoch == 0) != (s.Epochs == 0) {
 		return nil, fmt.Errorf("metadata %q: counters contradict each other: %s", trainingText, text)
 	}
-	c.optimizer = optim.State{Name: s.Optimizer.Name, Step: s.Optimizer.Step, LearningRate: s.Optimizer.LR, Moments: map[string]*tensor.Dense{}}
+	c.optimizer = optim.State{Name: s.Optimizer.Name, Step: s.Optimizer.Step, LR: s.Optimizer.LR, Moments: map[string]*tensor.Dense{}}
 	for name, t := range f.tensors {
 		if rest, ok := strings.CutPrefix(name, bestPrefix); ok {
 			if c.best == nil {

@@ -283,7 +283,7 @@ func (t *Trainer) update(g *graph) error {
 		}
 	}
 	t.progress.LR = t.schedule.At(t.progress.Step)
-	t.optimizer.SetLearningRate(t.progress.LR)
+	t.optimizer.SetLR(t.progress.LR)
 	return t.optimizer.Step(g.params.ValueGrads())
 }
 

@@ -10,24 +10,22 @@ import "github.com/affine-go/affine/layer/device"
 //	w ← w − lr/(1 + (t − 1)·η) · g / (√s + ε)     in step t = 1, 2, …
 //
 // Options and defaults: [WithLR] 0.01, [WithLRDecay] η 0, [WithWeightDecay] λ 0,
-// [WithInitialAccumulator] s starts from 0, [WithEps] ε 1e-10, [WithDevice] the
-// processor.
+// [WithInitialAccumulator] s starts from 0, [WithEps] ε 1e-10; and those of
+// every optimizer, see [NewAdam].
 func NewAdagrad(opts ...Option) (*Optimizer, error) { return newOptimizer(&adagrad, opts) }
 
-var adagrad = optimizerKind{
+var adagrad = kind{
 	name:     "adagrad",
-	defaults: optimizerSettings{lr: 1e-2, eps: 1e-10},
+	defaults: settings{lr: 1e-2, eps: 1e-10},
 	takes:    []string{"lr_decay", "eps", "weight_decay", "initial_accumulator_value"},
-	moments:  func(*optimizerSettings) []string { return []string{"sum"} },
-	float32:  adagradUpdate[float32],
-	float64:  adagradUpdate[float64],
+	moments:  func(*settings) []string { return []string{"sum"} },
+	float32:  stepAdagrad[float32],
+	float64:  stepAdagrad[float64],
 }
 
-func adagradUpdate[T device.Float](s *optimizerSettings) update[T] {
-	return func(k device.Kernels[T], w, g []T, moments [][]T, step int) error {
-		return k.Adagrad(w, g, moments[0], device.AdagradStep{
-			LR: s.lr, LRDecay: s.lrDecay, WeightDecay: s.weightDecay, Eps: s.eps,
-			Step: step, ZeroGrad: true,
-		})
-	}
+func stepAdagrad[T device.Float](k device.Kernels[T], u *update[T]) error {
+	return k.Adagrad(u.w, u.g, u.moments[0], device.AdagradStep{
+		LR: u.LR, LRDecay: u.lrDecay, WeightDecay: u.weightDecay, Eps: u.eps, Step: u.Step,
+		Maximize: u.maximize, ZeroGrad: true,
+	})
 }

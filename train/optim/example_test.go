@@ -22,5 +22,5 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// sgd(lr=0.1, momentum=0.9, dampening=0, weight_decay=0, nesterov=true) <nil>
-	// new adam: there is no momentum, want lr, device, betas, eps, weight_decay
+	// new adam: there is no momentum, want lr, device, betas, eps, weight_decay, amsgrad, maximize, groups
 }

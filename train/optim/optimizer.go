@@ -13,50 +13,69 @@ import (
 // Optimizer is a gorgonia.Solver that updates weights in place, in one pass
 // over weights, gradient and moments on its device. Formulas and defaults are
 // those of torch.optim (PyTorch 2); see [NewSGD], [NewAdam], [NewAdamW],
-// [NewRMSprop] and [NewAdagrad].
+// [NewRMSprop], [NewAdagrad] and [NewLion], and [FromGorgonia] for the formulas
+// of Gorgonia's solvers.
 //
 // It works on learnables of float32 and float64, tensors and scalars, however
 // their gradients came about: by package vm, by a TapeMachine with
 // BindDualValues or by a LispMachine. Step zeroes the gradients, as Gorgonia's
 // solvers do. An Optimizer must not be used by two goroutines at once.
 type Optimizer struct {
-	kind     *optimizerKind
-	settings optimizerSettings
-	step     int
+	kind     *kind
+	settings settings
+	groups   []group
+	device   device.Device
+	lr       float64
+	steps    int
 	slots    []slot
 }
 
-// optimizerKind is one of the formulas.
-type optimizerKind struct {
+// A kind is one of the formulas.
+type kind struct {
 	name     string
-	defaults optimizerSettings
-	takes    []string // the options that it has beside lr and device
-	check    func(*optimizerSettings) error
-	moments  func(*optimizerSettings) []string // PyTorch's names
-	float32  func(*optimizerSettings) update[float32]
-	float64  func(*optimizerSettings) update[float64]
+	defaults settings
+	takes    []string // the options that it has besides those of every kind
+	check    func(*settings) error
+	moments  func(*settings) []string // PyTorch's names
+	float32  formula[float32]
+	float64  formula[float64]
+	// gorgonia: as for Gorgonia's solvers, a learnable may be listed more than
+	// once, and the learning rate may be below 0.
+	gorgonia bool
 }
 
-// update changes one learnable in its step-th step, counted from 1.
-type update[T device.Float] func(k device.Kernels[T], w, g []T, moments [][]T, step int) error
+// A formula computes one step of one learnable and zeroes the gradient.
+type formula[T device.Float] func(k device.Kernels[T], u *update[T]) error
 
-var optimizerKinds = []*optimizerKind{&sgd, &adam, &adamW, &rmsprop, &adagrad}
+// An update is what a formula works on.
+type update[T device.Float] struct {
+	*settings         // of the learnable's group
+	LR        float64 // in this step
+	Step      int     // counted from 1
+	w, g      []T
+	moments   [][]T // in the order of kind.moments
+	scalar    bool  // the learnable is a scalar, not a tensor of one element
+	spare     []T   // what formulas need besides
+}
 
-// OptimizerNames returns the names that NewOptimizer takes.
+// kinds are the optimizers that have a name.
+var kinds = []*kind{&sgd, &adam, &adamW, &rmsprop, &adagrad, &lion}
+
+// Names returns the names that New takes.
 func Names() []string {
-	names := make([]string, len(optimizerKinds))
-	for i, k := range optimizerKinds {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
 		names[i] = k.name
 	}
 	return names
 }
 
-// NewOptimizer returns the optimiser of that name: "sgd", "adam", "adamw",
-// "rmsprop" or "adagrad". What is not set by an option has PyTorch's default.
-// An option that the optimiser does not have, or a value out of range, is an
+// New returns the optimizer of that name: "sgd", "adam", "adamw", "rmsprop",
+// "adagrad" or "lion". What is not set by an option has PyTorch's default. An
+// option that the optimizer does not have, or a value out of range, is an
 // error.
 func New(name string, opts ...Option) (*Optimizer, error) {
-	for _, k := range optimizerKinds {
+	for _, k := range kinds {
 		if k.name == name {
 			return newOptimizer(k, opts)
 		}
@@ -64,53 +83,59 @@ func New(name string, opts ...Option) (*Optimizer, error) {
 	return nil, fmt.Errorf("new optimizer: unknown name %q, want one of %s", name, strings.Join(Names(), ", "))
 }
 
-func newOptimizer(k *optimizerKind, opts []Option) (*Optimizer, error) {
+func newOptimizer(k *kind, opts []Option) (*Optimizer, error) {
 	o := &Optimizer{kind: k, settings: k.defaults}
-	for _, opt := range opts {
-		if !slices.Contains(generalOptions, opt.name) && !slices.Contains(k.takes, opt.name) {
-			return nil, fmt.Errorf("new %s: there is no %s, want %s", k.name, opt.name, strings.Join(slices.Concat(generalOptions, k.takes), ", "))
-		}
-		if err := opt.set(&o.settings); err != nil {
-			return nil, fmt.Errorf("new %s: %w", k.name, err)
-		}
-	}
-	if k.check != nil {
-		if err := k.check(&o.settings); err != nil {
-			return nil, fmt.Errorf("new %s: %w", k.name, err)
-		}
-	}
-	if o.settings.device == nil {
-		d, err := device.Open("cpu")
-		if err != nil {
-			return nil, fmt.Errorf("new %s: %w", k.name, err)
-		}
-		o.settings.device = d
+	if err := o.configure(opts); err != nil {
+		return nil, fmt.Errorf("new %s: %w", k.name, err)
 	}
 	return o, nil
 }
 
-// Name returns the name that NewOptimizer takes.
+func (o *Optimizer) configure(opts []Option) (err error) {
+	if err := o.settings.apply(o.kind, opts); err != nil {
+		return err
+	}
+	o.lr = o.settings.lr
+	for i, g := range o.settings.groups {
+		if err := o.addGroup(g); err != nil {
+			return fmt.Errorf("group %d: %w", i+1, err)
+		}
+	}
+	if o.device = o.settings.device; o.device == nil {
+		o.device, err = device.Open("cpu")
+	}
+	return err
+}
+
+// Name returns the name that New takes or, for an optimizer made by
+// FromGorgonia, one like "gorgonia-adam".
 func (o *Optimizer) Name() string { return o.kind.name }
 
-// String returns the name and all settings.
+// String returns the name and the settings. Maximize, AMSGrad and groups are
+// left out if they are not in use.
 func (o *Optimizer) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s(lr=%v", o.kind.name, o.settings.lr)
-	for _, name := range o.kind.takes {
-		fmt.Fprintf(&b, ", %s=%s", name, o.settings.text(name))
+	fmt.Fprintf(&b, "%s(lr=%v", o.kind.name, o.lr)
+	for _, name := range slices.Concat(o.kind.takes, lastOptions) {
+		value := o.settings.text(name)
+		if value == "false" && slices.Contains(silentOptions, name) || value == "" {
+			continue
+		}
+		fmt.Fprintf(&b, ", %s=%s", name, value)
 	}
 	return b.String() + ")"
 }
 
-// LearningRate returns the learning rate of the next step.
-func (o *Optimizer) LearningRate() float64 { return o.settings.lr }
+// LR returns the learning rate of the next step.
+func (o *Optimizer) LR() float64 { return o.lr }
 
-// SetLearningRate changes the learning rate for the steps to come. Step
-// refuses a rate that is negative or not finite.
-func (o *Optimizer) SetLearningRate(lr float64) { o.settings.lr = lr }
+// SetLR changes the learning rate for the steps to come; that of a group with
+// one of its own changes in proportion. Step refuses a rate that is negative or
+// not finite.
+func (o *Optimizer) SetLR(lr float64) { o.lr = lr }
 
 // Steps returns the number of steps taken.
-func (o *Optimizer) Steps() int { return o.step }
+func (o *Optimizer) Steps() int { return o.steps }
 
 // Step updates the weights of model from their gradients and zeroes those. The
 // first step fixes how many learnables there are, in which order, and their
@@ -118,13 +143,16 @@ func (o *Optimizer) Steps() int { return o.step }
 // value of its shape. Weights and gradients must be contiguous in row-major
 // order, and no two gradients may share memory. When Step returns an error of
 // its own, no weight has been changed.
+//
+// Layers that share a weight are no special case: Gorgonia's gradient of a node
+// is the sum over its uses, and the node is listed once.
 func (o *Optimizer) Step(model []gorgonia.ValueGrad) error {
 	if err := o.prepare(model); err != nil {
 		return fmt.Errorf("%s step: %w", o.kind.name, err)
 	}
-	o.step++
+	o.steps++
 	for i, s := range o.slots {
-		if err := s.update(o.step); err != nil {
+		if err := s.update(o.lr, o.steps); err != nil {
 			return fmt.Errorf("%s step: learnable %d (%s): %w", o.kind.name, i, s.label(), err)
 		}
 	}
@@ -133,8 +161,8 @@ func (o *Optimizer) Step(model []gorgonia.ValueGrad) error {
 
 // prepare finds the memory of every weight and gradient.
 func (o *Optimizer) prepare(model []gorgonia.ValueGrad) error {
-	if lr := o.settings.lr; !(lr >= 0) || math.IsInf(lr, 0) {
-		return fmt.Errorf("learning rate is %v, want a finite number of at least 0", lr)
+	if math.IsNaN(o.lr) || math.IsInf(o.lr, 0) || o.lr < 0 && !o.kind.gorgonia {
+		return fmt.Errorf("learning rate is %v, want a finite number of at least 0", o.lr)
 	}
 	if o.slots == nil {
 		slots, err := o.newSlots(model)
@@ -180,9 +208,11 @@ func (o *Optimizer) replace(i int, vg gorgonia.ValueGrad, v gorgonia.Value) erro
 		return fmt.Errorf("learnable %d (%s) has no value", i, o.slots[i].label())
 	}
 	name := nameOf(vg)
-	for j, s := range o.slots {
-		if s.value() == v {
-			return fmt.Errorf("learnable %d (%s) was at position %d in the steps before", i, name, j)
+	if name != o.slots[i].name() || !o.kind.gorgonia {
+		for j, s := range o.slots {
+			if s.value() == v {
+				return fmt.Errorf("learnable %d (%s) was at position %d in the steps before", i, name, j)
+			}
 		}
 	}
 	if name != o.slots[i].name() {
@@ -192,11 +222,15 @@ func (o *Optimizer) replace(i int, vg gorgonia.ValueGrad, v gorgonia.Value) erro
 }
 
 // checkApart refuses gradients that share memory: the first update would zero
-// what the second one needs.
+// what the second one needs. A learnable that is listed twice is the exception,
+// if the kind allows it.
 func (o *Optimizer) checkApart() error {
 	for i, a := range o.slots {
 		startA, endA := a.gradient()
 		for j, b := range o.slots[:i] {
+			if o.kind.gorgonia && a.value() == b.value() {
+				continue
+			}
 			if startB, endB := b.gradient(); startA < endB && startB < endA {
 				return fmt.Errorf("learnables %d (%s) and %d (%s) share the memory of their gradients; pair them with vm.NewParams", j, b.label(), i, a.label())
 			}

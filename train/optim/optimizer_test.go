@@ -26,6 +26,8 @@ var everyOptimizer = map[string]func() (*optim.Optimizer, error){
 	"centered": func() (*optim.Optimizer, error) {
 		return optim.NewRMSprop(optim.WithLR(0.005), optim.WithCentered(), optim.WithMomentum(0.5))
 	},
+	"lion":    func() (*optim.Optimizer, error) { return optim.NewLion(optim.WithLR(0.005)) },
+	"amsgrad": func() (*optim.Optimizer, error) { return optim.NewAdam(optim.WithLR(0.02), optim.WithAMSGrad()) },
 	"adagrad": func() (*optim.Optimizer, error) {
 		return optim.NewAdagrad(optim.WithLR(0.1), optim.WithLRDecay(0.01), optim.WithInitialAccumulator(0.1))
 	},
@@ -263,8 +265,8 @@ func TestLearningRateCanChangeBetweenSteps(t *testing.T) {
 	o := nettest.NewSGD(t)
 	l := newLearnable("w", tensor.Float64, 1)
 	for _, lr := range []float64{0.5, 0, 0.25} {
-		o.SetLearningRate(lr)
-		if got := o.LearningRate(); got != lr {
+		o.SetLR(lr)
+		if got := o.LR(); got != lr {
 			t.Errorf("learning rate is %v, want %v", got, lr)
 		}
 		l.grad = tensor.New(tensor.WithShape(1), tensor.WithBacking([]float64{2}))
@@ -275,7 +277,7 @@ func TestLearningRateCanChangeBetweenSteps(t *testing.T) {
 		}
 	}
 	for _, lr := range []float64{-1, math.NaN(), math.Inf(1)} {
-		o.SetLearningRate(lr)
+		o.SetLR(lr)
 		nettest.Fails(t, o.Step(model(l)), "learning rate", fmt.Sprint(lr))
 	}
 }
@@ -298,7 +300,7 @@ func TestNewOptimizerKnowsItsNames(t *testing.T) {
 		}
 	}
 	_, err := optim.New("sgdm")
-	nettest.Fails(t, err, `"sgdm"`, "sgd, adam, adamw, rmsprop, adagrad")
+	nettest.Fails(t, err, `"sgdm"`, "sgd, adam, adamw, rmsprop, adagrad, lion")
 }
 
 func TestDefaultsArePyTorchs(t *testing.T) {
@@ -308,6 +310,7 @@ func TestDefaultsArePyTorchs(t *testing.T) {
 		"adamw":   "adamw(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
 		"rmsprop": "rmsprop(lr=0.01, momentum=0, alpha=0.99, eps=1e-08, centered=false, weight_decay=0)",
 		"adagrad": "adagrad(lr=0.01, lr_decay=0, eps=1e-10, weight_decay=0, initial_accumulator_value=0)",
+		"lion":    "lion(lr=0.0001, betas=(0.9, 0.99), weight_decay=0)", // the paper's
 	} {
 		o, err := optim.New(name)
 		nettest.Must(t, err)
@@ -336,7 +339,7 @@ func TestOptionsOutOfRangeAreErrors(t *testing.T) {
 		{"rmsprop", []optim.Option{optim.WithAlpha(-1)}, []string{"alpha", "-1"}},
 		{"adagrad", []optim.Option{optim.WithLRDecay(-1)}, []string{"lr_decay", "-1"}},
 		{"adagrad", []optim.Option{optim.WithInitialAccumulator(-1)}, []string{"initial_accumulator_value", "-1"}},
-		// An option of another optimiser is not ignored.
+		// An option of another optimizer is not ignored.
 		{"adam", []optim.Option{optim.WithMomentum(0.9)}, []string{"no momentum", "lr, device, betas, eps, weight_decay"}},
 		{"adagrad", []optim.Option{optim.WithCentered()}, []string{"no centered"}},
 		{"sgd", []optim.Option{optim.WithBetas(0.9, 0.99)}, []string{"no betas"}},

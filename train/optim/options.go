@@ -4,41 +4,70 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/affine-go/affine/layer/device"
 )
 
-// OptimizerOption changes a setting of an optimiser.
+// Option changes a setting of an optimizer.
 type Option struct {
 	name string // PyTorch's
-	set  func(*optimizerSettings) error
+	set  func(*settings) error
 }
 
-// optimizerSettings holds every setting; each kind of optimiser uses its own.
-type optimizerSettings struct {
+// settings holds every setting; each kind of optimizer uses its own.
+type settings struct {
 	lr                  float64
 	weightDecay         float64
 	momentum, dampening float64
 	nesterov            bool
 	beta1, beta2, eps   float64
+	amsgrad             bool
 	alpha               float64
 	centered            bool
 	lrDecay             float64
 	initialAccumulator  float64
+	maximize            bool
 	device              device.Device
+	groups              []groupOption
+
+	gorgonia gorgoniaSettings // of the kinds that FromGorgonia makes
 }
 
-// generalOptions are the options that every optimiser has.
-var generalOptions = []string{"lr", "device"}
+// Every optimizer has these options, before and after its own.
+var (
+	firstOptions = []string{"lr", "device"}
+	lastOptions  = []string{"maximize", "groups"}
+	// silentOptions are not printed if they are off.
+	silentOptions = []string{"amsgrad", "maximize"}
+)
 
-// WithLR sets the learning rate, at least 0. Every optimiser has one.
+// apply takes over options, which must be among those of the kind.
+func (s *settings) apply(k *kind, opts []Option) error {
+	known := slices.Concat(firstOptions, k.takes, lastOptions)
+	for _, opt := range opts {
+		if !slices.Contains(known, opt.name) {
+			return fmt.Errorf("there is no %s, want %s", opt.name, strings.Join(known, ", "))
+		}
+		if err := opt.set(s); err != nil {
+			return err
+		}
+	}
+	if k.check != nil {
+		return k.check(s)
+	}
+	return nil
+}
+
+// WithLR sets the learning rate, at least 0. Every optimizer has one.
 func WithLR(lr float64) Option {
-	return atLeastZero("lr", lr, func(s *optimizerSettings) { s.lr = lr })
+	return atLeastZero("lr", lr, func(s *settings) { s.lr = lr })
 }
 
-// OnDevice sets the device that computes the updates, the processor by default.
+// WithDevice sets the device that computes the updates, the processor by default.
 func WithDevice(d device.Device) Option {
-	return Option{"device", func(s *optimizerSettings) error {
+	return Option{"device", func(s *settings) error {
 		if d == nil {
 			return errors.New("device is nil")
 		}
@@ -48,19 +77,25 @@ func WithDevice(d device.Device) Option {
 }
 
 // WithWeightDecay sets the weight decay λ, at least 0: λ·w is added to the
-// gradient; in AdamW w shrinks by the factor 1 − lr·λ instead.
+// gradient; in AdamW and Lion w shrinks by the factor 1 − lr·λ instead.
 func WithWeightDecay(lambda float64) Option {
-	return atLeastZero("weight_decay", lambda, func(s *optimizerSettings) { s.weightDecay = lambda })
+	return atLeastZero("weight_decay", lambda, func(s *settings) { s.weightDecay = lambda })
+}
+
+// WithMaximize makes steps go up instead of down: −∇ takes the place of the
+// gradient ∇. Every optimizer has it.
+func WithMaximize() Option {
+	return flag("maximize", func(s *settings) { s.maximize = true })
 }
 
 // WithMomentum sets the momentum μ of SGD or RMSprop, at least 0.
 func WithMomentum(mu float64) Option {
-	return atLeastZero("momentum", mu, func(s *optimizerSettings) { s.momentum = mu })
+	return atLeastZero("momentum", mu, func(s *settings) { s.momentum = mu })
 }
 
 // WithDampening sets the dampening τ of SGD's momentum.
 func WithDampening(tau float64) Option {
-	return Option{"dampening", func(s *optimizerSettings) error {
+	return Option{"dampening", func(s *settings) error {
 		if math.IsNaN(tau) || math.IsInf(tau, 0) {
 			return fmt.Errorf("dampening is %v, want a finite number", tau)
 		}
@@ -72,16 +107,13 @@ func WithDampening(tau float64) Option {
 // WithNesterov makes SGD use Nesterov's momentum, which takes a momentum above
 // 0 and no dampening.
 func WithNesterov() Option {
-	return Option{"nesterov", func(s *optimizerSettings) error {
-		s.nesterov = true
-		return nil
-	}}
+	return flag("nesterov", func(s *settings) { s.nesterov = true })
 }
 
-// WithBetas sets the decay rates β₁ and β₂ of Adam's and AdamW's moments, each
-// in [0, 1).
+// WithBetas sets the decay rates β₁ and β₂ of the moments of Adam, AdamW and
+// Lion, each in [0, 1).
 func WithBetas(beta1, beta2 float64) Option {
-	return Option{"betas", func(s *optimizerSettings) error {
+	return Option{"betas", func(s *settings) error {
 		for _, b := range []float64{beta1, beta2} {
 			if !(b >= 0 && b < 1) {
 				return fmt.Errorf("betas are (%v, %v), want each in [0, 1)", beta1, beta2)
@@ -92,39 +124,46 @@ func WithBetas(beta1, beta2 float64) Option {
 	}}
 }
 
+// WithAMSGrad makes Adam and AdamW divide by the root of the largest v of all
+// steps so far (Reddi, Kale and Kumar, 2018, arXiv:1904.09237).
+func WithAMSGrad() Option {
+	return flag("amsgrad", func(s *settings) { s.amsgrad = true })
+}
+
 // WithEps sets what is added to the denominator of Adam, AdamW, RMSprop and
 // Adagrad, at least 0.
 func WithEps(eps float64) Option {
-	return atLeastZero("eps", eps, func(s *optimizerSettings) { s.eps = eps })
+	return atLeastZero("eps", eps, func(s *settings) { s.eps = eps })
 }
 
 // WithAlpha sets the decay rate α of RMSprop's moments, at least 0.
 func WithAlpha(alpha float64) Option {
-	return atLeastZero("alpha", alpha, func(s *optimizerSettings) { s.alpha = alpha })
+	return atLeastZero("alpha", alpha, func(s *settings) { s.alpha = alpha })
 }
 
 // WithCentered makes RMSprop divide by the standard deviation of the gradient
 // instead of the root of its mean square.
 func WithCentered() Option {
-	return Option{"centered", func(s *optimizerSettings) error {
-		s.centered = true
-		return nil
-	}}
+	return flag("centered", func(s *settings) { s.centered = true })
 }
 
 // WithLRDecay sets the decay η of Adagrad's learning rate, at least 0.
 func WithLRDecay(eta float64) Option {
-	return atLeastZero("lr_decay", eta, func(s *optimizerSettings) { s.lrDecay = eta })
+	return atLeastZero("lr_decay", eta, func(s *settings) { s.lrDecay = eta })
 }
 
 // WithInitialAccumulator sets the value that Adagrad's sum of squares starts
 // from, at least 0.
 func WithInitialAccumulator(sum float64) Option {
-	return atLeastZero("initial_accumulator_value", sum, func(s *optimizerSettings) { s.initialAccumulator = sum })
+	return atLeastZero("initial_accumulator_value", sum, func(s *settings) { s.initialAccumulator = sum })
 }
 
-func atLeastZero(name string, x float64, set func(*optimizerSettings)) Option {
-	return Option{name, func(s *optimizerSettings) error {
+func flag(name string, set func(*settings)) Option {
+	return Option{name, func(s *settings) error { set(s); return nil }}
+}
+
+func atLeastZero(name string, x float64, set func(*settings)) Option {
+	return Option{name, func(s *settings) error {
 		if !(x >= 0) || math.IsInf(x, 0) {
 			return fmt.Errorf("%s is %v, want a finite number of at least 0", name, x)
 		}
@@ -134,7 +173,7 @@ func atLeastZero(name string, x float64, set func(*optimizerSettings)) Option {
 }
 
 // text returns the value of the option called name.
-func (s *optimizerSettings) text(name string) string {
+func (s *settings) text(name string) string {
 	switch name {
 	case "weight_decay":
 		return fmt.Sprint(s.weightDecay)
@@ -148,6 +187,8 @@ func (s *optimizerSettings) text(name string) string {
 		return fmt.Sprintf("(%v, %v)", s.beta1, s.beta2)
 	case "eps":
 		return fmt.Sprint(s.eps)
+	case "amsgrad":
+		return fmt.Sprint(s.amsgrad)
 	case "alpha":
 		return fmt.Sprint(s.alpha)
 	case "centered":
@@ -156,6 +197,13 @@ func (s *optimizerSettings) text(name string) string {
 		return fmt.Sprint(s.lrDecay)
 	case "initial_accumulator_value":
 		return fmt.Sprint(s.initialAccumulator)
+	case "maximize":
+		return fmt.Sprint(s.maximize)
+	case "groups":
+		if len(s.groups) > 0 {
+			return fmt.Sprint(len(s.groups))
+		}
+		return ""
 	}
-	return "?"
+	return s.gorgonia.text(name)
 }

@@ -11,15 +11,15 @@ import "github.com/affine-go/affine/layer/device"
 //	w ← w − lr·g/(√u + ε), or with momentum: b ← μ·b + g/(√u + ε), w ← w − lr·b
 //
 // Options and defaults: [WithLR] 0.01, [WithAlpha] α 0.99, [WithEps] ε 1e-8,
-// [WithWeightDecay] λ 0, [WithMomentum] μ 0, [WithCentered] off, [WithDevice]
-// the processor.
+// [WithWeightDecay] λ 0, [WithMomentum] μ 0, [WithCentered] off; and those of
+// every optimizer, see [NewAdam].
 func NewRMSprop(opts ...Option) (*Optimizer, error) { return newOptimizer(&rmsprop, opts) }
 
-var rmsprop = optimizerKind{
+var rmsprop = kind{
 	name:     "rmsprop",
-	defaults: optimizerSettings{lr: 1e-2, alpha: 0.99, eps: 1e-8},
+	defaults: settings{lr: 1e-2, alpha: 0.99, eps: 1e-8},
 	takes:    []string{"momentum", "alpha", "eps", "centered", "weight_decay"},
-	moments: func(s *optimizerSettings) []string {
+	moments: func(s *settings) []string {
 		names := []string{"square_avg"}
 		if s.momentum > 0 {
 			names = append(names, "momentum_buffer")
@@ -29,22 +29,20 @@ var rmsprop = optimizerKind{
 		}
 		return names
 	},
-	float32: rmspropUpdate[float32],
-	float64: rmspropUpdate[float64],
+	float32: stepRMSprop[float32],
+	float64: stepRMSprop[float64],
 }
 
-func rmspropUpdate[T device.Float](s *optimizerSettings) update[T] {
-	return func(k device.Kernels[T], w, g []T, moments [][]T, step int) error {
-		var momentum, mean []T
-		if s.momentum > 0 {
-			momentum = moments[1]
-		}
-		if s.centered {
-			mean = moments[len(moments)-1]
-		}
-		return k.RMSprop(w, g, moments[0], momentum, mean, device.RMSpropStep{
-			LR: s.lr, Alpha: s.alpha, Eps: s.eps, WeightDecay: s.weightDecay, Momentum: s.momentum,
-			Centered: s.centered, ZeroGrad: true,
-		})
+func stepRMSprop[T device.Float](k device.Kernels[T], u *update[T]) error {
+	var momentum, mean []T
+	if u.momentum > 0 {
+		momentum = u.moments[1]
 	}
+	if u.centered {
+		mean = u.moments[len(u.moments)-1]
+	}
+	return k.RMSprop(u.w, u.g, u.moments[0], momentum, mean, device.RMSpropStep{
+		LR: u.LR, Alpha: u.alpha, Eps: u.eps, WeightDecay: u.weightDecay, Momentum: u.momentum,
+		Centered: u.centered, Maximize: u.maximize, ZeroGrad: true,
+	})
 }

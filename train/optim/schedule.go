@@ -84,7 +84,7 @@ func (s OneCycleLR) At(t int) float64 {
 // WarmupLR puts a linear rise of Steps steps in front of another schedule: the
 // rate is Then.At(0) times From + (1 − From)·t/Steps until Steps, and
 // Then.At(t − Steps) after it. It is PyTorch's LinearLR and SequentialLR.
-// Without Then the rate is NaN, which optimisers refuse.
+// Without Then the rate is NaN, which optimizers refuse.
 type WarmupLR struct {
 	From  float64 // factor in the first step, between 0 and 1
 	Steps int

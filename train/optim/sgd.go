@@ -15,38 +15,37 @@ import (
 //
 // Without momentum (μ = 0) the second and third lines fall away. Options and
 // defaults: [WithLR] 0.001, [WithMomentum] μ 0, [WithDampening] τ 0,
-// [WithNesterov] off, [WithWeightDecay] λ 0, [WithDevice] the processor.
+// [WithNesterov] off, [WithWeightDecay] λ 0; and those of every optimizer, see
+// [NewAdam].
 func NewSGD(opts ...Option) (*Optimizer, error) { return newOptimizer(&sgd, opts) }
 
-var sgd = optimizerKind{
+var sgd = kind{
 	name:     "sgd",
-	defaults: optimizerSettings{lr: 1e-3},
+	defaults: settings{lr: 1e-3},
 	takes:    []string{"momentum", "dampening", "weight_decay", "nesterov"},
-	check: func(s *optimizerSettings) error {
+	check: func(s *settings) error {
 		if s.nesterov && (s.momentum == 0 || s.dampening != 0) {
 			return errors.New("nesterov wants a momentum above 0 and no dampening")
 		}
 		return nil
 	},
-	moments: func(s *optimizerSettings) []string {
+	moments: func(s *settings) []string {
 		if s.momentum == 0 {
 			return nil
 		}
 		return []string{"momentum_buffer"}
 	},
-	float32: sgdUpdate[float32],
-	float64: sgdUpdate[float64],
+	float32: stepSGD[float32],
+	float64: stepSGD[float64],
 }
 
-func sgdUpdate[T device.Float](s *optimizerSettings) update[T] {
-	return func(k device.Kernels[T], w, g []T, moments [][]T, step int) error {
-		var momentum []T
-		if len(moments) > 0 {
-			momentum = moments[0]
-		}
-		return k.SGD(w, g, momentum, device.SGDStep{
-			LR: s.lr, Momentum: s.momentum, Dampening: s.dampening, WeightDecay: s.weightDecay,
-			Nesterov: s.nesterov, First: step == 1, ZeroGrad: true,
-		})
+func stepSGD[T device.Float](k device.Kernels[T], u *update[T]) error {
+	var momentum []T
+	if u.momentum != 0 {
+		momentum = u.moments[0]
 	}
+	return k.SGD(u.w, u.g, momentum, device.SGDStep{
+		LR: u.LR, Momentum: u.momentum, Dampening: u.dampening, WeightDecay: u.weightDecay,
+		Nesterov: u.nesterov, First: u.Step == 1, Maximize: u.maximize, ZeroGrad: true,
+	})
 }

@@ -12,7 +12,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// slot is what an optimiser keeps for one learnable, of either element type.
+// A slot is what an optimizer keeps for one learnable, of either element type.
 type slot interface {
 	name() string          // the learnable's name, "" if it has none
 	label() string         // what errors call it
@@ -21,10 +21,11 @@ type slot interface {
 	// gradient lies elsewhere than in the last step.
 	read(weights, grad gorgonia.Value) (moved bool, err error)
 	gradient() (start, end uintptr)
-	update(step int) error
-	// save returns copies of the moments, load overwrites them.
-	save() ([]*tensor.Dense, error)
-	load(moments []*tensor.Dense) error
+	update(lr float64, step int) error
+	// save returns copies of the moments by name, load overwrites them.
+	save() (map[string]*tensor.Dense, error)
+	load(moments map[string]*tensor.Dense) error
+	momentNames() []string
 }
 
 // slotOf is the slot of a learnable with elements of type T.
@@ -34,9 +35,10 @@ type slotOf[T device.Float] struct {
 	shape   tensor.Shape
 	device  device.Device
 	kernels device.Kernels[T]
-	apply   update[T]
-	w, g    []T
-	moments [][]T
+	formula formula[T]
+	lrScale float64 // of the learnable's group
+	names   []string
+	next    update[T]
 }
 
 // newSlots makes a slot with fresh moments for each learnable.
@@ -58,7 +60,8 @@ func (o *Optimizer) newSlots(model []gorgonia.ValueGrad) ([]slot, error) {
 			err = fmt.Errorf("dtype is %v, want float32 or float64", v.Dtype())
 		}
 		for j := 0; err == nil && j < i; j++ {
-			if values.Overlap(slots[i].value(), slots[j].value()) {
+			a, b := slots[i].value(), slots[j].value()
+			if values.Overlap(a, b) && !(o.kind.gorgonia && a == b) {
 				err = fmt.Errorf("shares its memory with learnable %d (%s)", j, slots[j].label())
 			}
 		}
@@ -69,24 +72,30 @@ func (o *Optimizer) newSlots(model []gorgonia.ValueGrad) ([]slot, error) {
 	return slots, nil
 }
 
-func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, apply func(*optimizerSettings) update[T]) (slot, error) {
+func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, f formula[T]) (slot, error) {
 	w, err := values.Elements[T](v)
 	if err != nil {
 		return nil, err
 	}
+	settings, lrScale := o.groupOf(name)
 	s := &slotOf[T]{called: name, weights: v, shape: v.Shape().Clone(),
-		device: o.settings.device, kernels: device.For[T](o.settings.device), apply: apply(&o.settings), w: w}
-	for range o.kind.moments(&o.settings) {
+		device: o.device, kernels: device.For[T](o.device), formula: f, lrScale: lrScale, names: o.kind.moments(settings)}
+	s.next = update[T]{settings: settings, w: w}
+	switch v.(type) {
+	case *gorgonia.F32, *gorgonia.F64:
+		s.next.scalar = true
+	}
+	for range s.names {
 		m, err := s.kernels.Alloc(len(w))
 		if err != nil {
 			return nil, err
 		}
-		if start := T(o.settings.initialAccumulator); start != 0 {
+		if start := T(settings.initialAccumulator); start != 0 {
 			for i := range m {
 				m[i] = start
 			}
 		}
-		s.moments = append(s.moments, m)
+		s.next.moments = append(s.next.moments, m)
 	}
 	return s, nil
 }
@@ -94,6 +103,7 @@ func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, apply 
 func (s *slotOf[T]) name() string          { return s.called }
 func (s *slotOf[T]) label() string         { return labelOf(s.called) }
 func (s *slotOf[T]) value() gorgonia.Value { return s.weights }
+func (s *slotOf[T]) momentNames() []string { return s.names }
 
 func (s *slotOf[T]) read(weights, grad gorgonia.Value) (moved bool, err error) {
 	w, err := values.Elements[T](weights)
@@ -110,38 +120,41 @@ func (s *slotOf[T]) read(weights, grad gorgonia.Value) (moved bool, err error) {
 	if !grad.Shape().Eq(s.shape) {
 		return false, fmt.Errorf("gradient has shape %v, want %v", grad.Shape(), s.shape)
 	}
-	moved = unsafe.SliceData(g) != unsafe.SliceData(s.g)
-	s.weights, s.w, s.g = weights, w, g
+	moved = unsafe.SliceData(g) != unsafe.SliceData(s.next.g)
+	s.weights, s.next.w, s.next.g = weights, w, g
 	return moved, nil
 }
 
 func (s *slotOf[T]) gradient() (start, end uintptr) {
-	start = uintptr(unsafe.Pointer(unsafe.SliceData(s.g)))
-	return start, start + uintptr(len(s.g))*unsafe.Sizeof(s.g[0])
+	g := s.next.g
+	start = uintptr(unsafe.Pointer(unsafe.SliceData(g)))
+	return start, start + uintptr(len(g))*unsafe.Sizeof(*new(T))
 }
 
-func (s *slotOf[T]) update(step int) error {
-	return s.apply(s.kernels, s.w, s.g, s.moments, step)
+func (s *slotOf[T]) update(lr float64, step int) error {
+	s.next.LR, s.next.Step = lr*s.lrScale, step
+	return s.formula(s.kernels, &s.next)
 }
 
-func (s *slotOf[T]) save() ([]*tensor.Dense, error) {
+func (s *slotOf[T]) save() (map[string]*tensor.Dense, error) {
 	shape := slices.Clone(s.shape)
 	if len(shape) == 0 {
 		shape = tensor.Shape{1}
 	}
-	out := make([]*tensor.Dense, len(s.moments))
-	for i, m := range s.moments {
-		c, err := device.ToHost(s.device, m)
+	out := map[string]*tensor.Dense{}
+	for i, name := range s.names {
+		c, err := device.ToHost(s.device, s.next.moments[i])
 		if err != nil {
 			return nil, err
 		}
-		out[i] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(c))
+		out[name] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(c))
 	}
 	return out, nil
 }
 
-func (s *slotOf[T]) load(moments []*tensor.Dense) error {
-	for i, t := range moments {
+func (s *slotOf[T]) load(moments map[string]*tensor.Dense) error {
+	for i, name := range s.names {
+		t := moments[name]
 		m, err := values.Elements[T](t)
 		if err != nil {
 			return err
@@ -149,7 +162,7 @@ func (s *slotOf[T]) load(moments []*tensor.Dense) error {
 		if !t.Shape().Eq(s.shape) && !(len(s.shape) == 0 && len(m) == 1) {
 			return fmt.Errorf("shape is %v, want %v", t.Shape(), s.shape)
 		}
-		copy(s.moments[i], m)
+		copy(s.next.moments[i], m)
 	}
 	return nil
 }

@@ -9,39 +9,38 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// OptimizerState is all that an optimiser needs, beside weights and settings,
-// to go on exactly where it stopped.
+// State is all that an optimizer needs, besides weights and settings, to go on
+// exactly where it stopped.
 type State struct {
-	Name         string  // of the optimiser, such as "adam"
-	Step         int     // steps taken
-	LearningRate float64 // of the next step
+	Name string  // of the optimizer, such as "adam"
+	Step int     // steps taken
+	LR   float64 // of the next step
 	// Moments holds tensors of the learnables' shapes, shape (1) for scalars,
-	// under "<learnable>.<moment>". The learnable is called by its name or,
-	// where names are missing or not unique, by its position: "W1.exp_avg" or
+	// under "<learnable>.<moment>". The learnable is called by its name or, if
+	// names are missing or not unique, by its position: "W1.exp_avg" or
 	// "2.exp_avg". The moments have PyTorch's names. Empty before the first step.
 	Moments map[string]*tensor.Dense
 }
 
 // State returns a copy of the state. It fails only if the device does.
 func (o *Optimizer) State() (State, error) {
-	state := State{Name: o.kind.name, Step: o.step, LearningRate: o.settings.lr, Moments: map[string]*tensor.Dense{}}
-	names := o.kind.moments(&o.settings)
+	state := State{Name: o.kind.name, Step: o.steps, LR: o.lr, Moments: map[string]*tensor.Dense{}}
 	for i, key := range keys(o.slots) {
 		moments, err := o.slots[i].save()
 		if err != nil {
 			return State{}, fmt.Errorf("%s state: %w", o.kind.name, err)
 		}
-		for j, m := range moments {
-			state.Moments[key+"."+names[j]] = m
+		for name, m := range moments {
+			state.Moments[key+"."+name] = m
 		}
 	}
 	return state, nil
 }
 
 // LoadState continues from a state that State returned, for the same learnables
-// in the same order. It fails, and changes nothing, when the state is of
-// another kind of optimiser, or lacks a moment, has one too many, or has one
-// of another shape or dtype than the learnable.
+// in the same order. It fails, and changes nothing, if the state is of another
+// kind of optimizer, or lacks a moment, has one too many, or has one of another
+// shape or dtype than the learnable.
 func (o *Optimizer) LoadState(state State, model []gorgonia.ValueGrad) error {
 	if err := o.loadState(state, model); err != nil {
 		return fmt.Errorf("load %s state: %w", o.kind.name, err)
@@ -62,13 +61,12 @@ func (o *Optimizer) loadState(state State, model []gorgonia.ValueGrad) error {
 	}
 	known := map[string]bool{}
 	if state.Step > 0 {
-		names := o.kind.moments(&o.settings)
 		for i, key := range keys(slots) {
-			moments := make([]*tensor.Dense, len(names))
-			for j, name := range names {
+			moments := map[string]*tensor.Dense{}
+			for _, name := range slots[i].momentNames() {
 				full := key + "." + name
 				known[full] = true
-				if moments[j] = state.Moments[full]; moments[j] == nil {
+				if moments[name] = state.Moments[full]; moments[name] == nil {
 					return fmt.Errorf("the state has no %q", full)
 				}
 			}
@@ -82,7 +80,7 @@ func (o *Optimizer) loadState(state State, model []gorgonia.ValueGrad) error {
 			return fmt.Errorf("the state of step %d has %q, which belongs to none of the learnables", state.Step, key)
 		}
 	}
-	o.slots, o.step, o.settings.lr = slots, state.Step, state.LearningRate
+	o.slots, o.steps, o.lr = slots, state.Step, state.LR
 	return nil
 }
 

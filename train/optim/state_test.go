@@ -35,7 +35,7 @@ func TestLoadStateContinuesExactly(t *testing.T) {
 			w, b := newLearnable("W", dt, 2, 3), newLearnable("b", dt, 3)
 			whole := make()
 			walk(t, whole, 0, stop, w, b)
-			whole.SetLearningRate(0.03)
+			whole.SetLR(0.03)
 			state, err := whole.State()
 			nettest.Must(t, err)
 			w2, b2 := copyOf(t, w), copyOf(t, b)
@@ -44,8 +44,8 @@ func TestLoadStateContinuesExactly(t *testing.T) {
 
 			resumed := make()
 			nettest.Must(t, resumed.LoadState(state, model(w2, b2)))
-			if resumed.Steps() != stop || resumed.LearningRate() != 0.03 {
-				t.Errorf("resumed at step %d with rate %v, want %d and 0.03", resumed.Steps(), resumed.LearningRate(), stop)
+			if resumed.Steps() != stop || resumed.LR() != 0.03 {
+				t.Errorf("resumed at step %d with rate %v, want %d and 0.03", resumed.Steps(), resumed.LR(), stop)
 			}
 			walk(t, resumed, stop, 10, w2, b2)
 			if !nettest.SameNumbers(w.value, w2.value) || !nettest.SameNumbers(b.value, b2.value) {
@@ -118,7 +118,7 @@ func TestLoadStateRefusesWhatDoesNotFit(t *testing.T) {
 		model  *learnable
 		says   []string
 	}{
-		{"another optimiser", func(s *optim.State) { s.Name = "sgd" }, w, []string{`"sgd"`}},
+		{"another optimizer", func(s *optim.State) { s.Name = "sgd" }, w, []string{`"sgd"`}},
 		{"negative step", func(s *optim.State) { s.Step = -1 }, w, []string{"step -1"}},
 		{"missing moment", func(s *optim.State) { delete(s.Moments, "w.exp_avg_sq") }, w, []string{`"w.exp_avg_sq"`}},
 		{"surplus moment", func(s *optim.State) { s.Moments["v.exp_avg"] = s.Moments["w.exp_avg"] }, w, []string{`"v.exp_avg"`, "none"}},

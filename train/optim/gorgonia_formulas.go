@@ -1,0 +1,199 @@
+package optim
+
+import "github.com/affine-go/affine/layer/device"
+
+// The formulas of Gorgonia's solvers, see FromGorgonia. Those for scalars are
+// written out, since they differ.
+
+var gorgoniaTakes = []string{"batch_size", "clip", "l1", "l2"}
+
+var gorgoniaVanilla = kind{
+	name: "gorgonia-vanilla", takes: gorgoniaTakes, gorgonia: true,
+	moments: func(*settings) []string { return nil },
+	float32: stepGorgoniaVanilla[float32], float64: stepGorgoniaVanilla[float64],
+}
+
+func stepGorgoniaVanilla[T device.Float](k device.Kernels[T], u *update[T]) error {
+	s := u.gorgonia
+	if u.scalar {
+		u.w[0] -= T(u.LR) * u.scalarGradient()
+		u.g[0] = 0
+		return nil
+	}
+	step := device.SGDStep{LR: u.LR, ZeroGrad: true}
+	if s.l1 == 0 && !s.clips { // then one pass does all
+		step.LR, step.WeightDecay = u.LR/s.batch, s.l2
+	} else if err := u.prepare(k, u.w, s.l1, s.l2); err != nil {
+		return err
+	}
+	return k.SGD(u.w, u.g, nil, step)
+}
+
+var gorgoniaAdam = kind{
+	name: "gorgonia-adam", takes: append([]string{"betas", "eps"}, gorgoniaTakes...), gorgonia: true,
+	moments: func(*settings) []string { return []string{"exp_avg", "exp_avg_sq"} },
+	float32: stepGorgoniaAdam[float32], float64: stepGorgoniaAdam[float64],
+}
+
+func stepGorgoniaAdam[T device.Float](k device.Kernels[T], u *update[T]) error {
+	s := u.gorgonia
+	m, v := u.moments[0], u.moments[1]
+	step := device.AdamStep{LR: u.LR, Beta1: u.beta1, Beta2: u.beta2, Eps: u.eps, Step: u.Step, ZeroGrad: true}
+	switch {
+	case u.scalar:
+		u.g[0] = u.scalarGradient()
+	case s.l1 == 0 && !s.clips:
+		// A gradient that is batch times as large makes m and √v so too: with eps
+		// batch times as large the step is the same, and one pass does all.
+		step.Eps, step.WeightDecay = u.eps*s.batch, s.l2
+	default:
+		if err := u.prepare(k, u.w, s.l1, s.l2); err != nil {
+			return err
+		}
+	}
+	return k.Adam(u.w, u.g, m, v, nil, step)
+}
+
+var gorgoniaMomentum = kind{
+	name: "gorgonia-momentum", takes: append([]string{"momentum"}, gorgoniaTakes...), gorgonia: true,
+	moments: func(*settings) []string { return []string{"momentum_buffer"} },
+	float32: stepGorgoniaMomentum[float32], float64: stepGorgoniaMomentum[float64],
+}
+
+// stepGorgoniaMomentum keeps m = −c, and the learning rate in it, as c has it.
+func stepGorgoniaMomentum[T device.Float](k device.Kernels[T], u *update[T]) error {
+	s, m := u.gorgonia, u.moments[0]
+	if u.scalar {
+		u.w[0] -= T(u.LR) * u.scalarGradient()
+		u.g[0] = 0
+		return nil
+	}
+	if err := u.prepare(k, m, -s.l1, -s.l2); err != nil {
+		return err
+	}
+	if err := k.Scale(u.g, T(u.LR)); err != nil {
+		return err
+	}
+	if u.momentum != 0 {
+		return k.SGD(u.w, u.g, m, device.SGDStep{LR: 1, Momentum: u.momentum, ZeroGrad: true})
+	}
+	// m ← g and w ← w − m
+	if err := k.Scale(m, 0); err != nil {
+		return err
+	}
+	if err := addScaled(k, m, u.g, 1); err != nil {
+		return err
+	}
+	return k.SGD(u.w, u.g, nil, device.SGDStep{LR: 1, ZeroGrad: true})
+}
+
+var gorgoniaRMSProp = kind{
+	name: "gorgonia-rmsprop", takes: []string{"alpha", "eps", "clip", "l2"}, gorgonia: true,
+	moments: func(*settings) []string { return []string{"square_avg"} },
+	float32: stepGorgoniaRMSProp[float32], float64: stepGorgoniaRMSProp[float64],
+}
+
+func stepGorgoniaRMSProp[T device.Float](k device.Kernels[T], u *update[T]) error {
+	s, v := u.gorgonia, u.moments[0]
+	if s.l2 != 0 {
+		if err := k.Scale(u.w, T(1-s.l2)); err != nil {
+			return err
+		}
+	}
+	step := device.RMSpropStep{LR: u.LR, Alpha: u.alpha, Eps: u.eps, EpsInRoot: true, ZeroGrad: true}
+	if s.clips && !u.scalar { // of a scalar, Gorgonia forgets to clip the gradient
+		// v takes the gradient as it is and w the clipped one: a step of v, with
+		// what does not matter for w, then one of w alone.
+		spare, err := u.spareMemory(k)
+		if err != nil {
+			return err
+		}
+		if err := k.RMSprop(spare, u.g, v, nil, nil, device.RMSpropStep{Alpha: u.alpha, Eps: 1, EpsInRoot: true}); err != nil {
+			return err
+		}
+		if err := k.Clamp(u.g, T(s.clip)); err != nil {
+			return err
+		}
+		step.Alpha = 1
+	}
+	return k.RMSprop(u.w, u.g, v, nil, nil, step)
+}
+
+var gorgoniaAdaGrad = kind{
+	name: "gorgonia-adagrad", takes: []string{"eps"}, gorgonia: true,
+	moments: func(*settings) []string { return []string{"sum"} },
+	float32: stepGorgoniaAdaGrad[float32], float64: stepGorgoniaAdaGrad[float64],
+}
+
+// stepGorgoniaAdaGrad has ε inside the root by keeping s + ε instead of s.
+func stepGorgoniaAdaGrad[T device.Float](k device.Kernels[T], u *update[T]) error {
+	if u.scalar { // of a scalar, Gorgonia forgets s
+		u.moments[0][0] = T(u.eps)
+	}
+	return k.Adagrad(u.w, u.g, u.moments[0], device.AdagradStep{LR: u.LR, Step: u.Step, ZeroGrad: true})
+}
+
+// prepare computes g ← clamp((g + l1·sign of + l2·of)/batch).
+func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
+	s := u.gorgonia
+	if l1 != 0 {
+		// A step of Lion without memory adds a multiple of the sign.
+		zeros, err := u.spareMemory(k)
+		if err != nil {
+			return err
+		}
+		if err := k.Lion(u.g, of, zeros, device.LionStep{LR: -l1, Beta2: 1}); err != nil {
+			return err
+		}
+	}
+	if l2 != 0 {
+		if err := addScaled(k, u.g, of, l2); err != nil {
+			return err
+		}
+	}
+	if s.batch != 1 {
+		if err := k.Scale(u.g, T(1/s.batch)); err != nil {
+			return err
+		}
+	}
+	if s.clips && s.clip > 0 {
+		return k.Clamp(u.g, T(s.clip))
+	}
+	return nil
+}
+
+// addScaled computes y ← y + factor·x, which is what a step of SGD is.
+func addScaled[T device.Float](k device.Kernels[T], y, x []T, factor float64) error {
+	return k.SGD(y, x, nil, device.SGDStep{LR: -factor})
+}
+
+// spareMemory returns zeros as long as w, at first.
+func (u *update[T]) spareMemory(k device.Kernels[T]) (spare []T, err error) {
+	if u.spare == nil {
+		u.spare, err = k.Alloc(len(u.w))
+	}
+	return u.spare, err
+}
+
+// scalarGradient returns what prepare computes, as Gorgonia has it for scalars.
+func (u *update[T]) scalarGradient() T {
+	s, w, g := u.gorgonia, u.w[0], u.g[0]
+	if s.l1 != 0 {
+		if w < 0 {
+			g -= T(s.l1)
+		} else {
+			g += T(s.l1)
+		}
+	}
+	g += T(s.l2) * w
+	g *= T(1 / s.batch)
+	if s.clips {
+		// In Gorgonia's order, which matters for a limit below 0.
+		if limit := T(s.clip); g > limit {
+			g = limit
+		} else if g < -limit {
+			g = -limit
+		}
+	}
+	return g
+}
