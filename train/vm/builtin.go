@@ -307,7 +307,7 @@ func isRowSum(n *gorgonia.Node) bool {
 }
 
 func (f *fusion) matchRowSum(n *gorgonia.Node) *part {
-	if !isRowSum(n) || !isMatrix(f.args[n][0]) || f.args[n][0].Shape().TotalSize() < smallTensor {
+	if !isRowSum(n) || !isMatrix(f.args[n][0]) {
 		return nil
 	}
 	of := f.args[n][0]

@@ -311,10 +311,12 @@ func (f *fusion) joinGradientsOf(dz, dx, dw, db *gorgonia.Node) {
 	}
 }
 
-// leaveSmallProducts leaves small products that are part of nothing else.
+// leaveSmallProducts leaves small products, and sums over few rows, that are
+// part of nothing else.
 func (f *fusion) leaveSmallProducts() {
 	for n, p := range f.parts {
-		if p.product != nil && len(p.absorbed) == 0 && p.product.multiplications() < smallProduct {
+		if p.product != nil && len(p.absorbed) == 0 && p.product.multiplications() < smallProduct ||
+			p.sum && p.inputs[0].Shape().TotalSize() < smallTensor {
 			delete(f.parts, n)
 		}
 	}
