@@ -42,7 +42,15 @@ type Metrics struct {
 	TrainR2       *float64 `json:"train_r2,omitempty"`
 	ValR2         *float64 `json:"val_r2,omitempty"`
 	TestR2        *float64 `json:"test_r2,omitempty"`
-	TestMAE       *float64 `json:"test_mae,omitempty"` // on the scale of the targets
+	TestRMSE      *float64 `json:"test_rmse,omitempty"` // on the scale of the targets
+	TestMAE       *float64 `json:"test_mae,omitempty"`
+	// The fields of ClassScores, for classification.
+	TestBalancedAccuracy *float64 `json:"test_balanced_accuracy,omitempty"`
+	TestF1               *float64 `json:"test_f1,omitempty"`
+	TestROCAUC           *float64 `json:"test_roc_auc,omitempty"`
+	TestLogLoss          *float64 `json:"test_log_loss,omitempty"`
+	TestCalibrationError *float64 `json:"test_calibration_error,omitempty"`
+	TestMajority         *float64 `json:"test_majority,omitempty"`
 	// TestConfusion has a row for each actual class.
 	TestConfusion Confusion `json:"test_confusion,omitempty"`
 
@@ -101,7 +109,10 @@ func (t *Trainer) metrics(parts datasets.Parts) (*Metrics, error) {
 		if part.rows == parts.Test {
 			m.TestConfusion = e.Confusion
 			if spec.Task == datasets.Regression {
-				m.TestMAE = known(e.MAE)
+				m.TestRMSE, m.TestMAE = known(e.RMSE), known(e.MAE)
+			} else {
+				m.TestBalancedAccuracy, m.TestF1, m.TestROCAUC = known(e.Scores.BalancedAccuracy), known(e.Scores.F1), known(e.Scores.ROCAUC)
+				m.TestLogLoss, m.TestCalibrationError, m.TestMajority = known(e.Scores.LogLoss), known(e.Scores.CalibrationError), known(e.Scores.Majority)
 			}
 		}
 	}

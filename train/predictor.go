@@ -82,11 +82,13 @@ type Evaluation struct {
 	// Loss is the model's: the mean softmax cross-entropy or, for targets of
 	// variance 1 in the training part, the mean squared error.
 	Loss float64
-	// Accuracy and Confusion are for classification.
+	// Accuracy, Confusion and Scores are for classification.
 	Accuracy  float64
 	Confusion Confusion
-	// R2 and MAE, on the scale of the dataset's targets, are for regression.
-	R2, MAE float64
+	Scores    *ClassScores
+	// R2, and RMSE and MAE on the scale of the dataset's targets, are for
+	// regression.
+	R2, RMSE, MAE float64
 
 	Predictions *Predictions
 }
@@ -218,11 +220,18 @@ func (p *Predictor) evaluate(d *datasets.Dataset) (*Evaluation, error) {
 		return nil, err
 	}
 	if p.Schema.Task == datasets.Regression {
+		predicted, targets := device.MatrixOf(e.Predictions.Values, part.rows, 1), device.MatrixOf(d.Y, part.rows, 1)
 		e.R2 = metric
-		e.MAE, err = MAE(device.MatrixOf(e.Predictions.Values, part.rows, 1), device.MatrixOf(d.Y, part.rows, 1))
+		if e.RMSE, err = RMSE(predicted, targets); err != nil {
+			return nil, err
+		}
+		e.MAE, err = MAE(predicted, targets)
 		return e, err
 	}
 	e.Accuracy = metric
+	if e.Scores, err = NewClassScores(device.MatrixOf(out, part.rows, p.Outputs()), part.classes); err != nil {
+		return nil, err
+	}
 	e.Confusion, err = NewConfusion(e.Predictions.Classes, part.classes, len(p.Schema.Classes))
 	return e, err
 }

@@ -46,8 +46,18 @@ type evaluation struct {
 	Confusion train.Confusion `json:"confusion,omitempty"` // [actual][predicted]
 	Recall    []*float64      `json:"recall,omitempty"`    // of each class
 	Precision []*float64      `json:"precision,omitempty"`
-	R2        *float64        `json:"r2,omitempty"`
-	MAE       *float64        `json:"mae,omitempty"`
+	F1        []*float64      `json:"f1,omitempty"`
+
+	BalancedAccuracy *float64 `json:"balanced_accuracy,omitempty"`
+	MacroF1          *float64 `json:"macro_f1,omitempty"`
+	ROCAUC           *float64 `json:"roc_auc,omitempty"`
+	LogLoss          *float64 `json:"log_loss,omitempty"`
+	CalibrationError *float64 `json:"calibration_error,omitempty"`
+	Majority         *float64 `json:"majority,omitempty"` // accuracy of guessing the largest class
+
+	R2   *float64 `json:"r2,omitempty"`
+	RMSE *float64 `json:"rmse,omitempty"`
+	MAE  *float64 `json:"mae,omitempty"`
 }
 
 func (c *evalCommand) Run(t *terminal) error {
@@ -139,7 +149,7 @@ func ownRows(run *train.Run, split string) (*datasets.Dataset, error) {
 func newEvaluation(run *train.Run, e *train.Evaluation) *evaluation {
 	result := &evaluation{Rows: e.Rows, Loss: finiteOrNil(e.Loss)}
 	if run.Schema.Task == datasets.Regression {
-		result.R2, result.MAE = finiteOrNil(e.R2), finiteOrNil(e.MAE)
+		result.R2, result.RMSE, result.MAE = finiteOrNil(e.R2), finiteOrNil(e.RMSE), finiteOrNil(e.MAE)
 		return result
 	}
 	result.Accuracy, result.Classes, result.Confusion = finiteOrNil(e.Accuracy), run.Schema.Classes, e.Confusion
@@ -149,6 +159,12 @@ func newEvaluation(run *train.Run, e *train.Evaluation) *evaluation {
 	for _, v := range e.Confusion.Precision() {
 		result.Precision = append(result.Precision, finiteOrNil(v))
 	}
+	for _, v := range e.Confusion.F1() {
+		result.F1 = append(result.F1, finiteOrNil(v))
+	}
+	result.BalancedAccuracy, result.MacroF1 = finiteOrNil(e.Scores.BalancedAccuracy), finiteOrNil(e.Scores.F1)
+	result.ROCAUC, result.LogLoss = finiteOrNil(e.Scores.ROCAUC), finiteOrNil(e.Scores.LogLoss)
+	result.CalibrationError, result.Majority = finiteOrNil(e.Scores.CalibrationError), finiteOrNil(e.Scores.Majority)
 	return result
 }
 
@@ -162,34 +178,47 @@ func finiteOrNil(x float64) *float64 {
 func (e *evaluation) print(w io.Writer) {
 	heading(w, "%s, %s: %d rows of %s", e.Run, e.Split, e.Rows, e.Dataset)
 	if e.Accuracy == nil {
-		facts(w, "loss", format.Known(e.Loss), "R²", format.Score(e.R2), "mean absolute error", format.Known(e.MAE))
+		facts(w, "loss", format.Known(e.Loss), "R²", format.Score(e.R2), "root mean squared error", format.Known(e.RMSE), "mean absolute error", format.Known(e.MAE))
 		return
 	}
-	facts(w, "loss", format.Known(e.Loss), "accuracy", format.Score(e.Accuracy))
+	facts(w, "loss", format.Known(e.Loss), "accuracy", format.Score(e.Accuracy), "balanced accuracy", format.Score(e.BalancedAccuracy),
+		"macro F1", format.Score(e.MacroF1), "ROC AUC", format.Score(e.ROCAUC), "log loss", format.Known(e.LogLoss), "calibration error", format.Known(e.CalibrationError))
+	if warning := majorityWarning(*e.Accuracy, *e.Majority); warning != "" {
+		fmt.Fprintln(w, warning)
+	}
 	fmt.Fprintln(w)
 	confusionTable(e).write(w)
 }
 
 // confusionTable has a row for each actual class and a column for each
-// predicted one; at the end of a row stands the class's recall, below a column
-// its precision.
+// predicted one; at the end of a row stand the class's recall and F1, below
+// a column its precision.
 func confusionTable(e *evaluation) *table {
 	headings := []string{"actual \\ predicted"}
 	for _, name := range e.Classes {
 		headings = append(headings, ">"+name)
 	}
-	rows := newTable(append(headings, ">recall")...)
+	rows := newTable(append(headings, ">recall", ">F1")...)
 	for i, name := range e.Classes {
 		cells := []string{name}
 		for _, count := range e.Confusion[i] {
 			cells = append(cells, strconv.Itoa(count))
 		}
-		rows.add(append(cells, format.Score(e.Recall[i]))...)
+		rows.add(append(cells, format.Score(e.Recall[i]), format.Score(e.F1[i]))...)
 	}
 	cells := []string{"precision"}
 	for _, v := range e.Precision {
 		cells = append(cells, format.Score(v))
 	}
-	rows.add(append(cells, "")...)
+	rows.add(append(cells, "", "")...)
 	return rows
+}
+
+// majorityWarning says so if guessing the largest class for every row would be as
+// good.
+func majorityWarning(accuracy, majority float64) string {
+	if accuracy > majority {
+		return ""
+	}
+	return fmt.Sprintf("warning: guessing the most frequent class for every row has the accuracy %.4f: the model has learnt nothing more", majority)
 }

@@ -40,6 +40,14 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 		}
 	}
 	rows.write(t.stdout)
+	if m.TestBalancedAccuracy != nil {
+		fmt.Fprintf(t.stdout, "\ntest: balanced accuracy %s, macro F1 %s, ROC AUC %s\n", format.Score(m.TestBalancedAccuracy), format.Score(m.TestF1), format.Score(m.TestROCAUC))
+		if warning := majorityWarning(*m.TestAccuracy, *m.TestMajority); warning != "" {
+			fmt.Fprintln(t.stdout, warning)
+		}
+	} else if m.TestRMSE != nil {
+		fmt.Fprintf(t.stdout, "\ntest: root mean squared error %s, mean absolute error %s\n", format.Known(m.TestRMSE), format.Known(m.TestMAE))
+	}
 
 	files, err := os.ReadDir(run.Dir)
 	if err != nil {
