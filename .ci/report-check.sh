@@ -14,4 +14,4 @@ if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
 	apt-get install -qy --no-install-recommends chromium fonts-dejavu-core fonts-liberation
 fi
 go vet -tags browser ./train/report
-go test -tags browser -count=1 -run 'InABrowser|WithoutScripts' ./train/report
+go test -tags browser -count=1 -run 'InABrowser|WithoutScripts|Readouts' ./train/report

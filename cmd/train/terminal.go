@@ -96,7 +96,9 @@ func (t *terminal) printJSON(v any) error {
 	return nil
 }
 
-// table lines up rows of cells below headings.
+// table lines up rows of cells below headings. text/tabwriter knows one
+// alignment for all columns of a table, names left and numbers right need two;
+// a library would be another module for the thirty lines below.
 type table struct {
 	rows  [][]string
 	right []bool // columns of numbers

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/internal/timing"
 	"github.com/affine-go/affine/train"
 	"gorgonia.org/gorgonia"
@@ -291,9 +292,10 @@ func verdict(r *Result) string {
 	if r.MaxAbsLossDiff > epsilon*1e4*max(1, r.Fused.Losses[0]) {
 		same = "NOT the same training: the losses differ by more than rounding explains"
 	}
-	pace := fmt.Sprintf("a step takes %.1f times as long with the built-in ops", r.Speedup)
+	pace := fmt.Sprintf("a step takes %s times as long with the built-in ops", format.Short(r.Speedup))
 	if r.Speedup < 1 {
-		pace = fmt.Sprintf("a step takes %.1f times as long with the fused op", 1/r.Speedup)
+		pace = fmt.Sprintf("a step takes %s times as long with the fused op", format.Short(1/r.Speedup))
 	}
-	return fmt.Sprintf("%s (losses differ by at most %.2g, weights by %.2g after %d steps); %s", same, r.MaxAbsLossDiff, r.MaxAbsWeightDiff, r.Steps, pace)
+	return fmt.Sprintf("%s (losses differ by at most %s, weights by %s after %s); %s", same,
+		format.Difference(r.MaxAbsLossDiff), format.Difference(r.MaxAbsWeightDiff), format.Plural(r.Steps, "step"), pace)
 }

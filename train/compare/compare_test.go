@@ -88,11 +88,11 @@ func TestResultHasTheFieldsOfTheContract(t *testing.T) {
 
 func TestVerdictTellsRoundingFromADifferentTraining(t *testing.T) {
 	r := &Result{Dtype: "float32", Steps: 10, Speedup: 4, Fused: Side{Losses: []float64{0.7}}, MaxAbsLossDiff: 1e-6}
-	if v := verdict(r); !strings.HasPrefix(v, "the same training up to rounding") || !strings.Contains(v, "4.0 times as long with the built-in ops") {
+	if v := verdict(r); !strings.HasPrefix(v, "the same training up to rounding") || !strings.Contains(v, "4 times as long with the built-in ops") {
 		t.Errorf("verdict is %q", v)
 	}
 	r.Dtype, r.Speedup = "float64", 0.5
-	if v := verdict(r); !strings.HasPrefix(v, "NOT the same training") || !strings.Contains(v, "2.0 times as long with the fused op") {
+	if v := verdict(r); !strings.HasPrefix(v, "NOT the same training") || !strings.Contains(v, "2 times as long with the fused op") {
 		t.Errorf("verdict is %q", v)
 	}
 }

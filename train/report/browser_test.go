@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/internal/browser"
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
 )
 
@@ -103,7 +104,7 @@ func TestPagesInABrowser(t *testing.T) {
 				keysAreAnswered(t, b, i)
 			})
 			commandsAreCopied(t, b)
-			for _, width := range []int{1280, 700, 390, 320} {
+			for _, width := range []int{1400, 1280, 800, 700, 500, 390, 320} {
 				must(t, b.View(width, 844, 1, width == 390))
 				must(t, b.Open(file))
 				nothingIsCut(t, b, width)
@@ -220,13 +221,26 @@ func pointerIsAnswered(t *testing.T, b *browser.Browser, i int, p *shownChart) {
 // near reports whether a written number is x to four digits.
 func near(t *testing.T, written string, x float64) bool {
 	t.Helper()
-	plain := strings.NewReplacer("−", "-", "·10", "e", "⁻", "-", "⁰", "0", "¹", "1", "²", "2", "³", "3", "⁴", "4", "⁵", "5", "⁶", "6", "⁷", "7", "⁸", "8", "⁹", "9")
+	plain := strings.NewReplacer("\u202f", "", "−", "-", "·10", "e", "⁻", "-", "⁰", "0", "¹", "1", "²", "2", "³", "3", "⁴", "4", "⁵", "5", "⁶", "6", "⁷", "7", "⁸", "8", "⁹", "9")
 	got, err := strconv.ParseFloat(plain.Replace(written), 64)
 	if err != nil {
 		t.Errorf("%q is no number", written)
 		return false
 	}
 	return math.Abs(got-x) <= 6e-3*math.Abs(x)
+}
+
+// The script of a page writes numbers as the page itself does.
+func TestReadoutsWriteNumbersAsThePageDoes(t *testing.T) {
+	b := openBrowser(t)
+	must(t, b.Open(pageFiles(t)["moons"]))
+	for _, x := range []float64{0, 1, -2, 0.123456, 1.5e-7, -1e-9, 1e10, 9999.4, 9999.6, 12345.6, -123456, 1234567, 0.00012345, 0.000012345, 1e6, 1e-4, 100, 33.333333} {
+		var got string
+		must(t, b.Evaluate(fmt.Sprintf("number(%v)", x), &got))
+		if want := format.Number(x); got != want {
+			t.Errorf("%v is written %q by the script, %q by the page", x, got, want)
+		}
+	}
 }
 
 func keysAreAnswered(t *testing.T, b *browser.Browser, i int) {
@@ -281,8 +295,13 @@ func nothingIsCut(t *testing.T, b *browser.Browser, width int) {
     if (box.right > width + 1 || box.left < -1) wrong.push('outside: ' + e.className + ' ' + e.textContent.slice(0, 40));
     if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth && !e.closest('.frame')) wrong.push('cut: ' + e.className + ' ' + e.textContent.slice(0, 40));
   }
+  for (const e of document.querySelectorAll('.tiles dd:not(.note), main table td, main table strong, .ticks span')) {
+    const text = document.createRange();
+    text.selectNodeContents(e);
+    if (new Set([...text.getClientRects()].map((r) => Math.round(r.top))).size > 1) wrong.push('wraps: ' + e.textContent);
+  }
   for (const ticks of document.querySelectorAll('.ticks')) {
-    const boxes = [...ticks.children].map((e) => e.getBoundingClientRect());
+    const boxes = [...ticks.children].filter((e) => e.getClientRects().length).map((e) => e.getBoundingClientRect());
     boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b) => {
       if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom) wrong.push('labels overlap: ' + ticks.textContent);
     }));
@@ -325,7 +344,7 @@ func screenshots(t *testing.T, b *browser.Browser, name, file string) {
 		name          string
 		width, height int
 		dark          bool
-	}{{"desktop", 1280, 900, false}, {"phone", 390, 844, false}, {"dark", 1280, 900, true}} {
+	}{{"desktop", 1400, 900, false}, {"tablet", 800, 900, false}, {"phone", 390, 844, false}, {"dark", 1280, 900, true}} {
 		must(t, b.View(view.width, view.height, 1, view.dark))
 		must(t, b.Open(file))
 		png, err := b.Screenshot()

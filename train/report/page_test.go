@@ -13,12 +13,12 @@ import (
 func TestEveryPageHasItsParts(t *testing.T) {
 	facts := "\n-Timing, environment and settings\n--Timing\n--Environment\n--Data\n--Model\n--Training"
 	want := map[string]string{
-		"moons": "moons\n-How to repeat it\n-How it learned\n--Loss\n--Accuracy\n-What it learned\n--Decision boundary\n--Confusion matrix\n-The worst mistakes\n-How good it is" + facts,
-		"iris":  "iris\n-How to repeat it\n-How it learned\n--Loss\n--Accuracy\n--Learning rate\n-What it learned\n--Confusion matrix\n-The worst mistakes\n-How good it is" + facts,
-		"glyphs": "glyphs\n-How to repeat it\n-How it learned\n--Loss\n--Accuracy\n--Learning rate\n-What it learned\n--Confusion matrix\n-The worst mistakes\n-How good it is" +
+		"moons": "moons\n-How to repeat it\n-How it learned\n--Loss\n--Accuracy\n-What it learned\n--Decision boundary\n--Confusion matrix\n--How good it is\n-The worst mistakes" + facts,
+		"iris":  "iris\n-How to repeat it\n-How it learned\n--Loss\n--Accuracy\n--Learning rate\n-What it learned\n--Confusion matrix\n--How good it is\n-The worst mistakes" + facts,
+		"glyphs": "glyphs\n-How to repeat it\n-How it learned\n--Loss\n--Accuracy\n--Learning rate\n-What it learned\n--Confusion matrix\n--How good it is\n-The worst mistakes" +
 			facts,
-		"sine":       "sine\n-How to repeat it\n-How it learned\n--Loss\n--R²\n--Learning rate\n-What it learned\n--Fitted curve\n-The worst mistakes\n-How good it is" + facts,
-		"friedman1":  "friedman1\n-How to repeat it\n-How it learned\n--Loss\n--R²\n--Learning rate\n-What it learned\n--Predictions against targets\n-The worst mistakes\n-How good it is" + facts,
+		"sine":       "sine\n-How to repeat it\n-How it learned\n--Loss\n--R²\n--Learning rate\n-What it learned\n--Fitted curve\n--How good it is\n-The worst mistakes" + facts,
+		"friedman1":  "friedman1\n-How to repeat it\n-How it learned\n--Loss\n--R²\n--Learning rate\n-What it learned\n--Predictions against targets\n--How good it is\n-The worst mistakes" + facts,
 		"runs":       "2 runs compared\n-Results\n-How they learned\n--Validation loss\n--Validation accuracy\n--Validation loss\n--Validation R²\n-Settings\n--The same in all",
 		"comparison": "moons: fused and built-in\n-Side by side\n-Step by step\n--Loss\n--Difference of the losses\n--How long a step takes\n-How to repeat it\n-Environment and settings\n--Environment\n--Data\n--Model\n--Training",
 	}

@@ -116,7 +116,7 @@ func runsTable(runs []*Run, differing []string) table {
 	names = append(names, "test loss", "validation loss", "best epoch", "parameters", "median step", "training time", "ended")
 	names = append(names, slices.DeleteFunc(slices.Clone(differing), func(name string) bool { return name == "dataset" })...)
 
-	t := table{Caption: "Results of the best epoch’s weights, and the settings that differ",
+	t := table{Caption: resultsCaption,
 		Headings: append([]string{"run"}, labels(runs)...), Best: map[[2]int]bool{}}
 	for i, name := range names {
 		row := []string{name}
@@ -128,8 +128,17 @@ func runsTable(runs []*Run, differing []string) table {
 			markBest(&t, i, runs, worth)
 		}
 	}
+	if len(t.Best) > 0 {
+		t.Caption += bestCaption
+	}
 	return t
 }
+
+// What a table of runs says of itself and, if anything stands out, of that.
+const (
+	resultsCaption = "Results of the weights of each run’s best epoch, the one with the best value of what “best epoch by” names, and the settings that differ."
+	bestCaption    = " In bold: the best of the runs with the same rows, the highest accuracy or R², the lowest loss or step time. To choose a run, compare the validation loss; the test part is for a last judgement."
+)
 
 // labels are the names of the runs without their folders, where that tells them
 // apart.

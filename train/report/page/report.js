@@ -2,13 +2,16 @@
 // pointer and to the arrow keys, and commands can be copied.
 'use strict';
 
+// number writes v as the page does, internal/format's Number: four digits or all
+// that stand before the point.
 const number = (v) => {
-  if (v === 0) return '0';
   const size = Math.abs(v);
-  if (size >= 1e-3 && size < 1e6) return String(Number(v.toPrecision(4))).replace('-', '−');
-  const [mantissa, exponent] = v.toExponential(2).split('e');
-  const power = [...String(Number(exponent))].map((c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c])).join('');
-  return `${mantissa.replace('-', '−')}·10${power}`;
+  const sign = v < 0 ? '−' : '';
+  if (size >= 9999.5 && size < 999999.5) return sign + String(Math.round(size)).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+  const [mantissa, exponent] = size.toExponential(3).split('e');
+  if (size === 0 || (exponent >= -4 && exponent < 4)) return sign + String(Number(size.toPrecision(4)));
+  const power = `10${[...String(Number(exponent))].map((c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c])).join('')}`;
+  return sign + (Number(mantissa) === 1 ? power : `${Number(mantissa)}·${power}`);
 };
 
 const element = (tag, className, text) => {
