@@ -10,18 +10,24 @@ import (
 
 // Apply adds one node Y = act(X·W + b) to the graph of its inputs.
 //
-//	X [..., in]   W [in, out]   b [out] or nil   Y [..., out]
+//	X [..., in]   W [in, out]   b [out] or [1, out] or nil   Y [..., out]
 //
 // X has one or more dimensions; the leading ones are flattened for the product
-// and restored in Y. All inputs have the same dtype, float32 or float64. The
-// options that matter here are [WithActivation], [WithName], [WithDevice] and
-// [WithoutInputGrad]. A nil or foreign node, a wrong shape or dtype is an
+// and restored in Y. All inputs have the same dtype, float32 or float64. Each
+// gradient has the shape of its input.
+//
+// W may be stored as [out, in], see [WithTransposedWeight]. It may also be a
+// vector [in]: then there is one output, which has no dimension in Y [...], and
+// b is [1], [1, 1] or a scalar.
+//
+// Apply takes [WithActivation], [WithName], [WithDevice], [WithoutInputGrad] and
+// [WithTransposedWeight]. A nil or foreign node, a wrong shape or dtype is an
 // error that says what came and what was wanted.
 //
 // For second and higher derivatives differentiate with [Grad]: gorgonia.Grad,
 // called a second time through the same nodes, gives wrong numbers or an error.
 func Apply(x, w, b *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
-	o, err := collect(opts)
+	o, err := collect(opts, applyOptions)
 	if err != nil {
 		return nil, fmt.Errorf("layer.Apply: %w", err)
 	}
@@ -33,37 +39,26 @@ func Apply(x, w, b *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 }
 
 func apply(x, w, b *gorgonia.Node, o options) (*gorgonia.Node, error) {
-	inputs, err := linearNodes(x, w, b)
+	inputs, l, err := linearNodes(x, w, b, o.transposed)
 	if err != nil {
 		return nil, err
 	}
-	return addNode(newLinearOp(x.Dims(), o.act, b != nil, o.inputGrad, o.dev), o.name, inputs...)
+	return addNode(newLinearOp(l, o.act, o.inputGrad, o.dev), o.name, inputs...)
 }
 
-// linearNodes checks the nodes of a linear layer and returns those that are given.
-func linearNodes(x, w, b *gorgonia.Node) (gorgonia.Nodes, error) {
+// linearNodes checks the nodes of a linear layer and returns those that are
+// given, and their layout.
+func linearNodes(x, w, b *gorgonia.Node, transposed bool) (gorgonia.Nodes, layout, error) {
 	inputs := gorgonia.Nodes{x, w}
 	names := []string{"X", "W"}
 	if b != nil {
 		inputs, names = append(inputs, b), append(names, "b")
 	}
 	if err := checkNodes(names, inputs); err != nil {
-		return nil, err
+		return nil, layout{}, err
 	}
-	if x.Dims() == 0 {
-		return nil, fmt.Errorf("X is a scalar, want [..., in]")
-	}
-	if w.Dims() != 2 {
-		return nil, fmt.Errorf("W has shape %v, want [in, out]", w.Shape())
-	}
-	if in := x.Shape()[x.Dims()-1]; in != w.Shape()[0] {
-		return nil, fmt.Errorf("X has shape %v and W %v: the last dimension of X is %d, want %d, the rows of W",
-			x.Shape(), w.Shape(), in, w.Shape()[0])
-	}
-	if b != nil && (b.Dims() != 1 || b.Shape()[0] != w.Shape()[1]) {
-		return nil, fmt.Errorf("b has shape %v, want (%d), one value for each column of W %v", b.Shape(), w.Shape()[1], w.Shape())
-	}
-	return inputs, nil
+	l, err := layoutOf(x, w, b, transposed)
+	return inputs, l, err
 }
 
 // checkNodes refuses nodes that are nil, of different graphs or of a dtype

@@ -152,7 +152,7 @@ func TestMachinesAgreeToTheBit(t *testing.T) {
 func TestReusedBuffersGiveTheSameResultWithoutAllocation(t *testing.T) {
 	for _, act := range []Activation{ReLU, GELU} {
 		rng := generator(9)
-		op := newLinearOp(2, act, true, true, mustCollect(t).dev)
+		op := newLinearOp(plain(2), act, true, mustCollect(t).dev)
 		op.pre.wanted.Store(true)
 		in := []gorgonia.Value{random(rng, tensor.Float32, 8, 4), random(rng, tensor.Float32, 4, 3), random(rng, tensor.Float32, 3)}
 		want, err := op.Do(in...)
@@ -183,7 +183,7 @@ func TestReusedBuffersGiveTheSameResultWithoutAllocation(t *testing.T) {
 
 func mustCollect(t *testing.T, opts ...Option) options {
 	t.Helper()
-	o, err := collect(opts)
+	o, err := collect(opts, linearOptions)
 	requireNoError(t, err)
 	return o
 }
@@ -192,7 +192,7 @@ func mustCollect(t *testing.T, opts ...Option) options {
 // when two machines share a graph, must not mix up the two runs.
 func TestKeptPreactivationsBelongToTheirOutput(t *testing.T) {
 	rng := generator(13)
-	op := newLinearOp(2, SiLU, true, true, mustCollect(t).dev)
+	op := newLinearOp(plain(2), SiLU, true, mustCollect(t).dev)
 	op.pre.wanted.Store(true)
 	w, b := random(rng, tensor.Float64, 4, 3), random(rng, tensor.Float64, 3)
 	first := []gorgonia.Value{random(rng, tensor.Float64, 5, 4), w, b}
@@ -203,7 +203,7 @@ func TestKeptPreactivationsBelongToTheirOutput(t *testing.T) {
 	requireNoError(t, err)
 	z, err := newPreactivationOp(op).Do(append(first, y1)...)
 	requireNoError(t, err)
-	want, err := newLinearOp(2, Identity, true, true, op.dev).Do(first...)
+	want, err := newLinearOp(plain(2), Identity, true, op.dev).Do(first...)
 	requireNoError(t, err)
 	requireClose(t, "Z of the first run", floats(t, z), floats(t, want), 1e-15)
 }
@@ -212,15 +212,15 @@ func TestOpsWithOtherAttributesAreNotMerged(t *testing.T) {
 	dev := mustCollect(t).dev
 	var ops []gorgonia.Op
 	for _, act := range append(activations, LeakyReLU(0.2)) {
-		ops = append(ops, newLinearOp(2, act, true, true, dev), newLinearOp(2, act, false, true, dev),
-			newLinearOp(2, act, true, false, dev), newLinearOp(3, act, true, true, dev),
-			newPreactivationOp(newLinearOp(2, act, true, true, dev)),
+		ops = append(ops, newLinearOp(plain(2), act, true, dev), newLinearOp(plain(2).withoutBias(), act, true, dev),
+			newLinearOp(plain(2), act, false, dev), newLinearOp(plain(3), act, true, dev),
+			newPreactivationOp(newLinearOp(plain(2), act, true, dev)),
 			newActivationBackwardOp(2, act, 1, dev), newActivationBackwardOp(2, act, 2, dev))
 	}
 	for _, kind := range []lossKind{softmaxCrossEntropy, meanSquaredError, binaryCrossEntropy} {
 		ops = append(ops, newLossOp(kind, 2, dev), newLossBackwardOp(kind, 2, dev))
 	}
-	ops = append(ops, newInputBackwardOp(2, dev), newWeightBackwardOp(2, dev), newBiasBackwardOp(2, dev), newBroadcastRowsOp(2, dev))
+	ops = append(ops, newInputBackwardOp(plain(2), dev), newWeightBackwardOp(plain(2), dev), newBiasBackwardOp(plain(2), dev), newBroadcastRowsOp(plain(2), dev))
 	seen := map[uint32]gorgonia.Op{}
 	for _, op := range ops {
 		if other, ok := seen[op.Hashcode()]; ok {
@@ -276,7 +276,13 @@ func TestWrongNodesAreRefused(t *testing.T) {
 		{"inner dimension", x, node(g, f64, 4, 2), b, nil, "the last dimension of X is 3, want 4, the rows of W"},
 		{"vector W", x, node(g, f64, 3), b, nil, "W has shape (3), want [in, out]"},
 		{"long b", x, w, node(g, f64, 3), nil, "b has shape (3), want (2), one value for each column of W (3, 2)"},
-		{"matrix b", x, w, node(g, f64, 1, 2), nil, "b has shape (1, 2), want (2)"},
+		{"b as a column", x, w, node(g, f64, 2, 1), nil, "b has shape (2, 1), want (2), one value for each column of W (3, 2); reshape b to (1, 2)"},
+		{"another b for each row", x, w, node(g, f64, 5, 2), nil, "give no bias and use gorgonia.Add"},
+		{"scalar b", x, w, gorgonia.NewScalar(g, f64, gorgonia.WithName("b0")), nil, "b is a scalar, want (out) or (1, out)"},
+		{"transposed W", x, node(g, f64, 2, 3), b, nil, "needs WithTransposedWeight"},
+		{"needless option", x, w, b, []Option{WithTransposedWeight()}, "needs no WithTransposedWeight"},
+		{"vector X and W", node(g, f64, 3), node(g, f64, 3), nil, nil, "reshape X to (1, 3)"},
+		{"zero β", x, w, b, []Option{WithActivation(Softplus(0, 20))}, "β is 0"},
 		{"negative slope", x, w, b, []Option{WithActivation(LeakyReLU(-1))}, "slope is -1, want a finite number ≥ 0"},
 		{"NaN slope", x, w, b, []Option{WithActivation(LeakyReLU(math.NaN()))}, "slope is NaN"},
 		{"nil option", x, w, b, []Option{nil}, "option is nil"},
@@ -293,7 +299,7 @@ func TestWrongNodesAreRefused(t *testing.T) {
 // TestWrongValuesAreRefusedWhenTheyArrive: a value of another shape than its
 // node's can only be noticed by the op.
 func TestWrongValuesAreRefusedWhenTheyArrive(t *testing.T) {
-	op := newLinearOp(2, ReLU, true, true, mustCollect(t).dev)
+	op := newLinearOp(plain(2), ReLU, true, mustCollect(t).dev)
 	rng := generator(23)
 	x, w, b := random(rng, tensor.Float64, 4, 3), random(rng, tensor.Float64, 3, 2), random(rng, tensor.Float64, 2)
 	for name, in := range map[string][]gorgonia.Value{

@@ -3,6 +3,7 @@ package layer
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/layer/internal/autodiff"
@@ -14,7 +15,8 @@ import (
 // Gorgonia's built-in ops, with their gradients: the twin that the fused op is
 // compared with. Values and gradients agree up to rounding.
 //
-// The product is Mul, the bias BroadcastAdd. Gorgonia has no GELU and no error
+// The product is Mul, the bias BroadcastAdd. It takes [WithActivation],
+// [WithName] and [WithTransposedWeight]. Gorgonia has no GELU and no error
 // function, so GELU becomes a graph of some hundred elementwise nodes.
 func Builtin(x, w, b *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 	y, err := builtin(x, w, b, opts)
@@ -25,29 +27,39 @@ func Builtin(x, w, b *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 }
 
 func builtin(x, w, b *gorgonia.Node, opts []Option) (*gorgonia.Node, error) {
-	o, err := collect(opts)
+	o, err := collect(opts, builtinOptions)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := linearNodes(x, w, b); err != nil {
+	_, l, err := linearNodes(x, w, b, o.transposed)
+	if err != nil {
 		return nil, err
 	}
 	e := newExpression(x)
-	shape := x.Shape().Clone()
-	rows, cols := flat(shape)
-	flatX := x
-	if len(shape) != 2 {
-		flatX = e.Do(gorgonia.Reshape(x, tensor.Shape{rows, cols}))
+	rows, cols := flat(x.Shape())
+	_, out := l.inAndOut(w.Shape())
+	reshaped := func(n *gorgonia.Node, shape ...int) *gorgonia.Node {
+		if e.Err != nil || slices.Equal(n.Shape(), shape) {
+			return n
+		}
+		return e.Do(gorgonia.Reshape(n, shape))
 	}
-	y := e.Binary(gorgonia.Mul, flatX, w)
-	if b != nil {
-		y = e.addRows(y, b)
+	matrix := w
+	switch l.weight {
+	case outIn:
+		matrix = e.Do(gorgonia.Transpose(w, 1, 0))
+	case oneOutput:
+		matrix = reshaped(w, cols, 1)
 	}
-	y = e.activation(y, o.act)
-	if len(shape) != 2 && e.Err == nil {
-		shape[len(shape)-1] = w.Shape()[1]
-		y = e.Do(gorgonia.Reshape(y, shape))
+	y := e.Binary(gorgonia.Mul, reshaped(x, rows, cols), matrix)
+	switch {
+	case b == nil:
+	case b.IsScalar():
+		y = e.Binary(gorgonia.Add, y, b)
+	default:
+		y = e.addRows(y, reshaped(b, out))
 	}
+	y = reshaped(e.activation(y, o.act), l.outShape(x.Shape(), out)...)
 	if e.Err == nil && o.name != "" {
 		gorgonia.WithName(o.name)(y)
 	}
@@ -139,8 +151,23 @@ func (e *expression) activation(z *gorgonia.Node, act Activation) *gorgonia.Node
 		return e.Binary(gorgonia.HadamardProd, z, e.normalCDF(z))
 	case device.SiLU:
 		return e.Binary(gorgonia.HadamardProd, z, e.Unary(gorgonia.Sigmoid, z))
+	case device.Softplus:
+		return e.softplus(z, act.spec.Beta, act.spec.Threshold)
 	}
 	return z
+}
+
+// softplus is log(1 + e^βz)/β, or z if βz > threshold. The logarithm is taken as
+// max(u, 0) + log(1 + e^−|u|), which does not overflow.
+func (e *expression) softplus(z *gorgonia.Node, beta, threshold float64) *gorgonia.Node {
+	u := e.Scaled(z, beta)
+	tail := e.Unary(gorgonia.Log1p, e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Abs, u), -1)))
+	curve := e.Scaled(e.Binary(gorgonia.Add, e.activation(u, ReLU), tail), 1/beta)
+	linear := e.Binary(func(u, threshold *gorgonia.Node) (*gorgonia.Node, error) {
+		return gorgonia.Gt(u, threshold, true)
+	}, u, e.Constant(threshold))
+	// curve + [u > threshold]·(z − curve)
+	return e.Binary(gorgonia.Add, curve, e.Binary(gorgonia.HadamardProd, linear, e.Binary(gorgonia.Sub, z, curve)))
 }
 
 // normalCDF is Φ(z) = q + [z > 0]·(1 − 2q) with q = erfc(|z|/√2)/2.

@@ -18,11 +18,12 @@ type GradientGroup struct {
 	Inputs  gorgonia.Nodes // whose values it takes
 	Hidden  *gorgonia.Node // dZ, if nobody needs it any more; else nil
 
-	label                string
-	dev                  device.Device
-	act                  Activation
-	dx, dw, db           int // positions in Outputs, -1 where there is none
-	x, w, dy, activation int // positions in Inputs, -1 where there is none
+	label           string
+	dev             device.Device
+	act             Activation
+	layouts         [biasGradient + 1]layout // by role
+	dx, dw, db      int                      // positions in Outputs, -1 if there is none
+	x, w, dy, saved int                      // positions in Inputs, -1 if there is none
 }
 
 // gradientRole says which gradient of a linear layer a derivedOp computes.
@@ -50,8 +51,13 @@ func (r gradientRole) dZ() int {
 func GradientGroups(nodes gorgonia.Nodes, arguments func(*gorgonia.Node) gorgonia.Nodes, keep func(*gorgonia.Node) bool) []*GradientGroup {
 	position := make(map[*gorgonia.Node]int, len(nodes))
 	uses := make(map[*gorgonia.Node]int, len(nodes))
-	members := map[*gorgonia.Node]*[biasGradient + 1]*gorgonia.Node{}
-	var shared gorgonia.Nodes // each dZ once, in order
+	// A dZ that has no dimension for the outputs is another matrix.
+	type key struct {
+		dz     *gorgonia.Node
+		vector bool
+	}
+	members := map[key]*[biasGradient + 1]*gorgonia.Node{}
+	var shared []key // each dZ once, in order
 	for i, n := range nodes {
 		position[n] = i
 		args := arguments(n)
@@ -62,7 +68,7 @@ func GradientGroups(nodes gorgonia.Nodes, arguments func(*gorgonia.Node) gorgoni
 		if !ok || op.role == noGradient {
 			continue
 		}
-		dz := args[op.role.dZ()]
+		dz := key{args[op.role.dZ()], op.layout.weight == oneOutput}
 		if members[dz] == nil {
 			members[dz] = new([biasGradient + 1]*gorgonia.Node)
 			shared = append(shared, dz)
@@ -73,8 +79,9 @@ func GradientGroups(nodes gorgonia.Nodes, arguments func(*gorgonia.Node) gorgoni
 		}
 	}
 	var groups []*GradientGroup
-	for _, dz := range shared {
-		g := newGradientGroup(dz, members[dz], arguments, func(size int) bool { return uses[dz] == size && !keep(dz) })
+	for _, k := range shared {
+		dz := k.dz
+		g := newGradientGroup(dz, members[k], arguments, func(size int) bool { return uses[dz] == size && !keep(dz) })
 		if len(g.Outputs) < 2 && g.Hidden == nil {
 			continue
 		}
@@ -90,7 +97,7 @@ func GradientGroups(nodes gorgonia.Nodes, arguments func(*gorgonia.Node) gorgoni
 }
 
 func newGradientGroup(dz *gorgonia.Node, members *[biasGradient + 1]*gorgonia.Node, arguments func(*gorgonia.Node) gorgonia.Nodes, onlyUsers func(size int) bool) *GradientGroup {
-	g := &GradientGroup{dx: -1, dw: -1, db: -1, x: -1, w: -1, activation: -1}
+	g := &GradientGroup{dx: -1, dw: -1, db: -1, x: -1, w: -1, saved: -1}
 	add := func(nodes *gorgonia.Nodes, n *gorgonia.Node) int {
 		*nodes = append(*nodes, n)
 		return len(*nodes) - 1
@@ -104,7 +111,12 @@ func newGradientGroup(dz *gorgonia.Node, members *[biasGradient + 1]*gorgonia.No
 	if n := members[biasGradient]; n != nil {
 		g.db = add(&g.Outputs, n)
 	}
-	g.dev = g.Outputs[0].Op().(*derivedOp).dev
+	for role, n := range members {
+		if n != nil {
+			op := n.Op().(*derivedOp)
+			g.dev, g.layouts[role] = op.dev, op.layout
+		}
+	}
 	g.label = fmt.Sprintf("linearBackward(%d gradients)", len(g.Outputs))
 	back, ok := dz.Op().(*activationBackwardOp)
 	if !ok || back.order != 1 || back.dev != g.dev || !onlyUsers(len(g.Outputs)) {
@@ -113,7 +125,7 @@ func newGradientGroup(dz *gorgonia.Node, members *[biasGradient + 1]*gorgonia.No
 	}
 	g.Hidden, g.act = dz, back.act
 	g.dy = add(&g.Inputs, arguments(dz)[0])
-	g.activation = add(&g.Inputs, arguments(dz)[1])
+	g.saved = add(&g.Inputs, arguments(dz)[1])
 	return g
 }
 
@@ -144,48 +156,64 @@ func (g *GradientGroup) Compute(out, in []gorgonia.Value) error {
 }
 
 func computeGroup[T device.Float](g *GradientGroup, out, in []gorgonia.Value) error {
-	var x, w, a, dx, dw, db device.Matrix[T]
-	dy, err := rowsOf[T]("dY", in[g.dy])
+	var x, w, saved, dx, dw device.Matrix[T]
+	var db []T
+	l := g.layouts[g.Outputs[0].Op().(*derivedOp).role] // all view dY alike
+	dy, err := outputOf[T](l, "dY", in[g.dy])
 	if err != nil {
 		return err
 	}
-	if g.activation >= 0 {
-		if a, err = rowsOf[T]("Y", in[g.activation]); err != nil {
+	if g.saved >= 0 {
+		if saved, err = outputOf[T](l, g.act.spec.Kind.Saved().String(), in[g.saved]); err != nil {
 			return err
 		}
 	}
-	// room replaces an output that does not fit; storing only then keeps
-	// steady runs free of writes that the collector has to follow.
-	room := func(i int, lead tensor.Shape, last int) (device.Matrix[T], error) {
-		t, m, err := roomFor[T](g.dev, out[i], lead, last)
-		if err == nil && out[i] != gorgonia.Value(t) {
-			out[i] = t
+	// put replaces an output that does not fit; storing only then keeps steady
+	// runs free of writes that the collector has to follow.
+	put := func(i int, v gorgonia.Value) {
+		if out[i] != v {
+			out[i] = v
 		}
-		return m, err
 	}
 	if g.dx >= 0 {
-		if w, err = rowsOf[T]("W", in[g.w]); err != nil {
+		l := g.layouts[inputGradient]
+		if w, err = weightOf[T](l, "W", in[g.w]); err != nil {
 			return err
 		}
-		shape := in[g.dy].Shape()
-		if dx, err = room(g.dx, shape[:len(shape)-1], w.Rows); err != nil {
+		t, m, err := roomForInput[T](l, g.dev, out[g.dx], in[g.dy].Shape(), w.Rows)
+		if err != nil {
 			return err
 		}
+		dx = m
+		put(g.dx, t)
 	}
 	if g.dw >= 0 {
 		if x, err = rowsOf[T]("X", in[g.x]); err != nil {
 			return err
 		}
-		lead := [1]int{x.Cols}
-		if dw, err = room(g.dw, lead[:], dy.Cols); err != nil {
+		t, m, err := roomForWeight[T](g.layouts[weightGradient], g.dev, out[g.dw], x.Cols, dy.Cols)
+		if err != nil {
 			return err
 		}
+		dw = m
+		put(g.dw, t)
 	}
+	scalarBias := g.db >= 0 && g.layouts[biasGradient].bias == 0
 	if g.db >= 0 {
-		shape := [1]int{dy.Cols}
-		if db, err = room(g.db, shape[:], -1); err != nil {
+		v, data, err := roomForBias[T](g.layouts[biasGradient], g.dev, out[g.db], dy.Cols)
+		if err != nil {
 			return err
 		}
+		db = data
+		if !scalarBias {
+			put(g.db, v)
+		}
 	}
-	return device.For[T](g.dev).LinearBackward(dx, dw, db.Data, x, w, dy, a, g.act.spec)
+	if err := device.For[T](g.dev).LinearBackward(dx, dw, db, x, w, dy, saved, g.act.spec); err != nil {
+		return err
+	}
+	if scalarBias {
+		put(g.db, scalarValue(out[g.db], db[0]))
+	}
+	return nil
 }

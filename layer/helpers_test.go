@@ -18,7 +18,7 @@ type tester interface {
 
 var dtypes = []tensor.Dtype{tensor.Float32, tensor.Float64}
 
-var activations = []Activation{Identity, ReLU, LeakyReLU(0.1), Tanh, Sigmoid, GELU, SiLU}
+var activations = []Activation{Identity, ReLU, LeakyReLU(0.1), Tanh, Sigmoid, GELU, SiLU, Softplus(1, 20), Softplus(2.5, 1)}
 
 // tolerance is what two right implementations may differ by, relative to the
 // largest element.
@@ -60,6 +60,15 @@ func floats(t tester, v gorgonia.Value) []float64 {
 		return []float64{float64(*s)}
 	case *gorgonia.F64:
 		return []float64{float64(*s)}
+	case *tensor.Dense:
+		if s.Dims() == 0 { // as the sum of a dual value
+			switch x := s.ScalarValue().(type) {
+			case float32:
+				return []float64{float64(x)}
+			case float64:
+				return []float64{x}
+			}
+		}
 	}
 	var out []float64
 	if v.Dtype() == tensor.Float64 {
@@ -170,3 +179,6 @@ func requireNoError(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// plain is the layout of W [in, out] and b [out].
+func plain(rank int) layout { return layout{rank: rank, bias: 1} }

@@ -8,7 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Linear is a layer that owns its weight [in, out] and bias [out].
+// Linear is a layer that owns its weight [in, out], or [out, in] if it is made
+// WithTransposedWeight, and bias [out].
 type Linear struct {
 	in, out int
 	w, b    *gorgonia.Node
@@ -20,10 +21,10 @@ const maxWeights = 1 << 30
 
 // NewLinear adds a weight and a bias, drawn by the initialisers, to g. Without
 // options it is PyTorch's Linear: float32, with bias, no activation, both
-// drawn from U(1/√in). All options are for it. in and out are at least 1,
+// drawn from U(1/√in). All options of a layer are for it. in and out are at least 1,
 // in·out at most 2³⁰; two layers of one name are an error.
 func NewLinear(g *gorgonia.ExprGraph, in, out int, opts ...Option) (*Linear, error) {
-	o, err := collect(opts)
+	o, err := collect(opts, linearOptions)
 	if err != nil {
 		return nil, fmt.Errorf("layer.NewLinear: %w", err)
 	}
@@ -40,7 +41,11 @@ func NewLinear(g *gorgonia.ExprGraph, in, out int, opts ...Option) (*Linear, err
 		return nil, fmt.Errorf("layer.NewLinear: %w", err)
 	}
 	l := &Linear{in: in, out: out, o: o}
-	if l.w, err = l.learnable(g, "weight", o.init, in, out); err != nil {
+	form := layout{weight: inOut}
+	if o.transposed {
+		form.weight = outIn
+	}
+	if l.w, err = l.learnable(g, "weight", o.init, form.weightShape(in, out)...); err != nil {
 		return nil, fmt.Errorf("layer.NewLinear: %w", err)
 	}
 	if o.bias {
@@ -112,7 +117,7 @@ func (l *Linear) Fwd(x *gorgonia.Node) (*gorgonia.Node, error) {
 	return y, nil
 }
 
-// Weight returns the node of W [in, out].
+// Weight returns the node of W, [in, out] or [out, in].
 func (l *Linear) Weight() *gorgonia.Node { return l.w }
 
 // Bias returns the node of b [out], nil for a layer without bias.

@@ -138,6 +138,14 @@ func (e *expression) timesThirdDerivative(act Activation, product, a *gorgonia.N
 		s2 := times(s1, slope)
 		s3 := plus(times(s2, slope), e.Scaled(times(s1, s1), -2))
 		return times(product, plus(e.Scaled(s2, 3), times(a, s3)))
+	case device.Softplus: // D = s, D″ = β²·s(1 − s)(1 − 2s) for s = σ(βz), 0 beyond the threshold
+		beta, u := act.spec.Beta, e.Scaled(a, act.spec.Beta)
+		s := e.Unary(gorgonia.Sigmoid, u)
+		s2 := times(times(s, e.Shifted(e.Scaled(s, -1), 1)), e.Shifted(e.Scaled(s, -2), 1))
+		curved := e.Binary(func(u, threshold *gorgonia.Node) (*gorgonia.Node, error) {
+			return gorgonia.Lte(u, threshold, true)
+		}, u, e.Constant(act.spec.Threshold))
+		return times(product, e.Scaled(times(s2, curved), beta*beta))
 	}
 	return e.Do(nil, fmt.Errorf("third derivatives of %v are not available, only first and second", act))
 }
@@ -176,41 +184,44 @@ func (op *activationBackwardOp) DoDiff(_ gorgonia.ExecutionContext, inputs gorgo
 //	dZ [..., out]   W [in, out]   dX [..., in]
 //
 // With G the gradient of dX, its own gradients are G·W by dZ and Gᵀ·dZ by W.
-func newInputBackwardOp(rank int, dev device.Device) *derivedOp {
+func newInputBackwardOp(l layout, dev device.Device) *derivedOp {
+	l = l.withoutBias()
 	return &derivedOp{
-		signature: signature{label: "linearInputBackward", ranks: []int{rank, 2}, out: rank, dev: dev,
-			float32: inputBackward[float32](dev), float64: inputBackward[float64](dev)},
-		role: inputGradient,
+		signature: signature{label: "linearInputBackward" + l.suffix(), ranks: []int{l.outRank(), l.weightRank()}, out: l.rank, dev: dev,
+			float32: inputBackward[float32](l, dev), float64: inputBackward[float64](l, dev)},
+		role: inputGradient, layout: l,
 		infer: func(s []tensor.Shape) (tensor.Shape, error) {
 			dz, w := s[0], s[1]
-			if len(dz) == 0 || len(w) != 2 || dz[len(dz)-1] != w[1] {
-				return nil, fmt.Errorf("dZ has shape %v and W %v, want [..., out] and [in, out]", dz, w)
+			in, out := l.inAndOut(w)
+			dx := append(dz.Clone(), in)
+			if l.weight != oneOutput {
+				dx = append(dz[:len(dz)-1].Clone(), in)
 			}
-			dx := dz.Clone()
-			dx[len(dx)-1] = w[0]
+			if !slices.Equal(l.outShape(dx, out), dz) {
+				return nil, fmt.Errorf("dZ has shape %v and W %v, want [..., out] and %v", dz, w, l.weight)
+			}
 			return dx, nil
 		},
 		derivatives: func() []*derivative {
 			return []*derivative{
-				{newLinearOp(rank, Identity, false, true, dev), []operand{theGrad, 1}},
-				{newWeightBackwardOp(rank, dev), []operand{theGrad, 0}},
+				{newLinearOp(l, Identity, true, dev), []operand{theGrad, 1}},
+				{newWeightBackwardOp(l, dev), []operand{theGrad, 0}},
 			}
 		},
 	}
 }
 
-func inputBackward[T device.Float](dev device.Device) body {
+func inputBackward[T device.Float](l layout, dev device.Device) body {
 	return func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
-		dz, err := rowsOf[T]("dZ", in[0])
+		dz, err := outputOf[T](l, "dZ", in[0])
 		if err != nil {
 			return nil, err
 		}
-		w, err := rowsOf[T]("W", in[1])
+		w, err := weightOf[T](l, "W", in[1])
 		if err != nil {
 			return nil, err
 		}
-		shape := in[0].Shape()
-		dx, dxm, err := roomFor[T](dev, prev, shape[:len(shape)-1], w.Rows)
+		dx, dxm, err := roomForInput[T](l, dev, prev, in[0].Shape(), w.Rows)
 		if err != nil {
 			return nil, err
 		}
@@ -224,40 +235,43 @@ func inputBackward[T device.Float](dev device.Device) body {
 //	X [..., in]   dZ [..., out]   dW [in, out]
 //
 // With G the gradient of dW, its own gradients are dZ·Gᵀ by X and X·G by dZ.
-func newWeightBackwardOp(rank int, dev device.Device) *derivedOp {
+func newWeightBackwardOp(l layout, dev device.Device) *derivedOp {
+	l = l.withoutBias()
 	return &derivedOp{
-		signature: signature{label: "linearWeightBackward", ranks: []int{rank, rank}, out: 2, dev: dev,
-			float32: weightBackward[float32](dev), float64: weightBackward[float64](dev)},
-		role: weightGradient,
+		signature: signature{label: "linearWeightBackward" + l.suffix(), ranks: []int{l.rank, l.outRank()}, out: l.weightRank(), dev: dev,
+			float32: weightBackward[float32](l, dev), float64: weightBackward[float64](l, dev)},
+		role: weightGradient, layout: l,
 		infer: func(s []tensor.Shape) (tensor.Shape, error) {
 			x, dz := s[0], s[1]
-			last := len(x) - 1
-			if last < 0 || len(dz) != len(x) || !slices.Equal(x[:last], dz[:last]) {
+			out := 1
+			if l.weight != oneOutput {
+				out = dz[len(dz)-1]
+			}
+			if !slices.Equal(l.outShape(x, out), dz) {
 				return nil, fmt.Errorf("X has shape %v and dZ %v, want [..., in] and [..., out]", x, dz)
 			}
-			return tensor.Shape{x[last], dz[last]}, nil
+			return l.weightShape(x[len(x)-1], out), nil
 		},
 		derivatives: func() []*derivative {
 			return []*derivative{
-				{newInputBackwardOp(rank, dev), []operand{1, theGrad}},
-				{newLinearOp(rank, Identity, false, true, dev), []operand{0, theGrad}},
+				{newInputBackwardOp(l, dev), []operand{1, theGrad}},
+				{newLinearOp(l, Identity, true, dev), []operand{0, theGrad}},
 			}
 		},
 	}
 }
 
-func weightBackward[T device.Float](dev device.Device) body {
+func weightBackward[T device.Float](l layout, dev device.Device) body {
 	return func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
 		x, err := rowsOf[T]("X", in[0])
 		if err != nil {
 			return nil, err
 		}
-		dz, err := rowsOf[T]("dZ", in[1])
+		dz, err := outputOf[T](l, "dZ", in[1])
 		if err != nil {
 			return nil, err
 		}
-		lead := [1]int{x.Cols}
-		dw, dwm, err := roomFor[T](dev, prev, lead[:], dz.Cols)
+		dw, dwm, err := roomForWeight[T](l, dev, prev, x.Cols, dz.Cols)
 		if err != nil {
 			return nil, err
 		}
@@ -266,74 +280,91 @@ func weightBackward[T device.Float](dev device.Device) body {
 	}
 }
 
-// newBiasBackwardOp returns the op db = Σ of dZ over all leading dimensions.
+// newBiasBackwardOp returns the op db = Σ of dZ over all leading dimensions, in
+// the shape of b.
 //
 //	dZ [..., out]   db [out]
 //
 // Its own gradient is that of db copied into every row.
-func newBiasBackwardOp(rank int, dev device.Device) *derivedOp {
+func newBiasBackwardOp(l layout, dev device.Device) *derivedOp {
 	return &derivedOp{
-		signature: signature{label: "linearBiasBackward", ranks: []int{rank}, out: 1, dev: dev,
-			float32: biasBackward[float32](dev), float64: biasBackward[float64](dev)},
-		role: biasGradient,
+		signature: signature{label: "linearBiasBackward", ranks: []int{l.outRank()}, out: l.bias, dev: dev,
+			float32: biasBackward[float32](l, dev), float64: biasBackward[float64](l, dev)},
+		role: biasGradient, layout: l,
 		infer: func(s []tensor.Shape) (tensor.Shape, error) {
-			if len(s[0]) == 0 {
+			dz := s[0]
+			if len(dz) == 0 {
 				return nil, fmt.Errorf("dZ is a scalar, want [..., out]")
 			}
-			return tensor.Shape{s[0][len(s[0])-1]}, nil
+			if l.weight == oneOutput {
+				return l.biasShape(1), nil
+			}
+			return l.biasShape(dz[len(dz)-1]), nil
 		},
 		derivatives: func() []*derivative {
-			return []*derivative{{newBroadcastRowsOp(rank, dev), []operand{theGrad, 0}}}
+			return []*derivative{{newBroadcastRowsOp(l, dev), []operand{theGrad, 0}}}
 		},
 	}
 }
 
-func biasBackward[T device.Float](dev device.Device) body {
+func biasBackward[T device.Float](l layout, dev device.Device) body {
 	return func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
-		dz, err := rowsOf[T]("dZ", in[0])
+		dz, err := outputOf[T](l, "dZ", in[0])
 		if err != nil {
 			return nil, err
 		}
-		shape := [1]int{dz.Cols}
-		db, dbm, err := roomFor[T](dev, prev, shape[:], -1)
+		value, db, err := roomForBias[T](l, dev, prev, dz.Cols)
 		if err != nil {
 			return nil, err
 		}
 		var none device.Matrix[T]
-		return db, device.For[T](dev).LinearBackward(none, none, dbm.Data, none, none, dz, none, device.Activation{})
+		err = device.For[T](dev).LinearBackward(none, none, db, none, none, dz, none, device.Activation{})
+		if l.bias == 0 {
+			value = scalarValue(prev, db[0])
+		}
+		return value, err
 	}
 }
 
-// newBroadcastRowsOp returns the op that copies v into every row of a tensor
-// shaped like its second input, whose values it does not read.
+// newBroadcastRowsOp returns the op that copies v, which has the shape of b, into
+// every row of a tensor shaped like its second input, whose values it does not
+// read.
 //
 //	v [out]   like [..., out]   result [..., out]
-func newBroadcastRowsOp(rank int, dev device.Device) *derivedOp {
+func newBroadcastRowsOp(l layout, dev device.Device) *derivedOp {
 	return &derivedOp{
-		signature: signature{label: "broadcastRows", ranks: []int{1, rank}, out: rank, dev: dev,
-			float32: broadcastRows[float32](dev), float64: broadcastRows[float64](dev)},
+		signature: signature{label: "broadcastRows", ranks: []int{l.bias, l.outRank()}, out: l.outRank(), dev: dev,
+			float32: broadcastRows[float32](l, dev), float64: broadcastRows[float64](l, dev)},
+		layout: l,
 		infer: func(s []tensor.Shape) (tensor.Shape, error) {
 			v, like := s[0], s[1]
-			if len(v) != 1 || len(like) == 0 || like[len(like)-1] != v[0] {
+			out := 1
+			if l.weight != oneOutput && len(like) > 0 {
+				out = like[len(like)-1]
+			}
+			if len(like) == 0 || !slices.Equal(v, l.biasShape(out)) {
 				return nil, fmt.Errorf("got shapes %v and %v, want [out] and [..., out]", v, like)
 			}
 			return like.Clone(), nil
 		},
 		derivatives: func() []*derivative {
-			return []*derivative{{newBiasBackwardOp(rank, dev), []operand{theGrad}}, nil}
+			return []*derivative{{newBiasBackwardOp(l, dev), []operand{theGrad}}, nil}
 		},
 	}
 }
 
-func broadcastRows[T device.Float](dev device.Device) body {
+func broadcastRows[T device.Float](l layout, dev device.Device) body {
 	return func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
-		v, err := vectorOf[T]("v", in[0])
+		v, err := biasOf[T]("v", in[0])
 		if err != nil {
 			return nil, err
 		}
 		y, ym, err := roomFor[T](dev, prev, in[1].Shape(), -1)
 		if err != nil {
 			return nil, err
+		}
+		if l.weight == oneOutput {
+			ym.Rows, ym.Cols, ym.Stride = ym.Rows*ym.Cols, 1, 1
 		}
 		return y, device.For[T](dev).BroadcastRows(ym, v)
 	}

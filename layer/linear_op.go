@@ -11,28 +11,30 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// linearOp is Y = act(X·W + b), or act(X·W) where it has two inputs.
+// linearOp is Y = act(X·W + b), or act(X·W) in a layout without bias.
 //
 //	X [..., in]   W [in, out]   b [out]   Y [..., out]
+//
+// W and b may have other forms, see layout.
 type linearOp struct {
 	signature
+	layout
 	act       Activation
-	hasBias   bool
 	inputGrad bool
 	pre       preactivations
 }
 
-func newLinearOp(rank int, act Activation, hasBias, inputGrad bool, dev device.Device) *linearOp {
-	ranks := []int{rank, 2}
-	if hasBias {
-		ranks = append(ranks, 1)
+func newLinearOp(l layout, act Activation, inputGrad bool, dev device.Device) *linearOp {
+	ranks := []int{l.rank, l.weightRank()}
+	if l.hasBias() {
+		ranks = append(ranks, l.bias)
 	}
-	label := "linear(" + act.String()
+	label := "linear(" + act.String() + l.suffix()
 	if !inputGrad {
 		label += ", without input gradient"
 	}
-	op := &linearOp{act: act, hasBias: hasBias, inputGrad: inputGrad}
-	op.signature = signature{label: label + ")", ranks: ranks, out: rank, dev: dev,
+	op := &linearOp{layout: l, act: act, inputGrad: inputGrad}
+	op.signature = signature{label: label + ")", ranks: ranks, out: l.outRank(), dev: dev,
 		float32: func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
 			return linearForward[float32](op, prev, in)
 		},
@@ -43,30 +45,30 @@ func newLinearOp(rank int, act Activation, hasBias, inputGrad bool, dev device.D
 	return op
 }
 
+// InferShape returns the shape of Y.
 func (op *linearOp) InferShape(inputs ...gorgonia.DimSizer) (tensor.Shape, error) {
 	s, err := op.shapes(inputs)
 	if err != nil {
 		return nil, err
 	}
-	x, w := s[0], s[1]
-	if len(x) == 0 || len(w) != 2 || x[len(x)-1] != w[0] {
-		return nil, fmt.Errorf("%s: X has shape %v and W %v, want [..., in] and [in, out]", op, x, w)
+	var b tensor.Shape
+	if op.hasBias() {
+		b = append(tensor.Shape{}, s[2]...)
 	}
-	if op.hasBias && (len(s[2]) != 1 || s[2][0] != w[1]) {
-		return nil, fmt.Errorf("%s: b has shape %v, want (%d), the columns of W %v", op, s[2], w[1], w)
+	if err := op.check(s[0], s[1], b); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	y := x.Clone()
-	y[len(y)-1] = w[1]
-	return y, nil
+	_, out := op.inAndOut(s[1])
+	return op.outShape(s[0], out), nil
 }
 
 func linearForward[T device.Float](op *linearOp, prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
-	x, w, b, err := linearInputs[T](in, op.hasBias)
+	x, w, b, err := linearInputs[T](op.layout, in)
 	if err != nil {
 		return nil, err
 	}
 	shape := in[0].Shape()
-	y, ym, err := roomFor[T](op.dev, prev, shape[:len(shape)-1], w.Cols)
+	y, ym, err := roomForOutput[T](op.layout, op.dev, prev, shape, w.Cols)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func linearForward[T device.Float](op *linearOp, prev gorgonia.Value, in []gorgo
 		if kept == nil && prev == collected {
 			kept = collected
 		}
-		if z, zm, err = roomFor[T](op.dev, kept, shape[:len(shape)-1], w.Cols); err != nil {
+		if z, zm, err = roomForOutput[T](op.layout, op.dev, kept, shape, w.Cols); err != nil {
 			return nil, err
 		}
 		op.pre.keep(y, z)
@@ -85,16 +87,16 @@ func linearForward[T device.Float](op *linearOp, prev gorgonia.Value, in []gorgo
 	return y, device.For[T](op.dev).Linear(ym, zm, x, w, b, op.act.spec)
 }
 
-// linearInputs views the inputs of a linear op, b only where it has one.
-func linearInputs[T device.Float](in []gorgonia.Value, hasBias bool) (x, w device.Matrix[T], b []T, err error) {
+// linearInputs views the inputs of a linear op, b only if it has one.
+func linearInputs[T device.Float](l layout, in []gorgonia.Value) (x, w device.Matrix[T], b []T, err error) {
 	if x, err = rowsOf[T]("X", in[0]); err != nil {
 		return
 	}
-	if w, err = rowsOf[T]("W", in[1]); err != nil {
+	if w, err = weightOf[T](l, "W", in[1]); err != nil {
 		return
 	}
-	if hasBias {
-		b, err = vectorOf[T]("b", in[2])
+	if l.hasBias() {
+		b, err = biasOf[T]("b", in[2])
 	}
 	return
 }
@@ -102,7 +104,7 @@ func linearInputs[T device.Float](in []gorgonia.Value, hasBias bool) (x, w devic
 // DiffWRT says that all inputs have gradients, X unless it was opted out.
 func (op *linearOp) DiffWRT(int) []bool {
 	wrt := []bool{op.inputGrad, true}
-	if op.hasBias {
+	if op.hasBias() {
 		wrt = append(wrt, true)
 	}
 	return wrt
@@ -131,7 +133,7 @@ func (op *linearOp) WhyUnknown(int) string {
 // Gradients adds dZ and the nodes of those gradients that are wanted.
 func (op *linearOp) Gradients(wanted []bool, inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	x, w := inputs[0], inputs[1]
-	rank := op.ranks[0]
+	l := op.layout
 	dz := grad
 	if op.act.spec.Kind != device.Identity {
 		saved := output
@@ -142,24 +144,24 @@ func (op *linearOp) Gradients(wanted []bool, inputs gorgonia.Nodes, output, grad
 				return nil, err
 			}
 		}
-		if dz, err = gorgonia.ApplyOp(newActivationBackwardOp(rank, op.act, 1, op.dev), grad, saved); err != nil {
+		if dz, err = gorgonia.ApplyOp(newActivationBackwardOp(l.outRank(), op.act, 1, op.dev), grad, saved); err != nil {
 			return nil, err
 		}
 	}
 	grads := make(gorgonia.Nodes, len(inputs))
 	var err error
 	if wanted[0] {
-		if grads[0], err = gorgonia.ApplyOp(newInputBackwardOp(rank, op.dev), dz, w); err != nil {
+		if grads[0], err = gorgonia.ApplyOp(newInputBackwardOp(l, op.dev), dz, w); err != nil {
 			return nil, err
 		}
 	}
 	if wanted[1] {
-		if grads[1], err = gorgonia.ApplyOp(newWeightBackwardOp(rank, op.dev), x, dz); err != nil {
+		if grads[1], err = gorgonia.ApplyOp(newWeightBackwardOp(l, op.dev), x, dz); err != nil {
 			return nil, err
 		}
 	}
-	if op.hasBias && wanted[2] {
-		if grads[2], err = gorgonia.ApplyOp(newBiasBackwardOp(rank, op.dev), dz); err != nil {
+	if op.hasBias() && wanted[2] {
+		if grads[2], err = gorgonia.ApplyOp(newBiasBackwardOp(l, op.dev), dz); err != nil {
 			return nil, err
 		}
 	}
@@ -200,22 +202,22 @@ func (op *linearOp) DoDiff(_ gorgonia.ExecutionContext, inputs gorgonia.Nodes, o
 // linearBackward returns fresh gradients of all inputs, nil for dX if it was
 // opted out.
 func linearBackward[T device.Float](op *linearOp, in []gorgonia.Value, y, dy gorgonia.Value) ([]gorgonia.Value, error) {
-	x, w, b, err := linearInputs[T](in, op.hasBias)
+	x, w, b, err := linearInputs[T](op.layout, in)
 	if err != nil {
 		return nil, err
 	}
-	dym, err := rowsOf[T]("dY", dy)
+	dym, err := outputOf[T](op.layout, "dY", dy)
 	if err != nil {
 		return nil, err
 	}
-	a := y
+	saved := y
 	if op.act.spec.Kind.Saved() == device.SavedZ {
 		op.pre.wanted.Store(true)
-		if a, err = preactivation[T](op, in, y); err != nil {
+		if saved, err = preactivation[T](op, in, y); err != nil {
 			return nil, err
 		}
 	}
-	am, err := rowsOf[T]("Y", a)
+	savedm, err := outputOf[T](op.layout, op.act.spec.Kind.Saved().String(), saved)
 	if err != nil {
 		return nil, err
 	}
@@ -227,17 +229,21 @@ func linearBackward[T device.Float](op *linearOp, in []gorgonia.Value, y, dy gor
 			return nil, err
 		}
 	}
-	if grads[1], dw, err = roomFor[T](op.dev, collected, in[1].Shape(), -1); err != nil {
+	if grads[1], dw, err = roomForWeight[T](op.layout, op.dev, collected, w.Rows, w.Cols); err != nil {
 		return nil, err
 	}
-	if op.hasBias {
-		var dbm device.Matrix[T]
-		if grads[2], dbm, err = roomFor[T](op.dev, collected, tensor.Shape{len(b)}, -1); err != nil {
+	if op.hasBias() {
+		if grads[2], db, err = roomForBias[T](op.layout, op.dev, collected, len(b)); err != nil {
 			return nil, err
 		}
-		db = dbm.Data
 	}
-	return grads, device.For[T](op.dev).LinearBackward(dx, dw, db, x, w, dym, am, op.act.spec)
+	if err := device.For[T](op.dev).LinearBackward(dx, dw, db, x, w, dym, savedm, op.act.spec); err != nil {
+		return nil, err
+	}
+	if op.bias == 0 && op.hasBias() {
+		grads[2] = scalarValue(nil, db[0])
+	}
+	return grads, nil
 }
 
 // preactivations keeps Z = X·W + b of the forward pass beside the Y that it
@@ -304,11 +310,11 @@ func preactivation[T device.Float](op *linearOp, in []gorgonia.Value, y gorgonia
 	if z := op.pre.of(y); z != nil {
 		return z, nil
 	}
-	x, w, b, err := linearInputs[T](in, op.hasBias)
+	x, w, b, err := linearInputs[T](op.layout, in)
 	if err != nil {
 		return nil, err
 	}
-	z, zm, err := roomFor[T](op.dev, collected, y.Shape(), -1)
+	z, zm, err := roomForOutput[T](op.layout, op.dev, collected, in[0].Shape(), w.Cols)
 	if err != nil {
 		return nil, err
 	}
@@ -350,5 +356,5 @@ func (op *preactivationOp) DoDiff(ctx gorgonia.ExecutionContext, inputs gorgonia
 
 func (op *preactivationOp) linear() *linearOp {
 	f := op.forward
-	return newLinearOp(f.ranks[0], Identity, f.hasBias, f.inputGrad, f.dev)
+	return newLinearOp(f.layout, Identity, f.inputGrad, f.dev)
 }

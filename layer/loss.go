@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/affine-go/affine/layer/device"
@@ -12,21 +13,27 @@ import (
 
 // SoftmaxCrossEntropy adds the scalar node
 //
-//	L = −(1/n) Σ_rows Σ_j t_j · log softmax(z)_j
+//	L = −(1/n) Σ_rows Σ_j w_j · t_j · log softmax(z)_j
 //
 // for logits z and targets t, both [..., classes] with the leading dimensions
 // flattened to n rows. A row of targets is a distribution over the classes
-// (one-hot for hard labels). Any finite logits give a finite loss:
-// log softmax(z) is computed as z − max z − log Σ exp(z − max z). The gradient
-// by z is (softmax(z)·Σ_j t_j − t)/n; targets have none.
-// It equals PyTorch's cross_entropy with class probabilities.
+// (one-hot for hard labels). The class weights w are 1 or those of
+// [WithClassWeights]. Any finite logits give a finite loss: log softmax(z) is
+// computed as z − max z − log Σ exp(z − max z). The gradient by z is
+// (softmax(z)·Σ_j w_j·t_j − w ⊙ t)/n. Targets are data: gorgonia.Grad has no
+// gradient by them, [Grad] gives one if it is asked.
+//
+// It equals PyTorch's cross_entropy with class probabilities, which divides by
+// n under weights too. It takes [WithName], [WithDevice], [WithReduction] and
+// [WithClassWeights].
 func SoftmaxCrossEntropy(logits, targets *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 	return addLoss(softmaxCrossEntropy, logits, targets, opts)
 }
 
 // MSE adds the scalar node L = (1/N) Σ (p − t)², the mean over all N elements
 // of pred p and target t, which have the same shape. Both have gradients:
-// 2(p − t)/N by p and its negative by t. It equals PyTorch's mse_loss.
+// 2(p − t)/N by p and its negative by t. It equals PyTorch's mse_loss. It takes
+// [WithName], [WithDevice] and [WithReduction].
 func MSE(pred, target *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 	return addLoss(meanSquaredError, pred, target, opts)
 }
@@ -36,8 +43,10 @@ func MSE(pred, target *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 //	L = (1/N) Σ max(z, 0) − z·t + log(1 + exp(−|z|))
 //
 // the mean over all N elements of logits z and targets t, probabilities of the
-// same shape. The gradient by z is (σ(z) − t)/N; targets have none. It equals
-// PyTorch's binary_cross_entropy_with_logits.
+// same shape. The gradient by z is (σ(z) − t)/N. Targets are data: gorgonia.Grad
+// has no gradient by them, [Grad] gives one if it is asked. It equals PyTorch's
+// binary_cross_entropy_with_logits. It takes [WithName], [WithDevice] and
+// [WithReduction].
 func BinaryCrossEntropy(logits, targets *gorgonia.Node, opts ...Option) (*gorgonia.Node, error) {
 	return addLoss(binaryCrossEntropy, logits, targets, opts)
 }
@@ -56,19 +65,74 @@ func (k lossKind) String() string {
 }
 
 func addLoss(kind lossKind, pred, target *gorgonia.Node, opts []Option) (*gorgonia.Node, error) {
-	fail := func(err error) (*gorgonia.Node, error) { return nil, fmt.Errorf("layer: %v: %w", kind, err) }
-	o, err := collect(opts)
+	n, err := lossNode(kind, pred, target, opts)
 	if err != nil {
-		return fail(err)
-	}
-	if err := checkLossNodes(kind, pred, target); err != nil {
-		return fail(err)
-	}
-	n, err := addNode(newLossOp(kind, pred.Dims(), o.dev), o.name, pred, target)
-	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("layer: %v: %w", kind, err)
 	}
 	return n, nil
+}
+
+func lossNode(kind lossKind, pred, target *gorgonia.Node, opts []Option) (*gorgonia.Node, error) {
+	taken := lossOptions
+	if kind == softmaxCrossEntropy {
+		taken = crossEntropyOptions
+	}
+	o, err := collect(opts, taken)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLossNodes(kind, pred, target); err != nil {
+		return nil, err
+	}
+	e := newExpression(pred)
+	if o.classWeights != nil {
+		if target, err = e.weightedTargets(target, o.classWeights, o.dev); err != nil {
+			return nil, err
+		}
+	}
+	l := e.Do(gorgonia.ApplyOp(newLossOp(kind, pred.Dims(), o.dev), pred, target))
+	if o.reduction == Sum {
+		terms := pred.Shape().TotalSize()
+		if kind == softmaxCrossEntropy {
+			terms, _ = flat(pred.Shape())
+		}
+		l = e.Scaled(l, float64(terms))
+	}
+	if e.Err == nil && o.name != "" {
+		gorgonia.WithName(o.name)(l)
+	}
+	return l, e.Err
+}
+
+// weightedTargets is the targets with each class multiplied by its weight.
+func (e *expression) weightedTargets(targets *gorgonia.Node, weights []float64, dev device.Device) (*gorgonia.Node, error) {
+	shape := targets.Shape()
+	if classes := shape[len(shape)-1]; len(weights) != classes {
+		return nil, fmt.Errorf("got %d class weights, want %d, one for each class of targets %v", len(weights), classes, shape)
+	}
+	for i, w := range weights {
+		if !(w >= 0) || math.IsInf(w, 1) {
+			return nil, fmt.Errorf("weight of class %d is %g, want a finite number ≥ 0", i, w)
+		}
+	}
+	w := e.vector(weights)
+	each := e.Do(gorgonia.ApplyOp(newBroadcastRowsOp(layout{rank: len(shape), bias: 1}, dev), w, targets))
+	return e.Binary(gorgonia.HadamardProd, targets, each), e.Err
+}
+
+// vector is a constant; its name holds its values, since Gorgonia takes
+// constants of one name for the same.
+func (e *expression) vector(values []float64) *gorgonia.Node {
+	var backing any = slices.Clone(values)
+	if e.Dtype == tensor.Float32 {
+		rounded := make([]float32, len(values))
+		for i, v := range values {
+			rounded[i] = float32(v)
+		}
+		backing = rounded
+	}
+	return gorgonia.NewConstant(tensor.New(tensor.WithShape(len(values)), tensor.WithBacking(backing)),
+		gorgonia.WithName(fmt.Sprintf("%v %v", e.Dtype, values)))
 }
 
 func checkLossNodes(kind lossKind, pred, target *gorgonia.Node) error {

@@ -163,6 +163,7 @@ type derivative struct {
 type derivedOp struct {
 	signature
 	role        gradientRole
+	layout      layout // of a linear layer
 	infer       func(inputs []tensor.Shape) (tensor.Shape, error)
 	derivatives func() []*derivative
 	// onDemand builds gradients by inputs that have no derivative here, as those

@@ -28,11 +28,11 @@ func gradientOps(t *testing.T) []struct {
 	x, y := tensor.Shape{2, 3, 4}, tensor.Shape{2, 3, 5}
 	w, b := tensor.Shape{4, 5}, tensor.Shape{5}
 	ops := []gradientOp{
-		{newInputBackwardOp(3, dev), []tensor.Shape{y, w}, x, 2},
-		{newWeightBackwardOp(3, dev), []tensor.Shape{x, y}, w, 2},
-		{newBiasBackwardOp(3, dev), []tensor.Shape{y}, b, 1},
-		{newBroadcastRowsOp(3, dev), []tensor.Shape{b, y}, y, 1},
-		{newPreactivationOp(newLinearOp(3, GELU, true, true, dev)), []tensor.Shape{x, w, b, y}, y, 3},
+		{newInputBackwardOp(plain(3), dev), []tensor.Shape{y, w}, x, 2},
+		{newWeightBackwardOp(plain(3), dev), []tensor.Shape{x, y}, w, 2},
+		{newBiasBackwardOp(plain(3), dev), []tensor.Shape{y}, b, 1},
+		{newBroadcastRowsOp(plain(3), dev), []tensor.Shape{b, y}, y, 1},
+		{newPreactivationOp(newLinearOp(plain(3), GELU, true, dev)), []tensor.Shape{x, w, b, y}, y, 3},
 	}
 	for _, act := range activations[1:] {
 		ops = append(ops, gradientOp{newActivationBackwardOp(3, act, 1, dev), []tensor.Shape{y, y}, y, 2})

@@ -51,3 +51,6 @@ const (
 
 // MatrixOf views data as rows×cols without gaps.
 func MatrixOf[T Float](data []T, rows, cols int) Matrix[T] { return kernel.MatrixOf(data, rows, cols) }
+
+// Activations returns all kinds of activation, Identity first.
+func Activations() []ActivationKind { return kernel.Activations() }

@@ -1,0 +1,221 @@
+package layer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// layouts lists the forms of W and b, with the shapes of X that they allow.
+var layouts = []struct {
+	name    string
+	w, b    tensor.Shape
+	opts    []Option
+	vectorX bool
+}{
+	{"b [1, out]", tensor.Shape{3, 2}, tensor.Shape{1, 2}, nil, true},
+	{"W [out, in]", tensor.Shape{2, 3}, tensor.Shape{2}, []Option{WithTransposedWeight()}, true},
+	{"W [out, in], b [1, out]", tensor.Shape{2, 3}, tensor.Shape{1, 2}, []Option{WithTransposedWeight()}, true},
+	{"W [out, in], no b", tensor.Shape{2, 3}, nil, []Option{WithTransposedWeight()}, true},
+	{"W [in], b [1]", tensor.Shape{3}, tensor.Shape{1}, nil, false},
+	{"W [in], b [1, 1]", tensor.Shape{3}, tensor.Shape{1, 1}, nil, false},
+	{"W [in], scalar b", tensor.Shape{3}, tensor.Shape{}, nil, false},
+	{"W [in], no b", tensor.Shape{3}, nil, nil, false},
+}
+
+// eachLayout calls f with the inputs of every layout and shape of X.
+func eachLayout(rng *rand.Rand, dt tensor.Dtype, f func(name string, inputs []*tensor.Dense, opts []Option)) {
+	for _, l := range layouts {
+		for _, x := range []tensor.Shape{{3}, {4, 3}, {2, 5, 3}} {
+			if len(x) == 1 && !l.vectorX {
+				continue
+			}
+			inputs := []*tensor.Dense{random(rng, dt, x...), random(rng, dt, l.w...)}
+			if l.b != nil {
+				inputs = append(inputs, random(rng, dt, l.b...))
+			}
+			f(fmt.Sprintf("%s, X %v", l.name, x), inputs, l.opts)
+		}
+	}
+}
+
+func TestEveryLayoutEqualsTheBuiltinOps(t *testing.T) {
+	rng := generator(71)
+	for _, dt := range dtypes {
+		for _, act := range activations {
+			eachLayout(rng, dt, func(name string, inputs []*tensor.Dense, opts []Option) {
+				what := fmt.Sprintf("%s, %v, %v", name, act, dt)
+				wrt := []int{0, 1, 2}[:len(inputs)]
+				// The twin ends with a Reshape: a TapeMachine that squared its result in
+				// place would overwrite the Y that the gradient of tanh is written in.
+				cost := func(y *gorgonia.Node) (*gorgonia.Node, error) {
+					return weighted(y, input(y.Graph(), "dY", random(generator(97), dt, y.Shape()...)))
+				}
+				graph := func(build linearBuilder) func(gorgonia.Nodes) (*gorgonia.Node, gorgonia.Nodes, error) {
+					return func(n gorgonia.Nodes) (*gorgonia.Node, gorgonia.Nodes, error) {
+						var b *gorgonia.Node
+						if len(n) > 2 {
+							b = n[2]
+						}
+						y, err := build(n[0], n[1], b, append(slices.Clone(opts), WithActivation(act))...)
+						if err != nil {
+							return nil, nil, err
+						}
+						c, err := cost(y)
+						return c, gorgonia.Nodes{y, c}, err
+					}
+				}
+				values, grads := run(t, "tape", inputs, wrt, graph(Apply))
+				lispValues, lispGrads := run(t, "lisp", inputs, wrt, graph(Apply))
+				twinValues, twinGrads := run(t, "tape", inputs, wrt, graph(Builtin))
+				for i := range values {
+					requireClose(t, what+": value", values[i], twinValues[i], 10*tolerance(dt))
+					requireClose(t, what+": value on the LispMachine", lispValues[i], values[i], tolerance(dt))
+				}
+				for i := range grads {
+					requireClose(t, fmt.Sprintf("%s: gradient %d", what, i), grads[i], twinGrads[i], 20*tolerance(dt))
+					requireClose(t, fmt.Sprintf("%s: gradient %d on the LispMachine", what, i), lispGrads[i], grads[i], tolerance(dt))
+				}
+			})
+		}
+	}
+}
+
+func TestGradientsHaveTheShapesOfTheirInputs(t *testing.T) {
+	eachLayout(generator(73), tensor.Float64, func(name string, inputs []*tensor.Dense, opts []Option) {
+		g := gorgonia.NewGraph()
+		var nodes gorgonia.Nodes
+		for i, in := range inputs {
+			nodes = append(nodes, input(g, fmt.Sprint("in", i), in))
+		}
+		var b *gorgonia.Node
+		if len(nodes) > 2 {
+			b = nodes[2]
+		}
+		y, err := Apply(nodes[0], nodes[1], b, append(slices.Clone(opts), WithActivation(SiLU))...)
+		requireNoError(t, err)
+		cost, err := gorgonia.Sum(gorgonia.Must(gorgonia.Square(y)))
+		requireNoError(t, err)
+		grads, err := Grad(cost, nodes...)
+		requireNoError(t, err)
+		m := gorgonia.NewTapeMachine(g)
+		defer m.Close()
+		requireNoError(t, m.RunAll())
+		for i, grad := range grads {
+			if !slices.Equal(grad.Shape(), nodes[i].Shape()) || !slices.Equal(grad.Value().Shape(), nodes[i].Value().Shape()) {
+				t.Errorf("%s: gradient %d has shape %v (value %v), want %v", name, i, grad.Shape(), grad.Value().Shape(), nodes[i].Shape())
+			}
+		}
+		requireSecond(t, name, cost, nodes)
+	})
+}
+
+func TestGroupsOfEveryLayoutGiveTheSameGradients(t *testing.T) {
+	eachLayout(generator(79), tensor.Float64, func(name string, inputs []*tensor.Dense, opts []Option) {
+		g := gorgonia.NewGraph()
+		var nodes gorgonia.Nodes
+		for i, in := range inputs {
+			nodes = append(nodes, input(g, fmt.Sprint("in", i), in))
+		}
+		var b *gorgonia.Node
+		if len(nodes) > 2 {
+			b = nodes[2]
+		}
+		y, err := Apply(nodes[0], nodes[1], b, append(slices.Clone(opts), WithActivation(Tanh))...)
+		requireNoError(t, err)
+		cost, err := gorgonia.Sum(gorgonia.Must(gorgonia.Square(y)))
+		requireNoError(t, err)
+		grads, err := Grad(cost, nodes...)
+		requireNoError(t, err)
+		m := gorgonia.NewTapeMachine(g)
+		defer m.Close()
+		requireNoError(t, m.RunAll())
+		rootsFirst, err := gorgonia.Sort(g)
+		requireNoError(t, err)
+		slices.Reverse(rootsFirst)
+		arguments := func(n *gorgonia.Node) (args gorgonia.Nodes) {
+			for it := g.From(n.ID()); n.Op() != nil && it.Next(); {
+				args = append(args, it.Node().(*gorgonia.Node))
+			}
+			return args
+		}
+		groups := GradientGroups(rootsFirst, arguments, func(*gorgonia.Node) bool { return false })
+		if len(groups) != 1 || len(groups[0].Outputs) != len(grads) {
+			t.Fatalf("%s: got %d groups, want one of %d gradients", name, len(groups), len(grads))
+		}
+		in := make([]gorgonia.Value, len(groups[0].Inputs))
+		for i, n := range groups[0].Inputs {
+			in[i] = n.Value()
+		}
+		out := make([]gorgonia.Value, len(groups[0].Outputs))
+		for range 2 { // the second time into what stands there
+			requireNoError(t, groups[0].Compute(out, in))
+			for i, n := range groups[0].Outputs {
+				if !slices.Equal(out[i].Shape(), n.Value().Shape()) {
+					t.Errorf("%s: %v has shape %v, want %v", name, n, out[i].Shape(), n.Value().Shape())
+				}
+				requireClose(t, name, floats(t, out[i]), floats(t, n.Value()), 1e-13)
+			}
+		}
+	})
+}
+
+func TestTransposedLinearEqualsAFlippedOne(t *testing.T) {
+	g := gorgonia.NewGraph()
+	flipped, err := NewLinear(g, 3, 2, WithTransposedWeight(), WithDtype(tensor.Float64), WithActivation(GELU))
+	requireNoError(t, err)
+	if shape := flipped.Weight().Shape(); !slices.Equal(shape, tensor.Shape{2, 3}) {
+		t.Fatalf("weight has shape %v, want (2, 3)", shape)
+	}
+	x := input(g, "x", random(generator(83), tensor.Float64, 4, 3))
+	y, err := flipped.Fwd(x)
+	requireNoError(t, err)
+	straight, err := Apply(x, gorgonia.Must(gorgonia.Transpose(flipped.Weight(), 1, 0)), flipped.Bias(), WithActivation(GELU))
+	requireNoError(t, err)
+	m := gorgonia.NewTapeMachine(g)
+	defer m.Close()
+	requireNoError(t, m.RunAll())
+	requireClose(t, "Y", floats(t, y.Value()), floats(t, straight.Value()), 1e-14)
+}
+
+func TestOptionsThatDoNothingAreRefused(t *testing.T) {
+	g := gorgonia.NewGraph()
+	rng := generator(89)
+	x, w := input(g, "x", random(rng, tensor.Float64, 2, 3)), input(g, "w", random(rng, tensor.Float64, 3, 2))
+	target := input(g, "t", random(rng, tensor.Float64, 2, 3))
+	all := map[string]Option{
+		"WithName": WithName("n"), "WithoutBias": WithoutBias(), "WithActivation": WithActivation(ReLU), "WithInit": WithInit(Zeros),
+		"WithBiasInit": WithBiasInit(Zeros), "WithSeed": WithSeed(1), "WithDtype": WithDtype(tensor.Float64), "WithDevice": WithDevice(nil),
+		"WithoutInputGrad": WithoutInputGrad(), "WithTransposedWeight": WithTransposedWeight(),
+		"WithClassWeights": WithClassWeights(1, 2, 3), "WithReduction": WithReduction(Sum),
+	}
+	for _, c := range []struct {
+		name  string
+		taken []string
+		call  func(Option) error
+	}{
+		{"Apply", applyOptions, func(o Option) error { _, err := Apply(x, w, nil, o); return err }},
+		{"Builtin", builtinOptions, func(o Option) error { _, err := Builtin(x, w, nil, o); return err }},
+		{"NewLinear", linearOptions, func(o Option) error { _, err := NewLinear(gorgonia.NewGraph(), 3, 2, o); return err }},
+		{"SoftmaxCrossEntropy", crossEntropyOptions, func(o Option) error { _, err := SoftmaxCrossEntropy(x, target, o); return err }},
+		{"MSE", lossOptions, func(o Option) error { _, err := MSE(x, target, o); return err }},
+		{"BinaryCrossEntropy", lossOptions, func(o Option) error { _, err := BinaryCrossEntropy(x, target, o); return err }},
+	} {
+		for name, o := range all {
+			err := c.call(o)
+			refused := err != nil && strings.Contains(err.Error(), "option "+name+" does not apply")
+			if refused == slices.Contains(c.taken, name) {
+				t.Errorf("%s with %s: error is %v", c.name, name, err)
+			}
+		}
+	}
+	_, err := NewLinear(gorgonia.NewGraph(), 3, 2, WithoutBias(), WithBiasInit(Zeros))
+	if err == nil || !strings.Contains(err.Error(), "WithBiasInit does not apply to a layer WithoutBias") {
+		t.Errorf("a bias initialiser without a bias: error is %v", err)
+	}
+}
