@@ -98,6 +98,9 @@ func ParseActivation(name string) (Activation, error) {
 	return Activation{}, fmt.Errorf("unknown activation %q, want one of %s", name, strings.Join(ActivationNames(), ", "))
 }
 
+// Spec returns what a device takes for the activation.
+func (a Activation) Spec() device.Activation { return a.spec }
+
 // String returns the name that [ParseActivation] takes.
 func (a Activation) String() string {
 	parameters, _ := a.parameters()

@@ -85,16 +85,17 @@ func (m *Model) forward(rows int) (*graph, gorgonia.Nodes, error) {
 	for i := 0; i < len(m.weights); i += 2 {
 		w, b := m.bind(g.exprs, i), m.bind(g.exprs, i+1)
 		learnables = append(learnables, w, b)
-		opts := []layer.Option{layer.WithDevice(m.spec.Device)}
-		if i == 0 {
-			opts = append(opts, layer.WithoutInputGrad())
-		}
+		var opts []layer.Option
 		if i+2 < len(m.weights) {
 			opts = append(opts, layer.WithActivation(m.spec.Activation))
 		}
-		apply := layer.Apply
-		if m.spec.Impl == Builtin {
-			apply = layer.Builtin
+		apply := layer.Builtin
+		if m.spec.Impl != Builtin {
+			apply = layer.Apply
+			opts = append(opts, layer.WithDevice(m.spec.Device))
+			if i == 0 {
+				opts = append(opts, layer.WithoutInputGrad())
+			}
 		}
 		if g.output, err = apply(g.output, w, b, opts...); err != nil {
 			return nil, nil, err

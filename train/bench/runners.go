@@ -109,17 +109,18 @@ func newMLP(c Case, dev device.Device) (*mlp, error) {
 		if i == 0 {
 			opts = append(opts, layer.WithoutInputGrad())
 		}
+		act := layer.WithActivation(layer.Identity)
 		if i < len(c.Dims)-2 {
-			opts = append(opts, layer.WithActivation(layer.ReLU))
+			act = layer.WithActivation(layer.ReLU)
 		}
-		l, err := layer.NewLinear(g, c.Dims[i], out, opts...)
+		l, err := layer.NewLinear(g, c.Dims[i], out, append(opts, act)...)
 		if err != nil {
 			return nil, err
 		}
 		if c.Impl == "fused" {
 			h, err = l.Fwd(h)
 		} else {
-			h, err = layer.Builtin(h, l.Weight(), l.Bias(), opts...)
+			h, err = layer.Builtin(h, l.Weight(), l.Bias(), act)
 		}
 		if err != nil {
 			return nil, err

@@ -76,9 +76,10 @@ func (r *OpRow) measureErrors(onDevice layer.Option) error {
 	}
 	for _, side := range []struct {
 		apply  func(x, w, b *gorgonia.Node, opts ...layer.Option) (*gorgonia.Node, error)
+		opts   []layer.Option
 		errors *Errors
-	}{{layer.Apply, &r.FusedError}, {layer.Builtin, &r.BuiltinError}} {
-		got, err := r.results(tensor.Float32, side.apply, onDevice)
+	}{{layer.Apply, []layer.Option{onDevice}, &r.FusedError}, {layer.Builtin, nil, &r.BuiltinError}} {
+		got, err := r.results(tensor.Float32, side.apply, side.opts...)
 		if err != nil {
 			return err
 		}

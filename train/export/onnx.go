@@ -90,6 +90,17 @@ func (g *onnxGraph) activation(act layer.Activation) error {
 		g.binary("Add", g.scalar(1))
 		g.binary("Mul", g.scalar(0.5))
 		g.binary("Mul", z)
+	case device.Softplus: // z if βz > threshold, else (max(βz, 0) + log(1 + e^−|βz|))/β
+		g.binary("Mul", g.scalar(spec.Beta))
+		u := g.value
+		positive := g.node("Relu", []string{u})
+		beyond := g.node("Greater", []string{u, g.scalar(spec.Threshold)})
+		g.value = g.node("Exp", []string{g.node("Neg", []string{g.node("Abs", []string{u})})})
+		g.binary("Add", g.scalar(1))
+		g.value = g.node("Log", []string{g.value})
+		g.binary("Add", positive)
+		g.binary("Div", g.scalar(spec.Beta))
+		g.value = g.node("Where", []string{beyond, z, g.value})
 	default:
 		return fmt.Errorf("activation %v has no form in ONNX here", act)
 	}

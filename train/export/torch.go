@@ -190,6 +190,8 @@ func torchModule(act layer.Activation) (string, error) {
 		return "nn.GELU()", nil
 	case device.SiLU:
 		return "nn.SiLU()", nil
+	case device.Softplus:
+		return fmt.Sprintf("nn.Softplus(%v, %v)", spec.Beta, spec.Threshold), nil
 	}
 	return "", fmt.Errorf("activation %v has no module in PyTorch", act)
 }
