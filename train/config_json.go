@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // ReadConfig reads a file as Config's JSON. A setting that does not exist, a
@@ -28,6 +30,32 @@ func ReadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+// Merge overwrites the settings that text names, as JSON or YAML with the names
+// of Config's JSON. A name that does not exist or a value of another type is an
+// error. A run's config.json names all settings.
+func (c *Config) Merge(text []byte) error {
+	settings, err := parseSettings(text)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	return decodeStrictly(data, c)
+}
+
+// parseSettings reads settings as a map. The checksum of a run's file is no
+// setting.
+func parseSettings(text []byte) (map[string]any, error) {
+	var settings map[string]any
+	if err := yaml.Unmarshal(text, &settings); err != nil {
+		return nil, errors.New(strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " "))
+	}
+	delete(settings, "checksum")
+	return settings, nil
 }
 
 // decodeStrictly reads one JSON value and nothing else into v. Errors say at

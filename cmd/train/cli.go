@@ -14,6 +14,7 @@ import (
 	"github.com/affine-go/affine/train/bench"
 	"github.com/affine-go/affine/train/optim"
 	"github.com/alecthomas/kong"
+	completion "github.com/jotaen/kong-completion"
 )
 
 // What the program tells its caller when it ends.
@@ -37,6 +38,9 @@ type commands struct {
 	Report    reportCommand    `cmd:"" help:"Write a page that shows a run, or compares several."`
 	Gradcheck gradcheckCommand `cmd:"" help:"Compare analytic gradients with finite differences."`
 	Doctor    doctorCommand    `cmd:"" help:"Tell what was found: processor, threads, CUDA, versions."`
+
+	Completion completion.Completion `cmd:"" help:"Print what makes your shell complete commands and flags."`
+	Version    kong.VersionFlag      `help:"Print the version and exit."`
 }
 
 const description = `Train multi-layer perceptrons made of one fused linear layer on Gorgonia.
@@ -101,12 +105,13 @@ func runCommand(args []string, t *terminal) (err error) {
 			panic(cause)
 		}
 	}()
+	completion.Register(parser)
 	if err := checkCommand(args, parser.Model); err != nil {
 		return err
 	}
-	ctx, err := parser.Parse(args)
+	ctx, err := parser.Parse(joinNegative(args))
 	if err != nil {
-		return usagef("%w; see: %s --help", err, t.program)
+		return usagef("%w; see: %s --help", parseError(err), t.program)
 	}
 	return ctx.Run()
 }
@@ -122,7 +127,7 @@ func checkCommand(args []string, model *kong.Application) error {
 		names = append(names, command.Name)
 	}
 	if !slices.Contains(names, args[0]) {
-		return unknown("command", args[0], names)
+		return unknown("command", args[0], append(names, flagNames(model.Node)...))
 	}
 	return nil
 }
@@ -139,6 +144,7 @@ var flagGroups = []kong.Group{
 // are defined.
 func helpVars() kong.Vars {
 	return kong.Vars{
+		"version":            versionText(),
 		"default_dataset":    datasets.DefaultName,
 		"default_validation": fmt.Sprint(datasets.DefaultFractions.Validation),
 		"default_test":       fmt.Sprint(datasets.DefaultFractions.Test),

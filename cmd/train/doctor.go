@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -111,7 +112,7 @@ func (r *doctorReport) readBuild() {
 		r.Version = "unknown"
 		return
 	}
-	r.Version = info.Main.Version
+	r.Version = cmp.Or(info.Main.Version, "(devel)")
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
@@ -166,4 +167,11 @@ func (r *doctorReport) print(t *terminal) {
 		pairs = append(pairs, name, r.Environment[name])
 	}
 	facts(t.stdout, pairs...)
+}
+
+// versionText is what --version prints.
+func versionText() string {
+	r := doctorReport{Modules: map[string]string{}}
+	r.readBuild()
+	return fmt.Sprintf("train %s, %s %s/%s", r.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

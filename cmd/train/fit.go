@@ -22,11 +22,12 @@ type fitCommand struct {
 	modelFlags    `embed:""`
 	trainingFlags `embed:""`
 
-	Out     string `group:"run" placeholder:"DIR" help:"Run directory (default: the next free runs/DATASET-NNN)."`
-	Resume  bool   `group:"run" xor:"existing" help:"Go on with the run in --out. Its settings hold; only --epochs may differ."`
-	Force   bool   `group:"run" xor:"existing" help:"Overwrite the run in --out."`
-	NoPlots bool   `group:"run" name:"no-plots" help:"Write no SVG plots."`
-	JSON    bool   `group:"run" name:"json" help:"Print the metrics as one JSON object and nothing else."`
+	Config  *string `group:"run" placeholder:"FILE" help:"Settings to start from: a run's config.json, or some of its names in YAML; flags come after."`
+	Out     string  `group:"run" placeholder:"DIR" help:"Run directory (default: the next free runs/DATASET-NNN)."`
+	Resume  bool    `group:"run" xor:"existing" help:"Go on with the run in --out. Its settings hold; only --epochs may differ."`
+	Force   bool    `group:"run" xor:"existing" help:"Overwrite the run in --out."`
+	NoPlots bool    `group:"run" name:"no-plots" help:"Write no SVG plots."`
+	JSON    bool    `group:"run" name:"json" help:"Print the metrics as one JSON object and nothing else."`
 
 	changed bool // a run is to be resumed with other settings than it has
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 
@@ -78,7 +80,15 @@ func (c *fitCommand) config() (train.Config, error) {
 		c.changed = !reflect.DeepEqual(before, config)
 		return config, nil
 	}
-	source := datasets.DefaultName
+	settings, err := c.readConfig()
+	if err != nil {
+		return train.Config{}, err
+	}
+	var named train.Config
+	if err := named.Merge(settings); err != nil {
+		return named, usagef("--config %s: %w", *c.Config, err)
+	}
+	source := cmp.Or(named.Dataset, datasets.DefaultName)
 	set(&source, c.Dataset)
 	d, err := c.shape(source)
 	if err != nil {
@@ -94,7 +104,23 @@ func (c *fitCommand) config() (train.Config, error) {
 		spec := p.Spec()
 		config.From, config.Hidden, config.Activation, config.Dtype = *c.From, spec.Hidden, spec.Activation.String(), spec.Dtype.String()
 	}
+	if err := config.Merge(settings); err != nil {
+		return config, usagef("--config %s: %w", *c.Config, err)
+	}
+	config.Dataset = source
 	return config, c.apply(&config)
+}
+
+// readConfig returns the text of --config, or nothing.
+func (c *fitCommand) readConfig() ([]byte, error) {
+	if c.Config == nil {
+		return nil, nil
+	}
+	text, err := os.ReadFile(*c.Config)
+	if err != nil {
+		return nil, fmt.Errorf("--config: %w", err)
+	}
+	return text, nil
 }
 
 // shape returns the dataset that default settings depend on: that of a file,
