@@ -3,8 +3,6 @@ package vm
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"sync"
 
 	"github.com/affine-go/affine/internal/values"
 	"github.com/affine-go/affine/layer/device"
@@ -20,48 +18,9 @@ type dual struct {
 	accumulate bool           // a run adds to the gradient instead of replacing it
 }
 
-// pair is what can be seen of Gorgonia's dual value.
-type pair interface {
-	gorgonia.Value
-	SetValue(gorgonia.Value) error
-	SetDeriv(gorgonia.Value) error
-}
-
-// dualType finds the type of Gorgonia's dual values, which is not exported: a
-// TapeMachine is asked to make one.
-var dualType = sync.OnceValues(func() (t reflect.Type, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("dual values of this Gorgonia are not known: %v", cause)
-		}
-	}()
-	g := gorgonia.NewGraph()
-	x := gorgonia.NewScalar(g, tensor.Float64, gorgonia.WithName("x"), gorgonia.WithValue(1.0))
-	y, err := gorgonia.Square(x)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := gorgonia.Grad(y, x); err != nil {
-		return nil, err
-	}
-	m := gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(x))
-	defer m.Close()
-	if err := m.RunAll(); err != nil {
-		return nil, err
-	}
-	t = reflect.ValueOf(x).Elem().FieldByName("boundTo").Elem().Type()
-	if t.Kind() != reflect.Pointer || !t.Implements(reflect.TypeFor[pair]()) {
-		return nil, fmt.Errorf("dual values of this Gorgonia are not known: they are a %v", t)
-	}
-	return t, nil
-})
-
 // update takes the gradient of this run.
-func (d *dual) update(grad gorgonia.Value) error {
-	p, err := pairOf(d.node)
-	if err != nil {
-		return err
-	}
+func (d *dual) update(l *layout, grad gorgonia.Value) error {
+	p := l.dualOf(d.node)
 	if p != nil {
 		if collected, _ := d.node.Grad(); collected != nil && sameKind(collected, grad) {
 			return addInto(collected, grad, d.accumulate)
@@ -69,7 +28,7 @@ func (d *dual) update(grad gorgonia.Value) error {
 	}
 	v := d.node.Value()
 	if v == nil {
-		return fmt.Errorf("%s has a gradient but no value", describe(d.node))
+		return errors.New("there is a gradient but no value")
 	}
 	own, err := ownGradient(v, grad)
 	if err != nil {
@@ -78,28 +37,10 @@ func (d *dual) update(grad gorgonia.Value) error {
 	if p != nil {
 		return p.SetDeriv(own)
 	}
-	t, err := dualType()
-	if err != nil {
-		return err
-	}
-	p = reflect.New(t.Elem()).Interface().(pair)
-	if err := errors.Join(p.SetValue(v), p.SetDeriv(own)); err != nil {
+	if p, err = l.newDual(v, own); err != nil {
 		return err
 	}
 	return gorgonia.UnsafeLet(d.node, p)
-}
-
-// pairOf returns the dual value of a node, or nil if it has a plain value.
-func pairOf(n *gorgonia.Node) (pair, error) {
-	t, err := dualType()
-	if err != nil {
-		return nil, err
-	}
-	bound := reflect.ValueOf(n).Elem().FieldByName("boundTo")
-	if bound.IsNil() || bound.Elem().Type() != t || bound.Elem().IsNil() {
-		return nil, nil
-	}
-	return reflect.NewAt(t.Elem(), bound.Elem().UnsafePointer()).Interface().(pair), nil
 }
 
 // sameKind reports whether a gradient can be added to collected.

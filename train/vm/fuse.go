@@ -70,12 +70,11 @@ type backwardOf struct {
 
 // fusion chooses what computes each node of a graph.
 type fusion struct {
-	graph      *gorgonia.ExprGraph
+	*layout
 	settings   *settings
 	order      gorgonia.Nodes                    // in the order of execution
 	position   map[*gorgonia.Node]int            // in order
 	args       map[*gorgonia.Node]gorgonia.Nodes // what each node's own op needs
-	users      map[*gorgonia.Node]int            // how many arguments each node is
 	duals      []dualOf
 	wantedSet  map[*gorgonia.Node]bool
 	statements gorgonia.Nodes
@@ -90,16 +89,13 @@ type dualOf struct {
 	grad *gorgonia.Node
 }
 
-func newFusion(g *gorgonia.ExprGraph, s *settings, order gorgonia.Nodes) *fusion {
-	f := &fusion{graph: g, settings: s, order: order,
+func newFusion(l *layout, s *settings, order gorgonia.Nodes) *fusion {
+	f := &fusion{layout: l, settings: s, order: order,
 		position: make(map[*gorgonia.Node]int, len(order)), args: make(map[*gorgonia.Node]gorgonia.Nodes, len(order)),
-		users: make(map[*gorgonia.Node]int, len(order)), parts: map[*gorgonia.Node]*part{}}
+		parts: map[*gorgonia.Node]*part{}}
 	for i, n := range order {
 		f.position[n] = i
-		f.args[n] = children(g, n)
-		for _, arg := range f.args[n] {
-			f.users[arg]++
-		}
+		f.args[n] = l.childrenOf(n)
 	}
 	f.findDuals()
 	return f

@@ -37,6 +37,7 @@ import (
 // read it.
 type Machine struct {
 	graph    *gorgonia.ExprGraph
+	layout   *layout
 	program  *program
 	settings settings
 	values   []gorgonia.Value // by slot: the values of this run, or of the run before
@@ -69,11 +70,6 @@ func newMachine(g *gorgonia.ExprGraph, opts []Option) (*Machine, error) {
 	}
 	for _, n := range m.settings.watched {
 		m.watched[n] = true
-	}
-	if m.settings.bind {
-		if _, err := dualType(); err != nil {
-			return nil, err
-		}
 	}
 	if err := m.compile(); err != nil {
 		return nil, err
@@ -133,7 +129,7 @@ func (m *Machine) RunAll() (err error) {
 			n := inst.nodes[j]
 			m.values[inst.to[j]] = v
 			if n.Value() != v {
-				if err := bind(n, v); err != nil {
+				if err := m.bind(n, v); err != nil {
 					return fmt.Errorf("run %s: %w", describe(n), err)
 				}
 			}
@@ -147,7 +143,7 @@ func (m *Machine) RunAll() (err error) {
 	for i := range m.duals {
 		d := &m.duals[i]
 		running = d.node
-		if err := d.update(m.values[d.from]); err != nil {
+		if err := d.update(m.layout, m.values[d.from]); err != nil {
 			return fmt.Errorf("run: gradient of %s: %w", describe(d.node), err)
 		}
 	}

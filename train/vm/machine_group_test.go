@@ -117,7 +117,7 @@ func ungroup(p *program) {
 		}
 		for _, n := range nodes {
 			alone := instruction{computation: single(n, nil), nodes: gorgonia.Nodes{n}, to: []int{slot[n]}, results: make([]gorgonia.Value, 1)}
-			for _, arg := range children(n.Graph(), n) {
+			for _, arg := range mustLayout().childrenOf(n) {
 				alone.from = append(alone.from, slot[arg])
 			}
 			alone.args = make([]gorgonia.Value, len(alone.from))
@@ -140,4 +140,12 @@ func TestGradientsOfALayerAreOneInstruction(t *testing.T) {
 	if all, err := New(g); err != nil || len(all.program.instructions) != 9 {
 		t.Errorf("with every node an output: %d instructions, want 9 (error %v)", len(all.program.instructions), err)
 	}
+}
+
+func mustLayout() *layout {
+	l, err := nodeLayout()
+	if err != nil {
+		panic(err)
+	}
+	return l
 }

@@ -3,7 +3,6 @@ package vm
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -75,23 +74,23 @@ func (m *Machine) compile() error {
 	if g == nil || len(g.AllNodes()) == 0 {
 		return errors.New("graph is empty")
 	}
+	l, err := nodeLayout()
+	if err != nil {
+		return err
+	}
+	m.layout = l
+	order := l.topological(g)
 	for _, asked := range []struct {
 		what  string
 		nodes gorgonia.Nodes
 	}{{"output", s.outputs}, {"dual value", s.bound}, {"watched node", s.watched}} {
 		for i, n := range asked.nodes {
-			if n.Graph() != g || g.Node(n.ID()) != n {
+			if n.Graph() != g || !slices.Contains(order, n) {
 				return fmt.Errorf("%s %d, %s, is not a node of the graph", asked.what, i, describe(n))
 			}
 		}
 	}
-	rootsFirst, err := gorgonia.Sort(g)
-	if err != nil {
-		return err
-	}
-	order := slices.Clone(rootsFirst)
-	slices.Reverse(order)
-	f := newFusion(g, s, order)
+	f := newFusion(l, s, order)
 	f.choose()
 	if m.program, err = f.program(); err != nil {
 		return err
@@ -151,7 +150,7 @@ func (f *fusion) wanted() (wanted map[*gorgonia.Node]bool, statements gorgonia.N
 		// a first layer by its input.
 		goesOn := make(map[*gorgonia.Node]bool)
 		for _, n := range f.order {
-			if !isGradient(n) {
+			if !f.isGradient(n) {
 				for _, arg := range f.args[n] {
 					goesOn[arg] = true
 				}
@@ -162,7 +161,7 @@ func (f *fusion) wanted() (wanted map[*gorgonia.Node]bool, statements gorgonia.N
 			case isStatement(n):
 				statements = append(statements, n)
 				want(f.args[n]...)
-			case isGradient(n) && f.learnable(n.DerivOf()), !isGradient(n) && !goesOn[n]:
+			case f.isGradient(n) && f.learnable(n.DerivOf()), !f.isGradient(n) && !goesOn[n]:
 				want(n)
 			}
 		}
@@ -197,18 +196,6 @@ func (f *fusion) ancestors(nodes map[*gorgonia.Node]bool) map[*gorgonia.Node]boo
 		}
 	}
 	return all
-}
-
-// isGradient reports whether gorgonia.Grad made n.
-func isGradient(n *gorgonia.Node) bool {
-	if n.Op() == nil || isConstant(n) || isStatement(n) {
-		return false
-	}
-	if len(n.DerivOf()) > 0 {
-		return true
-	}
-	group := reflect.ValueOf(n).Elem().FieldByName("group")
-	return group.Kind() == reflect.String && (group.String() == "gradients" || group.String() == "undifferentiated nodes")
 }
 
 // program turns what was chosen into instructions, in the order of the graph.
@@ -267,16 +254,6 @@ func (f *fusion) program() (*program, error) {
 		f.duals[i].from = slotOf(f.duals[i].grad)
 	}
 	return p, nil
-}
-
-// children returns the arguments of n's op in order, repeated if n uses a node
-// more than once.
-func children(g *gorgonia.ExprGraph, n *gorgonia.Node) gorgonia.Nodes {
-	var list gorgonia.Nodes
-	for it := g.From(n.ID()); it.Next(); {
-		list = append(list, it.Node().(*gorgonia.Node))
-	}
-	return list
 }
 
 // describe names a node in an error.

@@ -102,7 +102,7 @@ func (m *Machine) owns(n *gorgonia.Node) error {
 	if m.graph == nil {
 		return errors.New("machine is closed")
 	}
-	if n.Graph() != m.graph || !m.graph.Has(n.ID()) {
+	if n.Graph() != m.graph || !m.graph.AllNodes().Contains(n) {
 		return fmt.Errorf("%s is not a node of the machine's graph", describe(n))
 	}
 	return nil

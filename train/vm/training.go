@@ -18,7 +18,8 @@ import (
 //		err = solver.Step(m.ValueGrads())
 //	}
 //
-// cost is a scalar that depends on every learnable. A gorgonia.Read of a node
+// The gradients are layer.Grad's. cost is a scalar that depends on every
+// learnable. A gorgonia.Read of a node
 // that is computed anyway is carried out.
 func ForTraining(cost *gorgonia.Node, learnables ...*gorgonia.Node) (*Machine, error) {
 	m, err := forTraining(cost, learnables)
@@ -42,11 +43,15 @@ func forTraining(cost *gorgonia.Node, learnables gorgonia.Nodes) (*Machine, erro
 			return nil, fmt.Errorf("learnable %d is nil", i)
 		}
 	}
-	grads, err := gorgonia.Grad(cost, learnables...)
+	l, err := nodeLayout()
 	if err != nil {
 		return nil, err
 	}
-	params, err := newParams(learnables, grads, ownMemory(cost.Graph()))
+	grads, err := layer.Grad(cost, learnables...)
+	if err != nil {
+		return nil, err
+	}
+	params, err := newParams(learnables, grads, ownMemory(l))
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +65,10 @@ func forTraining(cost *gorgonia.Node, learnables gorgonia.Nodes) (*Machine, erro
 
 // ownMemory returns a function that reports whether a Machine computes a node
 // into memory that no node has that it was asked for before.
-func ownMemory(g *gorgonia.ExprGraph) func(*gorgonia.Node) bool {
+func ownMemory(l *layout) func(*gorgonia.Node) bool {
 	taken := make(map[*gorgonia.Node]bool)
 	return func(n *gorgonia.Node) bool {
-		base := memoryOf(n, func(n *gorgonia.Node) gorgonia.Nodes { return children(g, n) })
+		base := memoryOf(n, l.childrenOf)
 		if taken[base] {
 			return false
 		}

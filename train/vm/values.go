@@ -29,13 +29,17 @@ func (in *input) read() (gorgonia.Value, error) {
 // bind makes v the value of a computed node. Some built-in ops return a shape
 // that differs from the node's in dimensions of size 1, or a scalar for a
 // tensor with one element. The node then gets the same elements in its own
-// shape.
-func bind(n *gorgonia.Node, v gorgonia.Value) error {
+// shape. A scalar node keeps a tensor with one element that an op returned
+// (Tensordot does), as it does on a TapeMachine.
+func (m *Machine) bind(n *gorgonia.Node, v gorgonia.Value) error {
 	err := gorgonia.UnsafeLet(n, v)
 	if err == nil {
 		return nil
 	}
 	shape := n.Shape()
+	if t, ok := v.(*tensor.Dense); ok && shape.IsScalar() && t.Dtype() == n.Dtype() && t.Shape().TotalSize() == 1 {
+		return m.layout.bindAsItIs(n, v)
+	}
 	if v.Dtype() != n.Dtype() || v.Shape().TotalSize() != shape.TotalSize() {
 		return fmt.Errorf("op returned %v of shape %v, the node wants %v of shape %v", v.Dtype(), v.Shape(), n.Dtype(), shape)
 	}
