@@ -14,6 +14,7 @@ package blas
 
 import (
 	"github.com/affine-go/affine/internal/cpu"
+	"github.com/affine-go/affine/internal/kernel"
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
 )
@@ -83,6 +84,6 @@ func holds[T float](s []T, rows, cols, ld int) bool {
 	return ld >= cols && len(s) >= (rows-1)*ld+cols
 }
 
-func view[T float](s []T, rows, cols, ld int) cpu.Matrix[T] {
-	return cpu.Matrix[T]{Data: s[:(rows-1)*ld+cols], Rows: rows, Cols: cols, Stride: ld}
+func view[T float](s []T, rows, cols, ld int) kernel.Matrix[T] {
+	return kernel.Matrix[T]{Data: s[:(rows-1)*ld+cols], Rows: rows, Cols: cols, Stride: ld}
 }

@@ -24,7 +24,7 @@ func loadLayout(files ...string) layout {
 		parsed = append(parsed, f)
 	}
 	cfg := types.Config{Importer: vocabulary{}, Sizes: types.SizesFor("gc", "amd64")}
-	pkg, err := cfg.Check("cpu", set, parsed, nil)
+	pkg, err := cfg.Check("gemm", set, parsed, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package archtest
+
+// UnderRace: the race detector is off.
+const UnderRace = false

@@ -1,0 +1,208 @@
+package elementwise
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/affine-go/affine/internal/cpu/arch"
+	"github.com/affine-go/affine/internal/cpu/arch/archtest"
+	"github.com/affine-go/affine/internal/kernel"
+)
+
+// An updateCase is an optimiser with its settings: on slices w, g and three
+// moments, step t counted from 1; and the same in plain float64.
+type updateCase[T kernel.Float] struct {
+	name      string
+	step      func(s [][]T, t int)
+	reference func(w, g float64, m []float64, t int) float64
+}
+
+func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
+	var all []updateCase[T]
+	for _, mu := range []float64{0, 0.9} {
+		for _, decay := range []float64{0, 0.01} {
+			for _, damp := range []float64{0, 0.2} {
+				for _, nesterov := range []bool{false, true} {
+					s := kernel.SGDStep{LR: 0.05, Momentum: mu, Dampening: damp, WeightDecay: decay, Nesterov: nesterov, ZeroGrad: zeroGrad}
+					if mu == 0 && (damp != 0 || nesterov) {
+						continue
+					}
+					all = append(all, updateCase[T]{fmt.Sprintf("sgd momentum %g dampening %g decay %g nesterov %v", mu, damp, decay, nesterov),
+						func(x [][]T, t int) {
+							s.First = t == 1
+							SGD(x[0], x[1], x[2], s)
+						},
+						func(w, g float64, m []float64, t int) float64 {
+							g += decay * w
+							switch {
+							case mu == 0:
+								return w - s.LR*g
+							case t == 1:
+								m[0] = g
+							default:
+								m[0] = mu*m[0] + (1-damp)*g
+							}
+							if nesterov {
+								return w - s.LR*(g+mu*m[0])
+							}
+							return w - s.LR*m[0]
+						}})
+				}
+			}
+		}
+	}
+	for _, decay := range []float64{0, 0.01} {
+		for _, decoupled := range []bool{false, true} {
+			s := kernel.AdamStep{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: decay, Decoupled: decoupled, ZeroGrad: zeroGrad}
+			all = append(all, updateCase[T]{fmt.Sprintf("adam decay %g decoupled %v", decay, decoupled),
+				func(x [][]T, t int) {
+					s.Step = t
+					Adam(x[0], x[1], x[2], x[3], nil, s)
+				},
+				func(w, g float64, m []float64, t int) float64 {
+					if decoupled {
+						w -= s.LR * decay * w
+					} else {
+						g += decay * w
+					}
+					m[0] = s.Beta1*m[0] + (1-s.Beta1)*g
+					m[1] = s.Beta2*m[1] + (1-s.Beta2)*g*g
+					correction1 := 1 - math.Pow(s.Beta1, float64(t))
+					correction2 := 1 - math.Pow(s.Beta2, float64(t))
+					return w - s.LR/correction1*m[0]/(math.Sqrt(m[1])/math.Sqrt(correction2)+s.Eps)
+				}})
+		}
+		for _, mu := range []float64{0, 0.9} {
+			for _, centered := range []bool{false, true} {
+				s := kernel.RMSpropStep{LR: 0.01, Alpha: 0.99, Eps: 1e-8, WeightDecay: decay, Momentum: mu, Centered: centered, ZeroGrad: zeroGrad}
+				all = append(all, updateCase[T]{fmt.Sprintf("rmsprop momentum %g decay %g centered %v", mu, decay, centered),
+					func(x [][]T, t int) { RMSprop(x[0], x[1], x[2], x[3], x[4], s) },
+					func(w, g float64, m []float64, t int) float64 {
+						g += decay * w
+						m[0] = s.Alpha*m[0] + (1-s.Alpha)*g*g
+						v := m[0]
+						if centered {
+							m[2] = s.Alpha*m[2] + (1-s.Alpha)*g
+							v -= m[2] * m[2]
+						}
+						if mu == 0 {
+							return w - s.LR*g/(math.Sqrt(v)+s.Eps)
+						}
+						m[1] = mu*m[1] + g/(math.Sqrt(v)+s.Eps)
+						return w - s.LR*m[1]
+					}})
+			}
+		}
+		for _, lrDecay := range []float64{0, 0.1} {
+			s := kernel.AdagradStep{LR: 0.05, LRDecay: lrDecay, WeightDecay: decay, Eps: 1e-10, ZeroGrad: zeroGrad}
+			all = append(all, updateCase[T]{fmt.Sprintf("adagrad decay %g lr decay %g", decay, lrDecay),
+				func(x [][]T, t int) {
+					s.Step = t
+					Adagrad(x[0], x[1], x[2], s)
+				},
+				func(w, g float64, m []float64, t int) float64 {
+					g += decay * w
+					m[0] += g * g
+					return w - s.LR/(1+float64(t-1)*lrDecay)*g/(math.Sqrt(m[0])+s.Eps)
+				}})
+		}
+	}
+	return all
+}
+
+func TestOptimisersFollowTheirFormulas(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testOptimisers[float32](t, 2e-6) })
+	t.Run("float64", func(t *testing.T) { testOptimisers[float64](t, 1e-13) })
+}
+
+// testOptimisers trains Σ(w − target)²/2 with some noise for 60 steps and
+// compares every weight with the same in plain float64.
+func testOptimisers[T kernel.Float](t *testing.T, tolerance float64) {
+	const n, steps = 37, 60
+	for _, zero := range []bool{false, true} {
+		for _, c := range updateCases[T](zero) {
+			t.Run(fmt.Sprintf("%s zero gradient %v", c.name, zero), func(t *testing.T) {
+				archtest.EachSet(t, func(t *testing.T) {
+					rng := rand.New(rand.NewPCG(7, 8))
+					x := make([][]T, 5)
+					for i := range x {
+						x[i] = make([]T, n)
+					}
+					w, moments := make([]float64, n), make([][3]float64, n)
+					for i := range n {
+						x[0][i] = T(rng.NormFloat64())
+						x[2][i] = 0
+						w[i] = float64(x[0][i])
+					}
+					for step := 1; step <= steps; step++ {
+						for i := range n {
+							g := T(w[i] - float64(i%5) + 0.1*rng.NormFloat64())
+							x[1][i] = g
+							w[i] = c.reference(w[i], float64(g), moments[i][:], step)
+						}
+						before := append([]T(nil), x[1]...)
+						if zero {
+							clear(before)
+						}
+						c.step(x, step)
+						if !archtest.EqualBits(x[1], before) {
+							t.Fatalf("step %d left the gradient %v, want %v", step, x[1], before)
+						}
+						for i := range n {
+							if d := math.Abs(float64(x[0][i]) - w[i]); !(d <= tolerance*float64(step)) {
+								t.Fatalf("step %d, weight %d: got %v, want %v", step, i, x[0][i], w[i])
+							}
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestSGDIgnoresWhatTheMomentumHeldBeforeTheFirstStep(t *testing.T) {
+	archtest.EachSet(t, func(t *testing.T) {
+		w, g, m := []float32{1}, []float32{2}, []float32{float32(math.NaN())}
+		SGD(w, g, m, kernel.SGDStep{LR: 0.5, Momentum: 0.9, Dampening: 0.5, First: true})
+		if w[0] != 0 || m[0] != 2 {
+			t.Errorf("w = %v, m = %v, want 0 and 2", w[0], m[0])
+		}
+	})
+}
+
+// The averages of a gradient that stays zero would shrink to numbers that the
+// processor computes with a hundred times slower, and stay there.
+func TestAveragesOfADeadUnitBecomeZero(t *testing.T) {
+	archtest.EachSet(t, func(t *testing.T) {
+		if arch.Current() == arch.Generic {
+			t.Skip("plain Go keeps numbers that are not normal")
+		}
+		w, g, m, v := []float32{1}, []float32{1}, []float32{0}, []float32{0}
+		for step := 1; step <= 1000; step++ {
+			Adam(w, g, m, v, nil, kernel.AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: step, ZeroGrad: true})
+		}
+		if m[0] != 0 || v[0] != 0 {
+			t.Errorf("m = %g, v = %g after 1000 steps, want 0", m[0], v[0])
+		}
+		if tiny := m[0] + math.SmallestNonzeroFloat32; tiny*2 != 2*math.SmallestNonzeroFloat32 {
+			t.Error("the processor still takes small numbers as zero after the update")
+		}
+	})
+}
+
+func TestStepsAllocateNothing(t *testing.T) {
+	archtest.EachSet(t, func(t *testing.T) {
+		for _, n := range []int{100, 3 * updateGrain} {
+			w, g, m, v := arch.Alloc[float32](n), arch.Alloc[float32](n), arch.Alloc[float32](n), arch.Alloc[float32](n)
+			allocs := testing.AllocsPerRun(20, func() {
+				Adam(w, g, m, v, nil, kernel.AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: 1})
+			})
+			// A collection may empty the pool of tasks.
+			if allocs > 0.2 {
+				t.Errorf("%v allocations for %d weights, want none", allocs, n)
+			}
+		}
+	})
+}

@@ -1,0 +1,138 @@
+package elementwise
+
+import (
+	"math"
+
+	"github.com/affine-go/affine/internal/cpu/arch"
+	"github.com/affine-go/affine/internal/kernel"
+)
+
+// updateKernels are the updates of one variant; nil in the generic one. The
+// scalars are named as in the formulas, rest being 1 less the factor of the
+// average before it. If clear is set g is zero afterwards.
+type updateKernels[T kernel.Float] struct {
+	sgd         func(w, g *T, n int, rate, decay T, clear bool)
+	sgdMomentum func(w, g, m *T, n int, rate, decay, mu, rest T, clear bool)
+	sgdNesterov func(w, g, m *T, n int, rate, decay, mu, rest T, clear bool)
+
+	adam func(w, g, m, v *T, n int, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
+
+	rmsprop                 func(w, g, v *T, n int, rate, decay, alpha, rest, eps T, clear bool)
+	rmspropMomentum         func(w, g, v, b *T, n int, rate, decay, alpha, rest, eps, mu T, clear bool)
+	rmspropCentered         func(w, g, v, mean *T, n int, rate, decay, alpha, rest, eps T, clear bool)
+	rmspropCenteredMomentum func(w, g, v, mean, b *T, n int, rate, decay, alpha, rest, eps, mu T, clear bool)
+
+	adagrad func(w, g, sum *T, n int, rate, decay, eps T, clear bool)
+}
+
+// updatesOf returns the updates of v for element type T, or nil in the generic
+// variant.
+func updatesOf[T kernel.Float](set arch.Set) *updateKernels[T] {
+	if set == arch.Generic {
+		return nil
+	}
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return any(&updateKernels32[set]).(*updateKernels[T])
+	}
+	return any(&updateKernels64[set]).(*updateKernels[T])
+}
+
+// The updates follow the order in which torch.optim evaluates its formulas:
+// scalars in float64, each rounded once to T, and the elements in T.
+
+func sgd[T kernel.Float](w, g, m []T, s kernel.SGDStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	rate, decay, mu, rest := T(s.LR), T(s.WeightDecay), T(s.Momentum), T(1-s.Dampening)
+	if s.First && s.Momentum != 0 {
+		clear(m)
+		rest = 1
+	}
+	k := updatesOf[T](arch.Current())
+	switch {
+	case k == nil || s.Maximize:
+		sgdGeneric(w, g, m, rate, decay, mu, rest, s)
+		zero(g, s.ZeroGrad)
+	case s.Momentum == 0:
+		k.sgd(&w[0], &g[0], n, rate, decay, s.ZeroGrad)
+	case s.Nesterov:
+		k.sgdNesterov(&w[0], &g[0], &m[0], n, rate, decay, mu, rest, s.ZeroGrad)
+	default:
+		k.sgdMomentum(&w[0], &g[0], &m[0], n, rate, decay, mu, rest, s.ZeroGrad)
+	}
+}
+
+func adam[T kernel.Float](w, g, m, v, vmax []T, s kernel.AdamStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	t := float64(s.Step)
+	step := T(s.LR / (1 - math.Pow(s.Beta1, t)))
+	scale := T(1 / math.Sqrt(1-math.Pow(s.Beta2, t)))
+	decay, keep := T(s.WeightDecay), T(1)
+	if s.Decoupled {
+		decay, keep = 0, T(1-s.LR*s.WeightDecay)
+	}
+	beta1, rest1, beta2, rest2, eps := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), T(s.Eps)
+	if k := updatesOf[T](arch.Current()); k != nil && !s.AMSGrad && !s.Maximize {
+		k.adam(&w[0], &g[0], &m[0], &v[0], n, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
+		return
+	}
+	adamGeneric(w, g, m, v, vmax, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s)
+	zero(g, s.ZeroGrad)
+}
+
+func rmsprop[T kernel.Float](w, g, v, b, mean []T, s kernel.RMSpropStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	rate, decay, alpha, rest := T(s.LR), T(s.WeightDecay), T(s.Alpha), T(1-s.Alpha)
+	eps, mu := T(s.Eps), T(s.Momentum)
+	k := updatesOf[T](arch.Current())
+	switch momentum := s.Momentum > 0; {
+	case k == nil || s.Maximize || s.EpsInRoot:
+		rmspropGeneric(w, g, v, b, mean, rate, decay, alpha, rest, eps, mu, s)
+		zero(g, s.ZeroGrad)
+	case s.Centered && momentum:
+		k.rmspropCenteredMomentum(&w[0], &g[0], &v[0], &mean[0], &b[0], n, rate, decay, alpha, rest, eps, mu, s.ZeroGrad)
+	case s.Centered:
+		k.rmspropCentered(&w[0], &g[0], &v[0], &mean[0], n, rate, decay, alpha, rest, eps, s.ZeroGrad)
+	case momentum:
+		k.rmspropMomentum(&w[0], &g[0], &v[0], &b[0], n, rate, decay, alpha, rest, eps, mu, s.ZeroGrad)
+	default:
+		k.rmsprop(&w[0], &g[0], &v[0], n, rate, decay, alpha, rest, eps, s.ZeroGrad)
+	}
+}
+
+func adagrad[T kernel.Float](w, g, sum []T, s kernel.AdagradStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
+	rate := T(s.LR / (1 + float64(s.Step-1)*s.LRDecay))
+	decay, eps := T(s.WeightDecay), T(s.Eps)
+	if k := updatesOf[T](arch.Current()); k != nil && !s.Maximize {
+		k.adagrad(&w[0], &g[0], &sum[0], n, rate, decay, eps, s.ZeroGrad)
+		return
+	}
+	adagradGeneric(w, g, sum, rate, decay, eps, s)
+	zero(g, s.ZeroGrad)
+}
+
+func lion[T kernel.Float](w, g, m []T, s kernel.LionStep) {
+	rate, keep := T(s.LR), T(1-s.LR*s.WeightDecay)
+	lionGeneric(w, g, m, rate, keep, T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), s)
+	zero(g, s.ZeroGrad)
+}
+
+// zero clears the gradient if wanted.
+func zero[T kernel.Float](g []T, wanted bool) {
+	if wanted {
+		clear(g)
+	}
+}

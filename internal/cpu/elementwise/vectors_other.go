@@ -1,0 +1,18 @@
+//go:build !amd64 || purego
+
+package elementwise
+
+import (
+	"github.com/affine-go/affine/internal/cpu/arch"
+	"github.com/affine-go/affine/internal/kernel"
+)
+
+var (
+	vectors32 [arch.Sets]vectorKernels[float32]
+	vectors64 [arch.Sets]vectorKernels[float64]
+)
+
+// crossEntropyBlock has no assembly in this build.
+func crossEntropyBlock[T kernel.Float](arch.Set, kernel.Matrix[T], kernel.Matrix[T], int, int) (float64, bool) {
+	return 0, false
+}

@@ -1,9 +1,0 @@
-//go:build !amd64 || purego
-
-package cpu
-
-// This build has plain Go alone.
-var (
-	avx2Kernels32, avx512Kernels32 *kernels[float32]
-	avx2Kernels64, avx512Kernels64 *kernels[float64]
-)

@@ -1,8 +1,0 @@
-//go:build !amd64 || purego
-
-package cpu
-
-import "runtime"
-
-// pause spends a moment of a loop that waits for another thread.
-func pause() { runtime.Gosched() }

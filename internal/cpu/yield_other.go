@@ -1,7 +1,0 @@
-//go:build !linux
-
-package cpu
-
-// yieldThread would let other threads run first. Elsewhere than on Linux the
-// system is left to do so by itself.
-func yieldThread() {}
