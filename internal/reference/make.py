@@ -2,7 +2,8 @@
 """Writes the reference files that the Go tests compare against, with PyTorch.
 
     apt-get install python3-torch          # Debian 12: PyTorch 1.13
-    /usr/bin/python3 internal/reference/make.py
+    /usr/bin/python3 internal/reference/make.py            # all families
+    python3 internal/reference/make.py second_order        # some; each file names its versions
 
 Each family of cases is one file, testdata/FAMILY.npz. Its member "meta" holds
 JSON as bytes: the versions that made the file and the list of cases, each with
@@ -15,6 +16,7 @@ are the same bytes every time with the same versions.
 import json
 import pathlib
 import platform
+import sys
 import warnings
 
 import numpy
@@ -382,10 +384,113 @@ def initializers():
     return family
 
 
+def second_order():
+    """Second derivatives by every pair of inputs, and some third ones.
+
+    For inputs a and b, "d_a_b" is the gradient by b of Σ V_a ⊙ d_a with
+    d_a = ∂cost/∂a, and "third_b" that of Σ U ⊙ d_X_X or d_prediction_prediction.
+    """
+    family = Family("second_order")
+
+    def add(name, cost, drawn, first, **settings):
+        family.case(name, **settings)
+        vectors = {f"V_{k}": family.normal(*v.shape) for k, v in drawn.items()}
+        vectors["U"] = family.normal(*drawn[first].shape)
+        for dtype, torch_dtype in DTYPES.items():
+            inputs = {k: leaf(v, torch_dtype) for k, v in drawn.items()}
+            v = {k: t.to(torch_dtype) for k, t in vectors.items()}
+            family.store(name, dtype, **inputs, **v)
+
+            def grads(output):
+                found = torch.autograd.grad(output, inputs.values(), create_graph=True, materialize_grads=True)
+                return dict(zip(inputs, found))
+
+            value = cost(**inputs)
+            family.store(name, dtype, cost=value)
+            gradients = grads(value)
+            for a, gradient in gradients.items():
+                family.store(name, dtype, **{f"d_{a}": gradient})
+                second = grads((v[f"V_{a}"] * gradient).sum())
+                family.store(name, dtype, **{f"d_{a}_{b}": t for b, t in second.items()})
+                if a == first:
+                    third = grads((v["U"] * second[a]).sum())
+                    family.store(name, dtype, **{f"third_{b}": t for b, t in third.items()})
+
+    activations = ACTIVATIONS | {
+        "softplus": (dict(beta=1.0, threshold=20.0), F.softplus),
+        "softplus_2.5": (dict(beta=2.5, threshold=1.0), lambda z: F.softplus(z, 2.5, 1.0)),
+    }
+    for shape in [(4, 3, 2), (2, 2, 3, 2)]:
+        *leading, n_in, n_out = shape
+        drawn = {
+            "X": family.normal(*leading, n_in),
+            "W": family.normal(n_in, n_out),
+            "b": family.normal(n_out),
+            "dY": family.normal(*leading, n_out),
+        }
+        for act, (settings, function) in activations.items():
+            if len(leading) > 1 and act not in ["tanh", "gelu"]:
+                continue
+            kind = act.rsplit("_", 1)[0] if act[-1].isdigit() else act
+            add(f"{act}/{'x'.join(map(str, shape))}",
+                lambda X, W, b, dY: (function(F.linear(X, W.T, b)) * dY).sum(),
+                drawn, "X", activation=kind, **settings)
+
+    def loss(name, function, prediction, targets, **settings):
+        # The square makes the derivatives depend on the loss itself.
+        add(name, lambda prediction, targets: function(prediction, targets).square() / 2,
+            {"prediction": prediction, "targets": targets}, "prediction", loss=name.split("/")[0], **settings)
+
+    for n, classes in [(1, 2), (4, 3)]:
+        logits, soft = 2 * family.normal(n, classes), torch.softmax(family.normal(n, classes), 1)
+        weights = (0.2 + family.uniform(classes)).tolist()
+        for reduction in ["mean", "sum"]:
+            size = f"{n}x{classes}/{reduction}"
+            loss(f"cross_entropy/{size}", lambda p, t: F.cross_entropy(p, t, reduction=reduction), logits, soft, reduction=reduction)
+            loss(f"cross_entropy/weights/{size}",
+                 lambda p, t: F.cross_entropy(p, t, torch.tensor(weights, dtype=p.dtype), reduction=reduction),
+                 logits, soft, reduction=reduction, weights=weights)
+            loss(f"mse/{size}", lambda p, t: F.mse_loss(p, t, reduction=reduction), logits, soft, reduction=reduction)
+            loss(f"binary_cross_entropy/{size}",
+                 lambda p, t: F.binary_cross_entropy_with_logits(p, t, reduction=reduction), logits, soft, reduction=reduction)
+    return family
+
+
+def gradient_penalty():
+    """Ten steps of gradient descent on loss + λ·mean over rows of ‖∂out/∂x‖²."""
+    family = Family("gradient_penalty")
+    n, n_in, hidden, steps, rate, penalty = 12, 3, 8, 10, 0.2, 0.5
+    drawn = {"X": family.normal(n, n_in), "targets": family.uniform(n, 1).round(),
+             "W0": family.normal(n_in, hidden) / n_in**0.5, "b0": 0.1 * family.normal(hidden),
+             "W1": family.normal(hidden, 1) / hidden**0.5, "b1": 0.1 * family.normal(1)}
+    for dtype, torch_dtype in DTYPES.items():
+        family.store("given", dtype, **{k: v.to(torch_dtype) for k, v in drawn.items()})
+    for act in ["tanh", "gelu", "silu", "relu"]:
+        family.case(act, "given", activation=act, steps=steps, lr=rate, penalty=penalty)
+        for dtype, torch_dtype in DTYPES.items():
+            params = {k: leaf(v, torch_dtype) for k, v in drawn.items() if k[0] in "Wb"}
+            x, targets = leaf(drawn["X"], torch_dtype), drawn["targets"].to(torch_dtype)
+            optimizer = torch.optim.SGD(params.values(), lr=rate)
+            costs = []
+            for _ in range(steps):
+                h = ACTIVATIONS[act][1](F.linear(x, params["W0"].T, params["b0"]))
+                out = F.linear(h, params["W1"].T, params["b1"])
+                (slope,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+                cost = F.binary_cross_entropy_with_logits(out, targets) + penalty * slope.square().sum() / n
+                costs.append(cost.detach())
+                optimizer.zero_grad()
+                cost.backward(inputs=list(params.values()))
+                optimizer.step()
+            family.store(act, dtype, costs=torch.stack(costs), **{f"{k}_trained": p for k, p in params.items()})
+    return family
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     # SequentialLR calls its own schedules in a way that PyTorch discourages.
     warnings.filterwarnings("ignore", message="The epoch parameter in")
     DIRECTORY.mkdir(exist_ok=True)
-    for make in [linear, losses, optimizers, schedules, clipping, mlp, initializers]:
-        make().write()
+    families = [linear, losses, optimizers, schedules, clipping, mlp, initializers, second_order, gradient_penalty]
+    for make in families:
+        if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
+            make().write()

@@ -54,7 +54,8 @@ type Versions struct{ Torch, Numpy, Python string }
 
 // Families lists the names of all families.
 func Families() []string {
-	return []string{"linear", "losses", "optimizers", "schedules", "clipping", "mlp", "initializers"}
+	return []string{"linear", "losses", "optimizers", "schedules", "clipping", "mlp", "initializers",
+		"second_order", "gradient_penalty"}
 }
 
 // Load returns one case of a family by name.

@@ -16,8 +16,8 @@ func TestFilesNameTheirVersions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasPrefix(v.Torch, "1.13") || v.Numpy == "" || v.Python == "" {
-			t.Errorf("%s: made with %+v, want PyTorch 1.13 and the versions of NumPy and Python", family, v)
+		if !strings.HasPrefix(v.Torch, "1.13") && !strings.HasPrefix(v.Torch, "2.") || v.Numpy == "" || v.Python == "" {
+			t.Errorf("%s: made with %+v, want PyTorch 1.13 or 2 and the versions of NumPy and Python", family, v)
 		}
 	}
 }
