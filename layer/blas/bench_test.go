@@ -32,6 +32,38 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+func BenchmarkLevel2(b *testing.B) {
+	for _, n := range []int{4, 16, 64, 256, 1024, 4096} {
+		a, x, y := normal[float32](n*n), normal[float32](n), normal[float32](n)
+		flop := 2 * float64(n) * float64(n)
+		for _, t := range []blas.Transpose{blas.NoTrans, blas.Trans} {
+			b.Run(fmt.Sprintf("gemv%c/%d", t, n), func(b *testing.B) {
+				compare(b, flop, func(i blas.Float32) func() {
+					return func() { i.Sgemv(t, n, n, 1, a, n, x, 1, 0, y, 1) }
+				})
+			})
+		}
+		b.Run(fmt.Sprintf("ger/%d", n), func(b *testing.B) {
+			compare(b, flop, func(i blas.Float32) func() {
+				return func() { i.Sger(n, n, 1e-9, x, 1, y, 1, a, n) }
+			})
+		})
+	}
+}
+
+func BenchmarkSyrk(b *testing.B) {
+	for _, n := range []int{4, 8, 16, 64, 256, 1024} {
+		for _, t := range []blas.Transpose{blas.NoTrans, blas.Trans} {
+			b.Run(fmt.Sprintf("%c/%d", t, n), func(b *testing.B) {
+				a, c := normal[float64](n*n), normal[float64](n*n)
+				compare(b, float64(n)*float64(n)*float64(n), func(i blas.Float64) func() {
+					return func() { i.Dsyrk(blas.Lower, t, n, n, 1, a, n, 0, c, n) }
+				})
+			})
+		}
+	}
+}
+
 // compare runs a benchmark with both implementations and reports GFLOP/s.
 func compare[I any](b *testing.B, flop float64, call func(I) func()) {
 	for _, impl := range []struct {

@@ -134,7 +134,7 @@ func TestGemmOfPackedFactorsIsTheSumOfProducts(t *testing.T) {
 // they lie: more than one block of rows, of columns and of terms.
 func testPacked[T float](t *testing.T, gemm gemmOf[T]) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for i, size := range [][3]int{{211, 215, 300}, {530, 70, 261}, {67, 530, 290}, {70, 260, 531}} {
+	for i, size := range [][3]int{{211, 215, 300}, {530, 70, 261}, {67, 530, 290}} {
 		for _, tA := range transposes[:2] {
 			for _, tB := range transposes[:2] {
 				alpha, beta := T([]float64{1, -0.3}[i%2]), T([]float64{0.7, 0, 1}[i%3])
@@ -245,7 +245,7 @@ func TestGemmPanicsAsGonumsDoes(t *testing.T) {
 		for _, tA := range transposes {
 			for _, tB := range transposes {
 				of := func() *product[float64] {
-					p := newProduct[float64](rand.New(rand.NewPCG(1, 2)), tA, tB, 4, 5, 3, 1, 0.5, 0)
+					p := newProduct[float64](rand.New(rand.NewPCG(1, 2)), tA, tB, 7, 8, 9, 1, 0.5, 0)
 					f(p)
 					return p
 				}
