@@ -1,237 +1,165 @@
-// Package browser drives a headless Chromium for tests of pages: it speaks the
-// DevTools protocol (https://chromedevtools.github.io/devtools-protocol) over
-// the pipe that Chromium opens for it, without any library.
+// Package browser drives a headless Chromium for tests of pages, by chromedp.
 package browser
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"slices"
+	"net/url"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
 )
 
 // Browser is a running Chromium with one page.
 type Browser struct {
-	cmd      *exec.Cmd
-	profile  string
-	commands io.WriteCloser
-	session  string
+	ctx    context.Context
+	cancel []context.CancelFunc
 
-	mu      sync.Mutex
-	last    int
-	waiting map[int]chan reply
-	events  []Event
-	ended   error
+	mu   sync.Mutex
+	told Told
 }
 
-// Event is what Chromium told on its own account, such as a request.
-type Event struct {
-	Method string          `json:"method"`
-	Params json.RawMessage `json:"params"`
-}
-
-type reply struct {
-	Result json.RawMessage `json:"result"`
-	Error  *struct {
-		Message string `json:"message"`
-	} `json:"error"`
+// Told is what Chromium said on its own account since a page was opened.
+type Told struct {
+	Messages []string // on the console: errors, warnings, output
+	Requests []string // addresses that were asked for
 }
 
 // patience is how long an answer may take.
 const patience = 30 * time.Second
 
-// Start opens Chromium with an empty profile of its own.
+// Start opens Chromium, the program of that name, with an empty profile of its
+// own.
 func Start(program string) (*Browser, error) {
-	b, err := start(program)
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", program, err)
-	}
-	if err := b.openPage(); err != nil {
-		b.Close()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program),
+		// Containers have neither the user namespaces of the sandbox nor a large
+		// shared memory.
+		chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true), chromedp.DisableGPU)
+	allocator, endAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, endPage := chromedp.NewContext(allocator)
+	b := &Browser{ctx: ctx, cancel: []context.CancelFunc{endPage, endAllocator}}
+	chromedp.ListenTarget(ctx, b.listen)
+	// The first Run starts the program; a deadline on its context would end it.
+	if err := chromedp.Run(ctx, network.Enable(), log.Enable(), runtime.Enable()); err != nil {
+		b.end()
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	return b, nil
-}
-
-func start(program string) (b *Browser, err error) {
-	profile, err := os.MkdirTemp("", "browser-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(profile)
-		}
-	}()
-	theirIn, ourOut, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer theirIn.Close()
-	ourIn, theirOut, err := os.Pipe()
-	if err != nil {
-		ourOut.Close()
-		return nil, err
-	}
-	defer theirOut.Close()
-	b = &Browser{profile: profile, commands: ourOut, waiting: map[int]chan reply{}}
-	// Containers have neither the user namespaces of the sandbox nor a large
-	// shared memory.
-	b.cmd = exec.Command(program, "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-		"--user-data-dir="+profile, "--remote-debugging-pipe")
-	b.cmd.ExtraFiles = []*os.File{theirIn, theirOut} // Chromium reads 3 and writes 4
-	if err := b.cmd.Start(); err != nil {
-		ourIn.Close()
-		ourOut.Close()
-		return nil, err
-	}
-	go b.listen(ourIn)
-	return b, nil
-}
-
-// openPage attaches to a page and asks for all that it tells.
-func (b *Browser) openPage() error {
-	var target struct{ TargetID string }
-	if err := b.Call("Target.createTarget", map[string]any{"url": "about:blank"}, &target); err != nil {
-		return err
-	}
-	var attached struct{ SessionID string }
-	if err := b.Call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached); err != nil {
-		return err
-	}
-	b.session = attached.SessionID
-	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
-		if err := b.Call(domain+".enable", nil, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close ends Chromium and removes its profile.
 func (b *Browser) Close() error {
-	b.commands.Close() // which Chromium takes for the order to end
-	done := make(chan error, 1)
-	go func() { done <- b.cmd.Wait() }()
-	select {
-	case <-done:
-	case <-time.After(5 * time.Second):
-		b.cmd.Process.Kill()
-		<-done
-	}
-	return os.RemoveAll(b.profile)
+	err := chromedp.Cancel(b.ctx) // waits for the end
+	b.end()
+	return err
 }
 
-// listen takes what Chromium says: messages of JSON, each with a zero byte
-// behind it.
-func (b *Browser) listen(from io.ReadCloser) {
-	defer from.Close()
-	r := bufio.NewReader(from)
-	for {
-		text, err := r.ReadBytes(0)
-		if err != nil {
-			b.end(fmt.Errorf("chromium has ended: %w", err))
-			return
-		}
-		var message struct {
-			ID int `json:"id"`
-			reply
-			Event
-		}
-		if err := json.Unmarshal(text[:len(text)-1], &message); err != nil {
-			b.end(err)
-			return
-		}
-		b.mu.Lock()
-		if message.ID == 0 {
-			b.events = append(b.events, message.Event)
-		} else if ch := b.waiting[message.ID]; ch != nil {
-			delete(b.waiting, message.ID)
-			ch <- message.reply
-		}
-		b.mu.Unlock()
+func (b *Browser) end() {
+	for _, cancel := range b.cancel {
+		cancel()
 	}
 }
 
-// end tells all who wait that no answer will come.
-func (b *Browser) end(err error) {
+func (b *Browser) listen(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ended = err
-	for _, ch := range b.waiting {
-		close(ch)
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		b.told.Messages = append(b.told.Messages, e.Entry.Text)
+	case *runtime.EventExceptionThrown:
+		b.told.Messages = append(b.told.Messages, e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		text, _ := json.Marshal(e.Args)
+		b.told.Messages = append(b.told.Messages, string(text))
+	case *network.EventRequestWillBeSent:
+		b.told.Requests = append(b.told.Requests, e.Request.URL)
 	}
-	b.waiting = nil
 }
 
-// reason tells why there will be no more answers.
-func (b *Browser) reason() error {
+// Told returns what was told since the page was opened.
+func (b *Browser) Told() Told {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ended
+	return b.told
 }
 
-// Call sends a command of the protocol and reads its answer into result, which
-// may be nil.
-func (b *Browser) Call(method string, params, result any) error {
-	if err := b.call(method, params, result); err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+func (b *Browser) run(what string, actions ...chromedp.Action) error {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }
 
-func (b *Browser) call(method string, params, result any) error {
-	ch := make(chan reply, 1)
-	b.mu.Lock()
-	if b.ended != nil {
-		b.mu.Unlock()
-		return b.ended
-	}
-	b.last++
-	id := b.last
-	b.waiting[id] = ch
-	b.mu.Unlock()
-
-	command := map[string]any{"id": id, "method": method}
-	if params != nil {
-		command["params"] = params
-	}
-	if b.session != "" {
-		command["sessionId"] = b.session
-	}
-	text, err := json.Marshal(command)
+// Open shows a file and waits until it is loaded.
+func (b *Browser) Open(path string) error {
+	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
-	if _, err := b.commands.Write(append(text, 0)); err != nil {
-		return err
-	}
-	select {
-	case answer, ok := <-ch:
-		switch {
-		case !ok:
-			return b.reason()
-		case answer.Error != nil:
-			return errors.New(answer.Error.Message)
-		case result != nil:
-			return json.Unmarshal(answer.Result, result)
-		}
-		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("no answer within %v", patience)
-	}
+	b.mu.Lock()
+	b.told = Told{}
+	b.mu.Unlock()
+	address := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute)}
+	return b.run("open "+path, chromedp.Navigate(address.String()))
 }
 
-// Events returns what was told since the page was opened last.
-func (b *Browser) Events() []Event {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.events)
+// Evaluate runs an expression of JavaScript on the page and reads its value
+// into result. What the page throws is an error.
+func (b *Browser) Evaluate(expression string, result any) error {
+	await := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+	return b.run(expression, chromedp.Evaluate(expression, result, await))
+}
+
+// View sets the size of the window in CSS pixels, the pixels of the screen for
+// each of them, and whether the reader prefers dark pages.
+func (b *Browser) View(width, height int64, scale float64, dark bool) error {
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	return b.run("set the view", emulation.SetDeviceMetricsOverride(width, height, scale, width < 600),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}
+
+// Scripts switches JavaScript on or off for the next page.
+func (b *Browser) Scripts(on bool) error {
+	return b.run("switch scripts", emulation.SetScriptExecutionDisabled(!on))
+}
+
+// MovePointer moves the mouse to a place in the window, in CSS pixels.
+func (b *Browser) MovePointer(x, y float64) error {
+	return b.run("move the pointer", input.DispatchMouseEvent(input.MouseMoved, x, y))
+}
+
+// Press presses and releases a key by its name, such as "ArrowRight".
+func (b *Browser) Press(key string) error {
+	return b.run("press "+key, input.DispatchKeyEvent(input.KeyDown).WithKey(key).WithCode(key), input.DispatchKeyEvent(input.KeyUp).WithKey(key).WithCode(key))
+}
+
+// Screenshot returns the whole page as PNG.
+func (b *Browser) Screenshot() (png []byte, err error) {
+	return png, b.run("take a screenshot", chromedp.ActionFunc(func(ctx context.Context) error {
+		png, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).Do(ctx)
+		return err
+	}))
+}
+
+// PDF returns the page as it prints, on A4.
+func (b *Browser) PDF() (pdf []byte, err error) {
+	return pdf, b.run("print", chromedp.ActionFunc(func(ctx context.Context) error {
+		pdf, _, err = page.PrintToPDF().WithPreferCSSPageSize(true).WithPaperWidth(8.27).WithPaperHeight(11.69).Do(ctx)
+		return err
+	}))
 }

@@ -28,7 +28,7 @@ func TestAProgramThatIsNoBrowserIsAnError(t *testing.T) {
 // TestMain lets this binary, started as a browser, end at once.
 func TestMain(m *testing.M) {
 	for _, arg := range os.Args[1:] {
-		if arg == "--remote-debugging-pipe" {
+		if strings.HasPrefix(arg, "--remote-debugging-port") {
 			os.Exit(0)
 		}
 	}

@@ -4,7 +4,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -104,7 +103,7 @@ func TestPagesInABrowser(t *testing.T) {
 				keysAreAnswered(t, b, i)
 			})
 			commandsAreCopied(t, b)
-			for _, width := range []int{1400, 1280, 800, 700, 500, 390, 320} {
+			for _, width := range []int64{1400, 1280, 800, 700, 500, 390, 320} {
 				must(t, b.View(width, 844, 1, width == 390))
 				must(t, b.Open(file))
 				nothingIsCut(t, b, width)
@@ -282,7 +281,7 @@ func commandsAreCopied(t *testing.T, b *browser.Browser) {
 
 // nothingIsCut looks for text that runs out of its box or the window, and for
 // labels of an axis that run into each other. What scrolls is not cut.
-func nothingIsCut(t *testing.T, b *browser.Browser, width int) {
+func nothingIsCut(t *testing.T, b *browser.Browser, width int64) {
 	t.Helper()
 	var wrong []string
 	must(t, b.Evaluate(fmt.Sprintf(`((width) => {
@@ -319,16 +318,13 @@ func nothingIsCut(t *testing.T, b *browser.Browser, width int) {
 // message of an error, no request but for the page and what is in it.
 func nothingWentWrong(t *testing.T, b *browser.Browser, file string) {
 	t.Helper()
-	for _, e := range b.Events() {
-		switch e.Method {
-		case "Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled":
-			t.Errorf("the console says %s", e.Params)
-		case "Network.requestWillBeSent":
-			var request struct{ Request struct{ URL string } }
-			must(t, json.Unmarshal(e.Params, &request))
-			if url := request.Request.URL; !strings.HasPrefix(url, "data:") && !strings.HasSuffix(url, filepath.ToSlash(file)) {
-				t.Errorf("the page asks for %s", url)
-			}
+	told := b.Told()
+	for _, message := range told.Messages {
+		t.Errorf("the console says %s", message)
+	}
+	for _, url := range told.Requests {
+		if !strings.HasPrefix(url, "data:") && !strings.HasSuffix(url, filepath.ToSlash(file)) {
+			t.Errorf("the page asks for %s", url)
 		}
 	}
 }
@@ -342,7 +338,7 @@ func screenshots(t *testing.T, b *browser.Browser, name, file string) {
 	must(t, os.MkdirAll(folder, 0o755))
 	for _, view := range []struct {
 		name          string
-		width, height int
+		width, height int64
 		dark          bool
 	}{{"desktop", 1400, 900, false}, {"tablet", 800, 900, false}, {"phone", 390, 844, false}, {"dark", 1280, 900, true}} {
 		must(t, b.View(view.width, view.height, 1, view.dark))
