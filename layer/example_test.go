@@ -5,6 +5,8 @@ import (
 	"log"
 
 	"github.com/affine-go/affine/layer"
+	"github.com/affine-go/affine/train/optim"
+	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -95,4 +97,55 @@ func ExampleMSE() {
 func ExampleBinaryCrossEntropy() {
 	scalarLoss(layer.BinaryCrossEntropy, matrix(2, 1, 0, 1000), matrix(2, 1, 0.5, 1))
 	// Output: 0.3466
+}
+
+// A network is kept from being steep: the cost has the squared length of the
+// gradient of its output by its input, and is differentiated through that.
+func ExampleGrad() {
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithName("x"), gorgonia.WithShape(4, 2), gorgonia.WithValue(matrix(4, 2, 0, 0, 0, 1, 1, 0, 1, 1)))
+	targets := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithName("targets"), gorgonia.WithShape(4, 1), gorgonia.WithValue(matrix(4, 1, 0, 1, 1, 0)))
+	hidden, err := layer.NewLinear(g, 2, 8, layer.WithActivation(layer.Tanh), layer.WithDtype(tensor.Float64), layer.WithSeed(1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	last, err := layer.NewLinear(g, 8, 1, layer.WithDtype(tensor.Float64), layer.WithSeed(1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	out := gorgonia.Must(last.Fwd(gorgonia.Must(hidden.Fwd(x))))
+
+	slope, err := layer.Grad(gorgonia.Must(gorgonia.Sum(out)), x)
+	if err != nil {
+		log.Fatal(err)
+	}
+	penalty := gorgonia.Must(gorgonia.Sum(gorgonia.Must(gorgonia.Square(slope[0]))))
+	cost := gorgonia.Must(gorgonia.Add(gorgonia.Must(layer.BinaryCrossEntropy(out, targets)),
+		gorgonia.Must(gorgonia.Mul(penalty, gorgonia.NewConstant(0.05)))))
+
+	learnables := append(hidden.Learnables(), last.Learnables()...)
+	m, err := vm.ForTraining(cost, learnables...) // differentiates cost with layer.Grad
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	adam, err := optim.NewAdam(optim.WithLR(0.05))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for step := range 201 {
+		if err := m.RunAll(); err != nil {
+			log.Fatal(err)
+		}
+		if step%100 == 0 {
+			fmt.Printf("step %3d: cost %.3f\n", step, cost.Value().Data())
+		}
+		if err := adam.Step(m.ValueGrads()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// step   0: cost 0.727
+	// step 100: cost 0.022
+	// step 200: cost 0.005
 }

@@ -287,40 +287,34 @@ func (s *settings) gradients(cost *gorgonia.Node, wrt gorgonia.Nodes) (gorgonia.
 	return nodes, nil
 }
 
-// valuesOf computes the gradients by wrt; a nil node stands for zero.
+// valuesOf computes the gradients by wrt; a nil node stands for zero. It takes a
+// machine for each: a TapeMachine computes in place, and may overwrite an output
+// that another one is computed from.
 func valuesOf(g *gorgonia.ExprGraph, nodes, wrt gorgonia.Nodes) ([][]float64, error) {
-	var outputs gorgonia.Nodes
-	for _, n := range nodes {
-		if n != nil {
-			outputs = append(outputs, n)
-		}
-	}
 	grads := make([][]float64, len(wrt))
 	for i, n := range nodes {
+		size := wrt[i].Shape().TotalSize()
 		if n == nil {
-			grads[i] = make([]float64, wrt[i].Shape().TotalSize())
-		}
-	}
-	if len(outputs) == 0 {
-		return grads, nil
-	}
-	m, err := newEvaluator(g, outputs)
-	if err != nil {
-		return nil, err
-	}
-	defer m.close()
-	if err := m.run(); err != nil {
-		return nil, err
-	}
-	for i, n := range nodes {
-		if n == nil {
+			grads[i] = make([]float64, size)
 			continue
 		}
-		if grads[i], err = elements(n.Value()); err != nil {
-			return nil, fmt.Errorf("gradient of %s: %w", wrt[i].Name(), err)
+		err := func() error {
+			m, err := newEvaluator(g, gorgonia.Nodes{n})
+			if err != nil {
+				return err
+			}
+			defer m.close()
+			if err := m.run(); err != nil {
+				return err
+			}
+			grads[i], err = elements(n.Value())
+			return err
+		}()
+		if err == nil && len(grads[i]) != size {
+			err = fmt.Errorf("got %d elements, want %d", len(grads[i]), size)
 		}
-		if want := wrt[i].Shape().TotalSize(); len(grads[i]) != want {
-			return nil, fmt.Errorf("gradient of %s has %d elements, want %d", wrt[i].Name(), len(grads[i]), want)
+		if err != nil {
+			return nil, fmt.Errorf("gradient by %s: %w", wrt[i].Name(), err)
 		}
 	}
 	return grads, nil
