@@ -113,7 +113,7 @@ func (f *fusion) asProduct(n *gorgonia.Node) *productOf {
 		if p == nil {
 			return nil
 		}
-		p = &productOf{p.b, p.a, !p.transB, !p.transA} // (A·B)ᵀ = Bᵀ·Aᵀ
+		p = &productOf{p.b, p.a, !p.transB, !p.transA, true} // (A·B)ᵀ = Bᵀ·Aᵀ
 		if p.transA && p.transB {
 			return nil
 		}
@@ -141,6 +141,7 @@ func (f *fusion) asProduct(n *gorgonia.Node) *productOf {
 	b, transB := f.operand(args[1])
 	p.a, p.b = a, b
 	p.transA, p.transB = p.transA != transA, p.transB != transB
+	p.folded = transA || transB
 	if p.transA && p.transB {
 		return nil // the kernels have no such product
 	}

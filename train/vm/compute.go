@@ -168,14 +168,14 @@ func runProduct[T device.Float](c *product, results, args []gorgonia.Value) erro
 }
 
 // multiply computes C = A·B, A·Bᵀ or Aᵀ·B: the product of a linear layer
-// forward, or of one of its gradients.
+// forward, or of the gradient of its weights.
 func multiply[T device.Float](k device.Kernels[T], c, a, b device.Matrix[T], transA, transB bool) error {
 	var none device.Matrix[T]
-	switch {
-	case transA:
+	if transA {
 		return k.LinearBackward(none, c, nil, a, none, b, none, device.Activation{})
-	case transB:
-		return k.LinearBackward(c, none, nil, none, b, a, none, device.Activation{})
+	}
+	if transB {
+		b.Rows, b.Cols, b.Transposed = b.Cols, b.Rows, true
 	}
 	return k.Linear(c, none, a, b, nil, device.Activation{})
 }
@@ -206,11 +206,7 @@ func runLinear[T device.Float](c *linear, results, args []gorgonia.Value) error 
 	if err != nil {
 		return err
 	}
-	wRows, wCols := c.in, c.out
-	if c.transposed {
-		wRows, wCols = wCols, wRows
-	}
-	w, err := matrixOf[T]("W", args[1], wRows, wCols)
+	w, err := weightsOf[T](args[1], c.in, c.out, c.transposed)
 	if err != nil {
 		return err
 	}
@@ -236,27 +232,33 @@ func runLinear[T device.Float](c *linear, results, args []gorgonia.Value) error 
 		results[1] = t
 		z = device.MatrixOf(data, c.rows, c.out)
 	}
-	if !c.transposed && !c.wholeBias {
+	if !c.wholeBias {
 		return k.Linear(y, z, x, w, b.Data[:c.out], c.act)
 	}
 	sum := y
 	if z.Given() {
 		sum = z
 	}
-	if err := multiply(k, sum, x, w, false, c.transposed); err != nil {
+	if err := k.Linear(sum, device.Matrix[T]{}, x, w, nil, device.Activation{}); err != nil {
 		return err
 	}
 	for i := range c.rows {
-		bias := b.Data[:c.out]
-		if c.wholeBias {
-			bias = b.Data[i*b.Stride:][:c.out]
-		}
-		addTo(sum.Data[i*c.out:][:c.out], bias)
+		addTo(sum.Data[i*c.out:][:c.out], b.Data[i*b.Stride:][:c.out])
 	}
 	if z.Given() || c.act.Kind != device.Identity {
 		return k.Activate(y.Data, sum.Data, c.act)
 	}
 	return nil
+}
+
+// weightsOf views v as W [in, out]; transposed, v is stored as [out, in].
+func weightsOf[T device.Float](v gorgonia.Value, in, out int, transposed bool) (device.Matrix[T], error) {
+	if !transposed {
+		return matrixOf[T]("W", v, in, out)
+	}
+	w, err := matrixOf[T]("W", v, out, in)
+	w.Rows, w.Cols, w.Transposed = in, out, true
+	return w, err
 }
 
 // addTo adds b to a.
@@ -276,6 +278,8 @@ type linearBackward struct {
 	x, w, dy, saved int // positions in the arguments
 	dx, dw, db      int // positions in the results
 	shapeOfDB       tensor.Shape
+	// W, and its gradient, are stored as [out, in].
+	wTransposed, dwTransposed bool
 }
 
 func (c *linearBackward) keeps() bool { return true }
@@ -303,7 +307,7 @@ func runLinearBackward[T device.Float](c *linearBackward, results, args []gorgon
 		}
 	}
 	if c.dx >= 0 {
-		if w, err = matrixOf[T]("W", args[c.w], c.in, c.out); err != nil {
+		if w, err = weightsOf[T](args[c.w], c.in, c.out, c.wTransposed); err != nil {
 			return err
 		}
 		t, data := roomFor[T](results[c.dx], tensor.Shape{c.rows, c.in})
@@ -313,8 +317,15 @@ func runLinearBackward[T device.Float](c *linearBackward, results, args []gorgon
 		if x, err = matrixOf[T]("X", args[c.x], c.rows, c.in); err != nil {
 			return err
 		}
-		t, data := roomFor[T](results[c.dw], tensor.Shape{c.in, c.out})
-		results[c.dw], dw = t, device.MatrixOf(data, c.in, c.out)
+		shape := tensor.Shape{c.in, c.out}
+		if c.dwTransposed {
+			shape = tensor.Shape{c.out, c.in}
+		}
+		t, _ := roomFor[T](results[c.dw], shape)
+		results[c.dw] = t
+		if dw, err = weightsOf[T](t, c.in, c.out, c.dwTransposed); err != nil {
+			return err
+		}
 	}
 	if c.db >= 0 {
 		var t *tensor.Dense

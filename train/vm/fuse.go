@@ -47,10 +47,12 @@ type linearShape struct {
 	act        device.Activation
 }
 
-// productOf is op(a)·op(b) of two nodes.
+// productOf is op(a)·op(b) of two nodes. Folded says that a transposition in
+// the graph is part of it.
 type productOf struct {
 	a, b           *gorgonia.Node
 	transA, transB bool
+	folded         bool
 }
 
 func (p *productOf) multiplications() int {
@@ -231,9 +233,11 @@ func (f *fusion) joinGradients() {
 		case p.sum:
 			set(&of(p.inputs[0]).db, n)
 		case p.product == nil:
-		case !p.product.transA && p.product.transB:
+		case !p.product.transA && p.product.transB != p.product.folded: // dZ·Wᵀ, or dZ·W with W as [out, in]
 			set(&of(p.product.a).dx, n)
-		case p.product.transA && !p.product.transB:
+		case p.product.transA && p.product.folded: // dWᵀ = dZᵀ·X
+			set(&of(p.product.a).dw, n)
+		case p.product.transA:
 			set(&of(p.product.b).dw, n)
 		}
 	}
@@ -250,7 +254,7 @@ func (f *fusion) joinGradientsOf(dz, dx, dw, db *gorgonia.Node) {
 		}
 	}
 	// A sum alone is no product, and one product no group.
-	if dw == nil || len(outputs) < 2 {
+	if dw == nil || len(outputs) < 2 || slices.ContainsFunc(outputs, func(n *gorgonia.Node) bool { return f.parts[n].product == nil && !f.parts[n].sum }) {
 		return
 	}
 	c := linearBackward{rows: dz.Shape()[0], out: dz.Shape()[1], x: -1, w: -1, saved: -1, dx: -1, dw: -1, db: -1}
@@ -272,16 +276,21 @@ func (f *fusion) joinGradientsOf(dz, dx, dw, db *gorgonia.Node) {
 		switch n {
 		case dx:
 			c.dx, c.w, c.in = i, input(f.parts[n].product.b), n.Shape()[1]
+			c.wTransposed = f.parts[n].product.folded
 			names = append(names, "dX")
 		case dw:
-			c.dw, c.x, c.in = i, input(f.parts[n].product.a), n.Shape()[0]
+			if of := f.parts[n].product; of.folded {
+				c.dw, c.x, c.in, c.dwTransposed = i, input(of.b), n.Shape()[1], true
+			} else {
+				c.dw, c.x, c.in = i, input(of.a), n.Shape()[0]
+			}
 			names = append(names, "dW")
 		case db:
 			c.db = i
 			names = append(names, "db")
 		}
 	}
-	if dx != nil && dx.Shape()[1] != dw.Shape()[0] {
+	if dx != nil && dx.Shape()[1] != c.in {
 		return // another layer's dX
 	}
 	first := len(f.order)
