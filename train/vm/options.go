@@ -14,6 +14,7 @@ type settings struct {
 	outputs  gorgonia.Nodes
 	bind     bool
 	bound    gorgonia.Nodes // the nodes that get dual values, all if empty
+	softmax  gorgonia.Nodes
 	eval     bool
 	unfused  bool
 	watchNaN bool
@@ -55,6 +56,26 @@ func BindDualValues(nodes ...*gorgonia.Node) Option {
 		}
 		s.bind = true
 		s.bound = append(s.bound, nodes...)
+		return nil
+	}
+}
+
+// WithProbabilities gives nodes of gorgonia.SoftMax the value that their name
+// says. gorgonia.Log of such a node does not add a node: it makes the node itself
+// the logarithm of the softmax, so that its Value and what a gorgonia.Read of it
+// gets are logarithms (gorgonia#569). With this option they are probabilities,
+// and the ops that use the node still get logarithms.
+func WithProbabilities(nodes ...*gorgonia.Node) Option {
+	return func(s *settings) error {
+		for i, n := range nodes {
+			if n == nil {
+				return fmt.Errorf("softmax node %d is nil", i)
+			}
+			if name, _ := builtin(n); name != "softmaxOp" {
+				return fmt.Errorf("%s is not a SoftMax", describe(n))
+			}
+		}
+		s.softmax = append(s.softmax, nodes...)
 		return nil
 	}
 }

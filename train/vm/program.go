@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -55,6 +56,11 @@ func (inst *instruction) run(values []gorgonia.Value) error {
 	if inst.keeps() {
 		for i, slot := range inst.to {
 			inst.results[i] = values[slot]
+			if inst.nodes[i].Value() != values[slot] {
+				// Somebody has bound another value, or UnbindAllNonInputs
+				// has given this one to Gorgonia's pool of tensors.
+				inst.results[i] = nil
+			}
 		}
 	}
 	if err := inst.compute(inst.results, inst.args); err != nil {
@@ -83,7 +89,7 @@ func (m *Machine) compile() error {
 	for _, asked := range []struct {
 		what  string
 		nodes gorgonia.Nodes
-	}{{"output", s.outputs}, {"dual value", s.bound}, {"watched node", s.watched}} {
+	}{{"output", s.outputs}, {"dual value", s.bound}, {"watched node", s.watched}, {"softmax node", s.softmax}} {
 		for i, n := range asked.nodes {
 			if n.Graph() != g || !slices.Contains(order, n) {
 				return fmt.Errorf("%s %d, %s, is not a node of the graph", asked.what, i, describe(n))
@@ -132,6 +138,7 @@ func (f *fusion) wanted() (wanted map[*gorgonia.Node]bool, statements gorgonia.N
 	}
 	want(f.settings.outputs...)
 	want(f.settings.watched...)
+	want(f.settings.softmax...)
 	for _, d := range f.duals {
 		want(d.grad)
 	}
@@ -212,6 +219,7 @@ func (f *fusion) program() (*program, error) {
 		return s
 	}
 	placed := make(map[*part]bool)
+	probabilities := make(map[*gorgonia.Node]int) // slots of what nodes of WithProbabilities show
 	statements := make(map[*gorgonia.Node]bool)
 	for _, n := range f.statements {
 		statements[n] = true
@@ -242,13 +250,24 @@ func (f *fusion) program() (*program, error) {
 			inst.results = make([]gorgonia.Value, 1)
 		}
 		for _, arg := range args {
-			inst.from = append(inst.from, slotOf(arg))
+			from := slotOf(arg)
+			if p, ok := probabilities[arg]; ok && statements[n] {
+				from = p
+			}
+			inst.from = append(inst.from, from)
 		}
 		inst.args = make([]gorgonia.Value, len(args))
 		for i := range inst.results {
 			inst.to = append(inst.to, slotOf(inst.nodes[i]))
 		}
 		p.instructions = append(p.instructions, inst)
+		if _, text := builtin(n); f.settings.softmax.Contains(n) && strings.HasSuffix(text, "true}()") {
+			// The node shows the exponential; other ops read the slot of the logarithm.
+			probabilities[n] = p.slots
+			p.instructions = append(p.instructions, instruction{computation: &exponential{}, nodes: gorgonia.Nodes{n}, what: "the probabilities of a SoftMax that Log rewrote",
+				from: inst.to, args: make([]gorgonia.Value, 1), to: []int{p.slots}, results: make([]gorgonia.Value, 1)})
+			p.slots++
+		}
 	}
 	for i := range f.duals {
 		f.duals[i].from = slotOf(f.duals[i].grad)
