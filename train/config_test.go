@@ -93,7 +93,7 @@ func TestReadConfigSaysWhatIsWrong(t *testing.T) {
 		"type":      {strings.Replace(good, `"batch":16`, `"batch":"16"`, 1), []string{"batch", "string", "int"}},
 		"task":      {strings.Replace(good, `"task":"auto"`, `"task":"guess"`, 1), []string{`"guess"`, "classification"}},
 		"syntax":    {strings.Replace(good, `"epochs":4`, `"epochs":4,,`, 1), []string{"byte ", "invalid character"}},
-		"more":      {good + "{}", []string{"behind the JSON"}},
+		"more":      {good + "{}", []string{"after the JSON"}},
 		"value":     {strings.Replace(good, `"epochs":4`, `"epochs":-4`, 1), []string{"epochs is -4"}},
 	} {
 		path := filepath.Join(t.TempDir(), "config.json")

@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"time"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/atomicfile"
+	"github.com/affine-go/affine/train/optim"
 )
 
-// FitOption changes what Fit does beside training.
+// FitOption configures [Fit].
 type FitOption func(*fitSettings)
 
 type fitSettings struct {
@@ -20,15 +25,18 @@ type fitSettings struct {
 
 // InDirectory keeps the run in dir, which must not be there yet, or be empty:
 // see [ConfigFile] and the other files. Without this option nothing is written.
+// One training at a time may keep its run in a directory, see [ErrRunInUse].
 func InDirectory(dir string) FitOption { return func(s *fitSettings) { s.dir = runDir(dir) } }
 
 // Resume goes on with the run in the directory, which ends with the same bytes
-// in the model file as if it had not been interrupted. The settings must be
-// those of the run, see [ReadConfig]; only Epochs may differ. A run that has
-// ended already is returned as it is.
+// in the model file as if it had not been interrupted, by a signal, a kill or a
+// crash at any moment. The settings must be those of the run, see
+// [ReadRunConfig]; only Epochs may differ. A run that has ended already is
+// returned as it is.
 func Resume() FitOption { return func(s *fitSettings) { s.resume = true } }
 
-// Overwrite lets a new run take the place of one in the directory.
+// Overwrite lets a new run take the place of one in the directory, as soon as
+// the new one has its first checkpoint.
 func Overwrite() FitOption { return func(s *fitSettings) { s.force = true } }
 
 // WithCallbacks adds callbacks.
@@ -50,15 +58,20 @@ func (c *Config) Load() (datasets.Parts, error) {
 	return datasets.Split(d, c.Fractions, c.Seed)
 }
 
+// ErrOtherSettings is wrapped by the error for settings with which a run cannot
+// be resumed.
+var ErrOtherSettings = errors.New("want the settings of the run, only epochs may differ, and not below those done")
+
 // Fit trains a model from start to end and returns it with the weights of its
 // best epoch. The same settings give the same weights, bit for bit, on any
 // number of threads.
 //
 // Training ends when all epochs are done, when patience runs out, when a loss
-// or the weights are not finite, when a callback asks for it, or when ctx is
-// cancelled; Metrics.StoppingReason says which. None of these is an error. A
-// cancelled run has finished its step and can be resumed. A run that met
-// numbers that are not finite keeps the checkpoint of the last good epoch.
+// or the weights are not finite or the loss is none any more (see
+// [ReasonDiverged]), when a callback asks for it, or when ctx is cancelled;
+// Metrics.StoppingReason says which. None of these is an error. A cancelled run
+// has finished its step and can be resumed. A run that diverged keeps the
+// checkpoint of the last good epoch.
 func Fit(ctx context.Context, c Config, opts ...FitOption) (*Run, error) {
 	var s fitSettings
 	for i, opt := range opts {
@@ -74,59 +87,325 @@ func Fit(ctx context.Context, c Config, opts ...FitOption) (*Run, error) {
 	return r, nil
 }
 
-func fit(ctx context.Context, c Config, s *fitSettings) (*Run, error) {
+// fit is a training from top to bottom: the directory is taken, the data are
+// loaded, the trainer is built and, in a resumed run, restored; then steps are
+// taken until there is a reason to stop, and the model is measured.
+func fit(ctx context.Context, c Config, o *fitSettings) (_ *Run, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	switch {
-	case s.resume && s.dir == "":
+	case o.resume && o.dir == "":
 		return nil, errors.New("resume: no directory was given")
-	case s.resume && s.force:
+	case o.resume && o.force:
 		return nil, errors.New("got both resume and overwrite, want one of them")
-	case s.resume:
-		if err := checkSettings(s.dir, c); err != nil {
-			return nil, fmt.Errorf("resume: %w", err)
-		}
-	case s.dir != "":
-		if err := s.dir.checkFree(s.force); err != nil {
-			return nil, err
-		}
 	}
-	if s.parts == nil {
+	s := &session{dir: o.dir, resume: o.resume, replace: o.force, callbacks: newCallbacks(o.callbacks)}
+	defer func() {
+		if s.unlock != nil {
+			s.unlock()
+		}
+	}()
+	if err := s.open(c); err != nil {
+		return nil, err
+	}
+	if o.parts == nil {
 		parts, err := c.Load()
 		if err != nil {
 			return nil, err
 		}
-		s.parts = &parts
+		o.parts = &parts
 	}
-	t, err := newTrainer(c, *s.parts)
-	if err != nil {
+	if s.trainer, err = newTrainer(c, *o.parts); err != nil {
 		return nil, err
 	}
-	r, err := t.fit(ctx, s)
-	if err != nil {
-		t.model.spec.Device.Close()
+	defer func() {
+		if err != nil {
+			s.trainer.model.spec.Device.Close()
+		}
+	}()
+	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	return r, nil
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	return s.finish(*o.parts)
 }
 
-// checkSettings refuses to go on with other settings than the run's.
-func checkSettings(dir runDir, c Config) error {
-	if !dir.holdsRun() {
-		return fmt.Errorf("there is no run in %s: %s is missing", dir, ConfigFile)
+// session is the part of a run between a start or a resume and its end.
+type session struct {
+	trainer   *Trainer
+	dir       runDir
+	resume    bool
+	replace   bool   // what is in the directory
+	unlock    func() // gives the directory back; nil while it is not taken
+	callbacks callbacks
+	before    *savedRun // the run that is resumed
+
+	good      *checkpoint   // of the last moment known to be good
+	saved     time.Time     // when the last checkpoint was written
+	saving    time.Duration // that this took
+	bestSaved int           // the epoch whose weights are in the model file
+}
+
+// open takes a directory that is there, and reads the run that is to be resumed.
+func (s *session) open(c Config) (err error) {
+	if s.dir == "" {
+		return nil
 	}
-	before, err := ReadConfig(dir.file(ConfigFile))
-	if err != nil {
+	if err := s.take(); err != nil && (s.resume || !errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
-	before.Epochs = c.Epochs
-	different, err := differences(before, c)
+	if !s.resume {
+		return nil
+	}
+	if s.before, err = s.dir.load(); err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	different, err := differencesButEpochs(s.before.config, c)
 	if err != nil {
 		return err
 	}
 	if len(different) > 0 {
-		return fmt.Errorf("%s; want the same, only epochs may differ", different[0])
+		return fmt.Errorf("resume: %s; %w", different[0], ErrOtherSettings)
+	}
+	if cp := s.before.checkpoint; cp != nil && cp.training.Epochs > c.Epochs {
+		return fmt.Errorf("resume %s: epochs is %d, but %d are done; %w", s.dir, c.Epochs, cp.training.Epochs, ErrOtherSettings)
 	}
 	return nil
+}
+
+// take locks the directory and checks that it is free, unless a run is to be
+// resumed there. What a training that was killed left half-written is removed.
+func (s *session) take() (err error) {
+	if s.unlock, err = s.dir.lock(); errors.Is(err, fs.ErrNotExist) && s.resume {
+		_, err = s.dir.load() // says what is missing
+		return fmt.Errorf("resume: %w", err)
+	} else if err != nil {
+		return err
+	}
+	if err := atomicfile.RemoveTemporaries(string(s.dir)); err != nil {
+		return err
+	}
+	if s.resume {
+		return nil
+	}
+	return s.dir.checkFree(s.replace)
+}
+
+// begin writes the first checkpoint of the session, before the first step.
+func (s *session) begin() error {
+	t := s.trainer
+	if s.before != nil {
+		if c := s.before.checkpoint; c != nil {
+			if err := t.restore(c, s.before.times); err != nil {
+				return fmt.Errorf("resume %s: %w", s.dir.file(CheckpointFile), err)
+			}
+		}
+		if m := s.before.metrics; m != nil {
+			t.clock.before = max(t.clock.before, m.WallSeconds)
+		}
+	}
+	if err := s.keep(); err != nil || s.dir == "" {
+		return err
+	}
+	if s.unlock == nil {
+		if err := os.MkdirAll(string(s.dir), 0o777); err != nil {
+			return err
+		}
+		if err := s.take(); err != nil {
+			return err
+		}
+	}
+	started := time.Now()
+	if err := s.dir.begin(s.good, &t.history, s.replace); err != nil {
+		return err
+	}
+	s.haveSaved(started)
+	return nil
+}
+
+// run trains and keeps what it reached.
+func (s *session) run(ctx context.Context) (err error) {
+	p := &s.trainer.progress
+	if err := s.callbacks.call(onStart, p); err != nil {
+		return err
+	}
+	if p.StoppingReason, p.Detail, err = s.train(ctx); err != nil {
+		if saving := s.save(); saving != nil {
+			return fmt.Errorf("%w; then: %w", err, saving)
+		}
+		return err
+	}
+	if err := s.save(); err != nil {
+		return err
+	}
+	return s.callbacks.call(onEnd, p)
+}
+
+// train runs steps until there is a reason to stop. Numbers that are not finite
+// are a reason, other errors are not.
+func (s *session) train(ctx context.Context) (reason, detail string, err error) {
+	reason, detail, err = s.steps(ctx)
+	if errors.Is(err, optim.ErrNotFinite) {
+		return ReasonNotFinite, fmt.Sprintf("%v; the checkpoint is that of epoch %d", err, s.good.training.Epochs), nil
+	}
+	if lost := s.trainer.history.lost(); err == nil && len(lost) > 0 && (reason == ReasonCompleted || reason == ReasonEarlyStopping) {
+		return ReasonDiverged, diverged(lost), nil
+	}
+	return reason, detail, err
+}
+
+func (s *session) steps(ctx context.Context) (reason, detail string, err error) {
+	t := s.trainer
+	p := &t.progress
+	for !t.Finished() && !t.history.hopeless() {
+		switch {
+		case ctx.Err() != nil:
+			return ReasonInterrupted, fmt.Sprintf("interrupted after step %d, in epoch %d", p.Step, p.Epoch), s.stop()
+		case p.stop:
+			return ReasonCallback, fmt.Sprintf("a callback asked to stop after step %d, in epoch %d", p.Step, p.Epoch), s.stop()
+		}
+		if _, err := t.Step(); err != nil {
+			return "", "", err
+		}
+		if err := s.callbacks.call(onStep, p); err != nil {
+			return "", "", err
+		}
+		if t.EpochDone() {
+			if err := s.finishEpoch(); err != nil {
+				return "", "", err
+			}
+		}
+	}
+	if len(t.history.Epochs) >= t.config.Epochs {
+		return ReasonCompleted, fmt.Sprintf("all %d epochs are done", t.config.Epochs), nil
+	}
+	return ReasonEarlyStopping, fmt.Sprintf("%s has not got better by more than %v for %d epochs; best in epoch %d",
+		t.config.Monitor, t.config.MinDelta, t.waited, p.BestEpoch), nil
+}
+
+// maxLost is how many epochs in a row without a loss end a training. Most that
+// get there have numbers that are not finite before.
+const maxLost = 8
+
+// LargestLoss is the largest training loss that says something: the one of
+// outputs of 2^24, from which on float32 leaves whole numbers out. Larger ones
+// are rounded to steps beyond what they are compared with, the logarithms of
+// probabilities or targets of variance 1. The softmax cross-entropy grows with
+// the outputs, the mean squared error with their squares.
+func LargestLoss(task datasets.Task) float64 {
+	const output = 1 << 24
+	if task == datasets.Regression {
+		return output * output
+	}
+	return output
+}
+
+// hopeless reports whether the last maxLost epochs had no loss any more.
+func (h *History) hopeless() bool {
+	n := len(h.Epochs)
+	if n < maxLost {
+		return false
+	}
+	for _, r := range h.Epochs[n-maxLost:] {
+		if r.TrainLoss <= LargestLoss(h.Task) {
+			return false
+		}
+	}
+	return true
+}
+
+// lost returns the epochs whose loss is none any more.
+func (h *History) lost() []EpochRecord {
+	var lost []EpochRecord
+	for _, r := range h.Epochs {
+		if r.TrainLoss > LargestLoss(h.Task) {
+			lost = append(lost, r)
+		}
+	}
+	return lost
+}
+
+func diverged(lost []EpochRecord) string {
+	return fmt.Sprintf("the training loss was %.3g in epoch %d: outputs that large say nothing any more", lost[0].TrainLoss, lost[0].Epoch)
+}
+
+func (s *session) finishEpoch() error {
+	if err := s.trainer.FinishEpoch(); err != nil {
+		return err
+	}
+	if err := s.keep(); err != nil {
+		return err
+	}
+	if time.Since(s.saved) >= max(saveEvery, savingShare*s.saving) {
+		if err := s.save(); err != nil {
+			return err
+		}
+	}
+	return s.callbacks.call(onEpoch, &s.trainer.progress)
+}
+
+// Writing files must not take a notable part of a training: at least saveEvery,
+// and savingShare times what the last checkpoint took, lie between two of them.
+const (
+	saveEvery   = time.Second
+	savingShare = 20
+)
+
+// stop keeps the moment between two steps, if the weights are finite.
+func (s *session) stop() error {
+	if err := s.trainer.checkWeights(); err != nil {
+		return err
+	}
+	return s.keep()
+}
+
+// keep takes this moment as the last good one.
+func (s *session) keep() (err error) {
+	s.good, err = s.trainer.capture()
+	return err
+}
+
+// save writes the last good moment to the disk.
+func (s *session) save() error {
+	if s.dir == "" {
+		return nil
+	}
+	started := time.Now()
+	best := s.good.training.BestEpoch
+	if err := s.dir.save(s.good, &s.trainer.history, best == 0 || best != s.bestSaved); err != nil {
+		return err
+	}
+	s.haveSaved(started)
+	return nil
+}
+
+func (s *session) haveSaved(started time.Time) {
+	s.saved, s.bestSaved = time.Now(), s.good.training.BestEpoch
+	s.saving = s.saved.Sub(started)
+}
+
+// finish gives the model its best weights and measures it.
+func (s *session) finish(parts datasets.Parts) (*Run, error) {
+	t := s.trainer
+	wall := t.clock.seconds()
+	if err := t.model.SetWeights(s.good.bestWeights()); err != nil {
+		return nil, err
+	}
+	m, err := t.metrics(parts)
+	if err != nil {
+		return nil, err
+	}
+	m.WallSeconds = wall
+	if s.before != nil && s.before.metrics != nil && t.times.count == 0 {
+		m.StepMicroseconds, m.WallSeconds = s.before.metrics.StepMicroseconds, s.before.metrics.WallSeconds
+	}
+	if s.dir != "" {
+		if err := writeJSON(s.dir.file(MetricsFile), m); err != nil {
+			return nil, err
+		}
+	}
+	return &Run{Predictor: t.predictor, Dir: string(s.dir), Config: t.config, History: &t.history, Metrics: m}, nil
 }

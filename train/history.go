@@ -1,17 +1,17 @@
 package train
 
 import (
-	"bytes"
-	"encoding/csv"
+	"bufio"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"math"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/regularfile"
 )
 
 // History is what was measured in each epoch of a run, in order.
@@ -41,83 +41,156 @@ func metricName(task datasets.Task) string {
 	return "r2"
 }
 
-func (h *History) header() []string {
-	return []string{"epoch", "step", "lr", "train_loss", "val_loss", "val_" + h.MetricName(), "wall_s"}
+// checksumColumn is the last column of a history.csv. It holds, in eight
+// hexadecimal digits, the CRC-32C of all that stands in front of them in the
+// file, so that each line vouches for all those above it.
+const checksumColumn = "checksum"
+
+func (h *History) header() string {
+	return "epoch,step,lr,train_loss,val_loss,val_" + h.MetricName() + ",wall_s"
 }
 
 // MarshalCSV returns the history as history.csv holds it: a header and a line
 // per epoch, numbers such that reading gives the same ones back, but for the
 // wall time, which is in whole microseconds. NaN is an empty cell.
-func (h *History) MarshalCSV() ([]byte, error) {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	number := func(x float64) string {
-		if math.IsNaN(x) {
-			return ""
-		}
-		return strconv.FormatFloat(x, 'g', -1, 64)
-	}
-	lines := [][]string{h.header()}
+func (h *History) MarshalCSV() []byte {
+	b := append(make([]byte, 0, 128*(len(h.Epochs)+1)), h.header()+","+checksumColumn+"\n"...)
+	sum := crc32.Checksum(b, castagnoli)
 	for _, r := range h.Epochs {
-		lines = append(lines, []string{strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), number(r.LR), number(r.TrainLoss),
-			number(r.ValLoss), number(r.ValMetric), strconv.FormatFloat(r.Wall, 'f', 6, 64)})
+		from := len(b)
+		b = append(appendRecord(b, r), ',')
+		sum = crc32.Update(sum, castagnoli, b[from:])
+		from = len(b)
+		b = fmt.Appendf(b, "%08x\n", sum)
+		sum = crc32.Update(sum, castagnoli, b[from:])
 	}
-	if err := w.WriteAll(lines); err != nil {
-		return nil, fmt.Errorf("write history: %w", err)
-	}
-	return b.Bytes(), nil
+	return b
 }
 
-// ReadHistory reads a history.csv. Errors name the file and the line.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func appendRecord(b []byte, r EpochRecord) []byte {
+	b = strconv.AppendInt(b, int64(r.Epoch), 10)
+	b = strconv.AppendInt(append(b, ','), int64(r.Step), 10)
+	for _, x := range []float64{r.LR, r.TrainLoss, r.ValLoss, r.ValMetric} {
+		if b = append(b, ','); !math.IsNaN(x) {
+			b = strconv.AppendFloat(b, x, 'g', -1, 64)
+		}
+	}
+	return strconv.AppendFloat(append(b, ','), r.Wall, 'f', 6, 64)
+}
+
+// ReadHistory reads a history.csv. Errors name the file and the line. The
+// column with the checksums may be missing; where it is there, it must match.
 func ReadHistory(path string) (*History, error) {
-	data, err := os.ReadFile(path)
+	f, _, err := regularfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	h, err := parseHistory(data)
+	defer f.Close()
+	h, err := parseHistory(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return h, nil
 }
 
-func parseHistory(data []byte) (*History, error) {
-	lines, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
-	if err != nil {
-		return nil, err // it names the line
-	}
-	if len(lines) == 0 {
+// maxLine bounds the lines of a history, which have some 100 bytes.
+const maxLine = 4096
+
+func parseHistory(r io.Reader) (*History, error) {
+	lines := historyLines{r: bufio.NewReaderSize(r, maxLine)}
+	header, err := lines.next()
+	if err == io.EOF {
 		return nil, errors.New("file is empty, want a history")
 	}
-	if data[len(data)-1] != '\n' {
-		return nil, fmt.Errorf("line %d: file ends within the line", len(lines))
+	if err != nil {
+		return nil, fmt.Errorf("line 1: %w", err)
 	}
 	h := &History{Task: datasets.Classification}
-	if !slices.Equal(lines[0], h.header()) {
+	plain, sealed := strings.CutSuffix(header, ","+checksumColumn)
+	if plain != h.header() {
 		h.Task = datasets.Regression
-		if !slices.Equal(lines[0], h.header()) {
-			return nil, fmt.Errorf("line 1: columns are %s, want those of a history", strings.Join(lines[0], ","))
-		}
 	}
-	for i, cells := range lines[1:] {
-		r, err := parseRecord(cells)
-		if err == nil && r.Epoch != i+1 {
-			err = fmt.Errorf("epoch is %d, want %d", r.Epoch, i+1)
+	if plain != h.header() {
+		return nil, fmt.Errorf("line 1: columns are %.200s, want %s,%s", header, h.header(), checksumColumn)
+	}
+	for {
+		before := lines.sum
+		line, err := lines.next()
+		if err == io.EOF {
+			return h, nil
+		}
+		if err == nil && sealed {
+			line, err = unsealedLine(line, before)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+2, err)
+			return nil, fmt.Errorf("line %d: %w", lines.count, err)
+		}
+		r, err := parseRecord(line)
+		if err == nil && r.Epoch != len(h.Epochs)+1 {
+			err = fmt.Errorf("epoch is %d, want %d", r.Epoch, len(h.Epochs)+1)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", lines.count, err)
 		}
 		h.Epochs = append(h.Epochs, r)
 	}
-	return h, nil
 }
 
-func parseRecord(cells []string) (EpochRecord, error) {
+// historyLines reads lines and sums them up.
+type historyLines struct {
+	r     *bufio.Reader
+	count int
+	sum   uint32 // CRC-32C of the lines so far
+}
+
+// next returns the next line without its end, io.EOF after the last one.
+func (l *historyLines) next() (string, error) {
+	line, err := l.r.ReadSlice('\n')
+	if err == io.EOF && len(line) == 0 {
+		return "", io.EOF
+	}
+	l.count++
+	switch {
+	case err == io.EOF:
+		return "", errors.New("file ends within the line")
+	case err == bufio.ErrBufferFull:
+		return "", fmt.Errorf("the line has more than %d bytes", maxLine)
+	case err != nil:
+		return "", err
+	}
+	l.sum = crc32.Update(l.sum, castagnoli, line)
+	return string(line[:len(line)-1]), nil
+}
+
+// unsealedLine returns the line without its checksum. sum is that of the lines
+// above it.
+func unsealedLine(line string, sum uint32) (string, error) {
+	i := strings.LastIndexByte(line, ',')
+	if i < 0 {
+		return "", fmt.Errorf("got 1 of %d fields", historyColumns+1)
+	}
+	sum = crc32.Update(sum, castagnoli, []byte(line[:i+1]))
+	if line[i+1:] != fmt.Sprintf("%08x", sum) {
+		return "", ErrDamaged
+	}
+	return line[:i], nil
+}
+
+// historyColumns is the number of columns besides the checksum.
+const historyColumns = 7
+
+func parseRecord(line string) (EpochRecord, error) {
 	var r EpochRecord
+	cells := strings.Split(line, ",")
+	if len(cells) != historyColumns {
+		return r, fmt.Errorf("got %d fields, want %d", len(cells), historyColumns)
+	}
 	for i, into := range []*int{&r.Epoch, &r.Step} {
 		n, err := strconv.Atoi(cells[i])
 		if err != nil {
-			return r, fmt.Errorf("column %d is %q, want a whole number", i+1, cells[i])
+			return r, fmt.Errorf("column %d is %.40q, want a whole number", i+1, cells[i])
 		}
 		*into = n
 	}
@@ -128,7 +201,7 @@ func parseRecord(cells []string) (EpochRecord, error) {
 			x, err = math.NaN(), nil
 		}
 		if err != nil {
-			return r, fmt.Errorf("column %d is %q, want a number", i+3, cell)
+			return r, fmt.Errorf("column %d is %.40q, want a number", i+3, cell)
 		}
 		*into = x
 	}

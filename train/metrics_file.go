@@ -1,9 +1,6 @@
 package train
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/affine-go/affine/datasets"
 )
 
@@ -12,6 +9,7 @@ const (
 	ReasonCompleted     = "completed"             // all epochs are done
 	ReasonEarlyStopping = "early stopping"        // patience ran out
 	ReasonNotFinite     = "not finite"            // a loss or weights became infinite or NaN
+	ReasonDiverged      = "diverged"              // a loss was finite, but none any more: see LargestLoss
 	ReasonInterrupted   = "interrupted"           // the context was cancelled
 	ReasonCallback      = "stopped by a callback" // Progress.Stop was called
 )
@@ -60,19 +58,6 @@ type Metrics struct {
 	StoppingDetail   string  `json:"stopping_detail"`
 
 	Environment *Environment `json:"environment,omitempty"` // of the last session
-}
-
-// ReadMetrics reads a metrics.json.
-func ReadMetrics(path string) (*Metrics, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	m := new(Metrics)
-	if err := decodeStrictly(data, m); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
 }
 
 // metrics evaluates the predictor on all parts.

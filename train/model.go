@@ -132,7 +132,7 @@ func (s *Spec) complete() error {
 			return fmt.Errorf("hidden layer %d has width %d, want at least 1", i+1, width)
 		}
 	}
-	if n := s.parameters(); n > maxParameters {
+	if n := parametersOf(s.widths()); n > maxParameters {
 		return fmt.Errorf("widths %v make %.3g parameters, want at most %d", s.widths(), n, maxParameters)
 	}
 	if s.Dtype.Type == nil {
@@ -175,10 +175,10 @@ func (s *Spec) widths() []int {
 // as much again for the gradients and for each moment of the optimiser.
 const maxParameters = 1 << 30
 
-// parameters returns the number of weights and biases as a float64, which
+// parametersOf returns the number of weights and biases as a float64, which
 // widths of any size cannot overflow.
-func (s *Spec) parameters() float64 {
-	n, widths := 0.0, s.widths()
+func parametersOf(widths []int) float64 {
+	n := 0.0
 	for i, out := range widths[1:] {
 		n += (float64(widths[i]) + 1) * float64(out)
 	}

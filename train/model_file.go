@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/tensorfile"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train/optim"
@@ -42,17 +44,12 @@ func (p *Predictor) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	return p.save(path, weights)
-}
-
-// save writes other weights than the model's own.
-func (p *Predictor) save(path string, weights map[string]*tensor.Dense) error {
 	header, err := p.Metadata()
 	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	f := tensorFile{tensors: weights, texts: map[string]string{modelText: string(header)}}
-	return f.write(path)
+	f := tensorfile.File{Tensors: weights, Texts: map[string]string{modelText: string(header)}}
+	return f.Write(path)
 }
 
 // Metadata returns what a model file says of the predictor besides its weights,
@@ -108,7 +105,7 @@ func loadPredictor(path string, opts []LoadOption) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := f.load(s)
+	p, err := load(f, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -116,11 +113,11 @@ func loadPredictor(path string, opts []LoadOption) (*Predictor, error) {
 }
 
 // readModel reads the model in a run directory, or the model file of that name.
-func readModel(path string) (*tensorFile, error) {
+func readModel(path string) (*tensorfile.File, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, ModelFile)
 	}
-	return readTensorFile(path)
+	return tensorfile.Read(path, tensorfile.Options{Check: checkModel})
 }
 
 // ReadPredictor is [LoadPredictor] for a model file's bytes, such as those that
@@ -138,15 +135,11 @@ func readPredictor(r io.Reader, opts []LoadOption) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(r)
+	f, err := tensorfile.ReadFrom(r, tensorfile.Options{Check: checkModel})
 	if err != nil {
 		return nil, err
 	}
-	f, err := parseTensorFile(data)
-	if err != nil {
-		return nil, err
-	}
-	return f.load(s)
+	return load(f, s)
 }
 
 func newLoadSettings(opts []LoadOption) (*loadSettings, error) {
@@ -160,27 +153,47 @@ func newLoadSettings(opts []LoadOption) (*loadSettings, error) {
 	return s, nil
 }
 
-// load builds what the file holds.
-func (f *tensorFile) load(s *loadSettings) (*Predictor, error) {
-	m, err := f.metadata()
+// load builds what a file holds that checkModel has accepted.
+func load(f *tensorfile.File, s *loadSettings) (*Predictor, error) {
+	m, err := metadataOf(f.Texts)
 	if err != nil {
 		return nil, err
 	}
-	return m.load(f.tensors, s)
+	return m.load(f.Tensors, s)
 }
 
-// metadata returns what the file says of its model.
-func (f *tensorFile) metadata() (*Metadata, error) {
-	text, ok := f.texts[modelText]
+// checkModel refuses the header of a file that is not a model's, or whose
+// tensors are not those of the model that it describes.
+func checkModel(h *tensorfile.Header) error {
+	m, err := metadataOf(h.Texts)
+	if err != nil {
+		return err
+	}
+	if err := m.matches(h.Shapes); err != nil {
+		return fmt.Errorf("metadata %q: %w", modelText, err)
+	}
+	known := map[string]bool{}
+	for i := range m.Widths[1:] {
+		weight, bias := layerNames(i)
+		known[weight], known[bias] = true, true
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Shapes)) {
+		if !known[name] {
+			return fmt.Errorf("tensor %q is none of the model's", name)
+		}
+	}
+	return nil
+}
+
+// metadataOf returns what a file's texts say of its model.
+func metadataOf(texts map[string]string) (*Metadata, error) {
+	text, ok := texts[modelText]
 	if !ok {
 		return nil, fmt.Errorf("metadata has no %q: not a model of this program", modelText)
 	}
 	m, err := ParseMetadata([]byte(text))
 	if err == nil {
 		err = m.check()
-	}
-	if err == nil {
-		err = m.matches(f.tensors)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("metadata %q: %w", modelText, err)
@@ -196,7 +209,11 @@ func (m *Metadata) Predictor(weights map[string]*tensor.Dense, opts ...LoadOptio
 		err = m.check()
 	}
 	if err == nil {
-		err = m.matches(weights)
+		shapes := make(map[string][]int, len(weights))
+		for name, w := range weights {
+			shapes[name] = w.Shape()
+		}
+		err = m.matches(shapes)
 	}
 	if err != nil {
 		return nil, err
@@ -259,18 +276,31 @@ func (m *Metadata) check() error {
 	return nil
 }
 
+// layerNames returns what the tensors of layer i, counted from 0, are called.
+func layerNames(i int) (weight, bias string) {
+	return fmt.Sprintf("linear%d.weight", i+1), fmt.Sprintf("linear%d.bias", i+1)
+}
+
 // matches looks for the weights that the widths call for: they must be there
 // before memory is asked for, since widths alone may be anything.
-func (m *Metadata) matches(weights map[string]*tensor.Dense) error {
+func (m *Metadata) matches(shapes map[string][]int) error {
 	for i, out := range m.Widths[1:] {
-		name := fmt.Sprintf("linear%d.weight", i+1)
-		w := weights[name]
-		if w == nil {
-			return fmt.Errorf("tensor %q is missing", name)
+		weight, bias := layerNames(i)
+		for _, t := range []struct {
+			name string
+			want []int
+		}{{weight, []int{m.Widths[i], out}}, {bias, []int{out}}} {
+			shape, ok := shapes[t.name]
+			if !ok {
+				return fmt.Errorf("tensor %q is missing", t.name)
+			}
+			if !slices.Equal(shape, t.want) {
+				return fmt.Errorf("tensor %q has shape %v, want %v", t.name, tensor.Shape(shape), t.want)
+			}
 		}
-		if want := []int{m.Widths[i], out}; !slices.Equal(w.Shape(), want) {
-			return fmt.Errorf("tensor %q has shape %v, want %v", name, w.Shape(), want)
-		}
+	}
+	if n := parametersOf(m.Widths); n > maxParameters {
+		return fmt.Errorf("widths %v make %.3g parameters, want at most %d", m.Widths, n, maxParameters)
 	}
 	return nil
 }

@@ -153,14 +153,14 @@ func startFrom(c *Config, d device.Device, train *datasets.Dataset) (*Predictor,
 	if err != nil {
 		return nil, err
 	}
-	m, err := f.metadata()
+	m, err := metadataOf(f.Texts)
 	if err != nil {
 		return nil, err
 	}
 	if m.Schema.Numbered() && len(m.Schema.Features) == train.Inputs() && len(m.Schema.Classes) == len(train.Classes) {
 		m.Schema = train.Schema()
 	}
-	p, err := m.build(f.tensors, Spec{Device: d, Impl: c.Impl, Machine: c.Machine})
+	p, err := m.build(f.Tensors, Spec{Device: d, Impl: c.Impl, Machine: c.Machine})
 	if err != nil {
 		return nil, err
 	}
@@ -192,108 +192,13 @@ func (t *Trainer) Finished() bool {
 
 func (t *Trainer) outOfPatience() bool { return t.config.Patience > 0 && t.waited >= t.config.Patience }
 
-// Step trains on the next batch and returns its loss before the step. A loss
-// or a norm of the gradients that is not finite is an error that wraps
-// [ErrNotFinite]; the weights are then what they were.
-//
-// A CUDA card takes steps without waiting. Losses are then read every few steps
-// and at the end of an epoch: Step returns the newest that is known, and an
-// error tells of a step some way back.
-func (t *Trainer) Step() (float64, error) {
-	started := time.Now()
-	rows := t.sampler.Next()
-	if rows == nil { // the end of an epoch that was not finished
-		rows = t.sampler.Next()
-	}
-	p := &t.progress
-	p.Epoch = len(t.history.Epochs) + 1
-	g, err := t.model.trainingGraph(len(rows))
-	if err != nil {
-		return 0, fmt.Errorf("step %d: %w", p.Step+1, err)
-	}
-	if t.ahead.may(g) {
-		if err := t.stepAhead(g, rows); err != nil {
-			return p.Loss, err
-		}
-		return p.Loss, nil
-	}
-	if err := t.readLosses(); err != nil {
-		return p.Loss, err
-	}
-	loss, err := t.step(g, rows)
-	if err != nil {
-		return loss, fmt.Errorf("step %d: %w", p.Step+1, err)
-	}
-	t.took(rows)
-	t.addLoss(loss, len(rows))
-	t.times.add(time.Since(started))
-	return loss, nil
-}
-
-// took counts a step.
-func (t *Trainer) took(rows []int) {
-	p := &t.progress
-	p.Step++
-	p.EpochStep = t.sampler.Batch()
-	p.Rows += len(rows)
-}
-
-func (t *Trainer) addLoss(loss float64, rows int) {
-	t.progress.Loss = loss
-	t.lossSum += loss * float64(rows)
-	t.lossRows += rows
-}
-
-func (t *Trainer) step(g *graph, rows []int) (float64, error) {
-	if err := t.differentiate(g, rows); err != nil {
-		return 0, err
-	}
-	loss, err := scalar(g.output.Value())
-	if err != nil {
-		return 0, err
-	}
-	if !finite(loss) {
-		return loss, fmt.Errorf("loss is %v: %w", loss, optim.ErrNotFinite)
-	}
-	return loss, t.update(g)
-}
-
-// differentiate computes loss and gradients of a batch.
-func (t *Trainer) differentiate(g *graph, rows []int) error {
-	if err := t.features.gather(g.x, rows); err != nil {
-		return err
-	}
-	if err := t.targets.gather(g.targets, rows); err != nil {
-		return err
-	}
-	return g.run()
-}
-
-// update takes the optimiser's step.
-func (t *Trainer) update(g *graph) error {
-	d := t.model.spec.Device
-	if t.config.ClipValue > 0 {
-		if err := optim.ClipByValue(d, g.params.ValueGrads(), t.config.ClipValue); err != nil {
-			return err
-		}
-	}
-	if t.config.ClipNorm > 0 {
-		if _, err := optim.ClipByNorm(d, g.params.ValueGrads(), t.config.ClipNorm); err != nil {
-			return err
-		}
-	}
-	t.progress.LR = t.schedule.At(t.progress.Step)
-	t.optimizer.SetLR(t.progress.LR)
-	return t.optimizer.Step(g.params.ValueGrads())
-}
-
 // EpochDone reports whether the last step was the last of its epoch.
 func (t *Trainer) EpochDone() bool { return t.sampler.Batch() == t.sampler.Batches() }
 
 // FinishEpoch ends an epoch after its last step: it measures the model on the
 // validation part, adds the epoch to the history and remembers the weights if
 // they are the best so far. Weights or a validation loss that are not finite
-// are an error that wraps [ErrNotFinite].
+// are an error that wraps [optim.ErrNotFinite]; the epoch is then not finished.
 func (t *Trainer) FinishEpoch() error {
 	if !t.EpochDone() {
 		return fmt.Errorf("finish epoch: %d of its %d steps are done", t.sampler.Batch(), t.sampler.Batches())

@@ -56,11 +56,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("write output: %w", out.err)
 	}
-	if err == nil {
-		return exitDone
-	}
 	var interrupted *interruptedError
 	var usage *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case isClosedPipe(out.err) && errors.As(err, &interrupted):
+		return exitInterrupted // quietly: nobody listens
+	case isClosedPipe(err):
+		return exitDone // whoever read it has had enough
+	}
 	code := exitFailed
 	switch {
 	case errors.As(err, &interrupted):
@@ -110,6 +115,9 @@ func runCommand(args []string, t *terminal) (err error) {
 		return err
 	}
 	ctx, err := parser.Parse(joinNegative(args))
+	if out, ok := t.stdout.(*checkedWriter); ok && err != nil && out.err != nil {
+		return fmt.Errorf("write help: %w", out.err)
+	}
 	if err != nil {
 		return usagef("%w; see: %s --help", parseError(err), t.program)
 	}

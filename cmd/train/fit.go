@@ -28,14 +28,12 @@ type fitCommand struct {
 	Force   bool    `group:"run" xor:"existing" help:"Overwrite the run in --out."`
 	NoPlots bool    `group:"run" name:"no-plots" help:"Write no SVG plots."`
 	JSON    bool    `group:"run" name:"json" help:"Print the metrics as one JSON object and nothing else."`
-
-	changed bool // a run is to be resumed with other settings than it has
 }
 
 func (fitCommand) Help() string {
 	return `Settings that are not given are the dataset's own: see "train datasets NAME". The run directory holds the settings, the history of the epochs, the metrics, the model (weights of the best epoch), a checkpoint to resume from, plots, and report.html, a page that shows all of it.
 
-Ctrl-C finishes the step, saves, and says how to resume; the resumed run ends with the same bytes as one that was not interrupted. A second Ctrl-C stops at once.
+Ctrl-C finishes the step, saves, and says how to resume; the resumed run ends with the same bytes as one that was not interrupted. A hang-up or a termination signal does the same. A second Ctrl-C stops at once.
 
 Examples:
 
@@ -51,6 +49,11 @@ func (c *fitCommand) Run(t *terminal) error {
 	if err := c.checkOut(t); err != nil {
 		return err
 	}
+	ctx, done := untilInterrupted(context.Background(), t.stderr, "finishing this step and saving")
+	defer done()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	whenClosed(t.stdout, stop)
 	config, err := c.config()
 	if err != nil {
 		return err
@@ -59,7 +62,7 @@ func (c *fitCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	run, err := c.fit(t, config, parts)
+	run, err := c.fit(ctx, t, config, parts)
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func (c *fitCommand) checkOut(t *terminal) error {
 
 // fit trains, with progress where no JSON is to be printed and on standard
 // error where it is.
-func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts) (*train.Run, error) {
+func (c *fitCommand) fit(ctx context.Context, t *terminal, config train.Config, parts datasets.Parts) (*train.Run, error) {
 	messages := t.stdout
 	if c.JSON {
 		messages = t.stderr
@@ -105,13 +108,11 @@ func (c *fitCommand) fit(t *terminal, config train.Config, parts datasets.Parts)
 	case c.Force:
 		options = append(options, train.Overwrite())
 	}
-	ctx, done := untilInterrupted(context.Background(), t.stderr, "finishing this step and saving")
-	defer done()
 	run, err := train.Fit(ctx, config, options...)
 	switch {
 	case errors.Is(err, train.ErrRunExists):
 		err = usagef("%s exists and is not empty: use --resume to go on with it, --force to overwrite it, or another --out", dir)
-	case err != nil && c.changed:
+	case errors.Is(err, train.ErrOtherSettings):
 		err = &usageError{err}
 	}
 	return run, err
@@ -138,7 +139,7 @@ func (c *fitCommand) report(t *terminal, run *train.Run, parts datasets.Parts) e
 		return err
 	case reason == train.ReasonInterrupted:
 		return &interruptedError{fmt.Errorf("%s; saved; resume with: %s fit --out %s --resume", outcome(run.Metrics), t.program, quoted(run.Dir))}
-	case reason == train.ReasonNotFinite:
+	case reason == train.ReasonNotFinite, reason == train.ReasonDiverged:
 		return fmt.Errorf("training stopped: %s; try a lower --lr than %v, or --clip-norm 1", outcome(run.Metrics), run.Config.LR)
 	}
 	return nil

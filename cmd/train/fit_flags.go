@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"path/filepath"
-	"reflect"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
@@ -68,17 +66,11 @@ func set[T any](setting *T, flag *T) {
 // dataset's defaults, with the flags that were given.
 func (c *fitCommand) config() (train.Config, error) {
 	if c.Resume {
-		config, err := train.ReadConfig(filepath.Join(c.Out, train.ConfigFile))
+		config, err := train.ReadRunConfig(c.Out)
 		if err != nil {
 			return config, fmt.Errorf("resume %s: %w", c.Out, err)
 		}
-		before := config
-		if err := c.apply(&config); err != nil {
-			return config, err
-		}
-		before.Epochs = config.Epochs
-		c.changed = !reflect.DeepEqual(before, config)
-		return config, nil
+		return config, c.apply(&config)
 	}
 	settings, err := c.readConfig()
 	if err != nil {

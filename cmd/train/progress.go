@@ -181,10 +181,14 @@ func (b *progressBar) draw(p *train.Progress) error {
 	s := b.status(p)
 	room := b.columns() - b.width() - barFrame
 	b.bar.Describe(fitting(" ", room, s.epoch, strings.TrimSpace(s.loss), s.metric, s.left, s.rate, strings.TrimSpace(s.validation)))
-	return b.bar.Set(p.Step)
+	b.bar.Set(p.Step) // a terminal that is gone does not end the training
+	return nil
 }
 
-func (b *progressBar) end(*train.Progress) error { return b.bar.Clear() }
+func (b *progressBar) end(*train.Progress) error {
+	b.bar.Clear()
+	return nil
+}
 
 // liveLine shows, on a terminal and nowhere else, one line that replaces the
 // one before.

@@ -37,15 +37,26 @@ func programName(arg string) string {
 // look at each.
 type checkedWriter struct {
 	io.Writer
-	err error
+	err    error
+	closed func() // unless nil, called when nobody reads any more
 }
 
 func (w *checkedWriter) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
 	if w.err == nil {
 		w.err = err
+		if isClosedPipe(err) && w.closed != nil {
+			w.closed()
+		}
 	}
 	return n, err
+}
+
+// whenClosed calls f once nobody reads what is written to w any more.
+func whenClosed(w io.Writer, f func()) {
+	if checked, ok := w.(*checkedWriter); ok {
+		checked.closed = f
+	}
 }
 
 // fileOf returns the file that w writes to.

@@ -7,6 +7,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -280,4 +281,11 @@ func Steps(t *testing.T, count int, vm gorgonia.VM, solver gorgonia.Solver, mode
 		vm.Reset()
 	}
 	return losses
+}
+
+// Long reports whether tests that take long are to be run: AFFINE_TEST_LONG is
+// set and not 0.
+func Long() bool {
+	v := os.Getenv("AFFINE_TEST_LONG")
+	return v != "" && v != "0"
 }

@@ -25,6 +25,9 @@ type State struct {
 // State returns a copy of the state. It fails only if the device does.
 func (o *Optimizer) State() (State, error) {
 	state := State{Name: o.kind.name, Step: o.steps, LR: o.lr, Moments: map[string]*tensor.Dense{}}
+	if o.steps == 0 {
+		return state, nil // there may be slots all the same, of a state of step 0 that was loaded
+	}
 	for i, key := range keys(o.slots) {
 		moments, err := o.slots[i].save()
 		if err != nil {

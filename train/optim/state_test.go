@@ -55,6 +55,23 @@ func TestLoadStateContinuesExactly(t *testing.T) {
 	})
 }
 
+// A state goes through any number of loads, before the first step too.
+func TestALoadedStateCanBeLoadedAgain(t *testing.T) {
+	forEveryOptimizer(t, func(t *testing.T, dt tensor.Dtype, make func() *optim.Optimizer) {
+		for _, stop := range []int{0, 2} {
+			w := newLearnable("W", dt, 2, 3)
+			first := make()
+			walk(t, first, 0, stop, w)
+			for range 2 {
+				state, err := first.State()
+				nettest.Must(t, err)
+				first = make()
+				nettest.Must(t, first.LoadState(state, model(w)))
+			}
+		}
+	})
+}
+
 func TestScalarsHaveMomentsOfOneElement(t *testing.T) {
 	scalar := &learnable{name: "w", value: gorgonia.NewF64(1), grad: gorgonia.NewF64(2)}
 	o, err := optim.NewAdam()

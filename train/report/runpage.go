@@ -32,7 +32,7 @@ type runBody struct {
 // how it learned, what it learned, where it is wrong, and how long it took. Call
 // [Run.Complete] before for all that takes the model.
 func WriteRun(w io.Writer, r *Run, o Options) error {
-	b := runBody{Heading: r.Config.Dataset, Outcome: r.outcome(), Good: r.Metrics != nil && r.Metrics.StoppingReason != train.ReasonNotFinite,
+	b := runBody{Heading: r.Config.Dataset, Outcome: r.outcome(), Good: r.Metrics != nil && r.Metrics.StoppingReason != train.ReasonNotFinite && r.Metrics.StoppingReason != train.ReasonDiverged,
 		Tiles: r.tiles(), Command: o.repeat(r.Config)}
 	var err error
 	if b.Learning, err = drawAll(r.learning()); err != nil {
