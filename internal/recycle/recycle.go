@@ -1,19 +1,30 @@
-package layer
+// Package recycle gives the memory of results back to new results, once the
+// garbage collector has found that nobody refers to it any more: neither the
+// tensor nor any view of its elements.
+//
+// It is for the machines of Gorgonia, which compute every result into fresh
+// memory, run after run. To clear that memory, and to collect the garbage of a
+// few runs soon again, would take as long as the products of a batch.
+//
+// The contract: a [Slice] is the caller's as long as the caller, or anybody,
+// refers to any element of it. What stands in a fresh one is not specified, and
+// it must be written whole. Pieces below 16 KiB are not recycled, and no more
+// than 64 MiB are looked after, in use or not; what is more goes the usual way.
+// What nobody asked for in ten seconds is left to the garbage collector.
+//
+// The environment variable AFFINE_RECYCLE=off turns it off, and so does
+// GOGC=off at the start of the program, since nothing would come back then.
+package recycle
 
 import (
+	"math"
+	"os"
 	"runtime"
+	"runtime/metrics"
 	"sync"
 	"time"
 	"unsafe"
-
-	"github.com/affine-go/affine/layer/device"
 )
-
-// Gorgonia's machines compute every result of a plain Do into fresh memory, run
-// after run. To clear that memory, and to collect the garbage of a few runs
-// soon again, would take as long as the products of a batch. So the memory of a
-// result comes back to the recycler once the garbage collector has found that
-// nobody refers to it any more: neither the tensor nor any view of its elements.
 
 const (
 	// recycledBytes is from which size on memory is recycled.
@@ -26,9 +37,19 @@ const (
 )
 
 // results recycles the memory of what ops return.
-var results = recycler{classes: map[int]*sizeClass{}, age: recyclerAge}
+var results = recycler{classes: map[int]*sizeClass{}, age: recyclerAge, off: switchedOff()}
+
+// switchedOff reads the switch, and whether the garbage collector is off: then
+// nothing would ever come back.
+func switchedOff() bool {
+	gogc := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(gogc)
+	collectorOff := gogc[0].Value.Kind() == metrics.KindUint64 && gogc[0].Value.Uint64() == math.MaxUint64
+	return os.Getenv("AFFINE_RECYCLE") == "off" || collectorOff
+}
 
 type recycler struct {
+	off     bool
 	mu      sync.Mutex
 	classes map[int]*sizeClass // by bytes
 	bytes   int                // looked after
@@ -46,9 +67,8 @@ type sizeClass struct {
 	takeBack func(*byte)
 }
 
-// newResult returns n elements of memory for a result. What stands there is
-// not specified.
-func newResult[T device.Float](n int) []T {
+// Slice returns n elements. What stands there is not specified.
+func Slice[T float32 | float64](n int) []T {
 	var zero T
 	if p := results.take(n * int(unsafe.Sizeof(zero))); p != nil {
 		return unsafe.Slice((*T)(unsafe.Pointer(p)), n)
@@ -56,9 +76,29 @@ func newResult[T device.Float](n int) []T {
 	return make([]T, n)
 }
 
-// take returns memory, or nil where it is not worth recycling or too much.
+// State is what a recycler looks after.
+type State struct {
+	Bytes       int // of all pieces
+	Free, InUse int // pieces
+}
+
+// Now returns the state of the recycler behind Slice.
+func Now() State { return results.state() }
+
+func (r *recycler) state() (s State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Bytes = r.bytes
+	for _, class := range r.classes {
+		s.Free += len(class.free)
+		s.InUse += class.inUse
+	}
+	return s
+}
+
+// take returns memory, or nil if it is not worth recycling or too much.
 func (r *recycler) take(bytes int) *byte {
-	if bytes < recycledBytes {
+	if bytes < recycledBytes || r.off {
 		return nil
 	}
 	class, p := r.reserve(bytes)
@@ -73,7 +113,7 @@ func (r *recycler) take(bytes int) *byte {
 }
 
 // reserve counts memory in, and returns some if there is any free. The class is
-// nil where it would be too much.
+// nil if it would be too much.
 func (r *recycler) reserve(bytes int) (class *sizeClass, p *byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
