@@ -87,6 +87,49 @@ func TestCUDACopiesNoWeightsWhileItTrains(t *testing.T) {
 	}
 }
 
+// A step takes one launch for its beginning and the batch, one for each layer
+// forward and one backward, one for the loss with its gradient and one for the
+// optimizer.
+func TestCUDAStepsTakeFewLaunches(t *testing.T) {
+	for _, m := range []struct {
+		dataset string
+		hidden  []int
+		most    int
+		exactly bool
+	}{
+		{"moons", []int{16, 16}, 9, true},
+		{"glyphs", []int{512, 256}, 12, false},
+	} {
+		c := onCard(t, m.dataset)
+		if !cudasim.Present() {
+			t.Skip("the driver is not the stand-in")
+		}
+		if cudasim.Get("lazy") != 0 {
+			t.Skip("launches are counted when they run")
+		}
+		c.Hidden, c.Rows, c.Batch, c.Epochs = m.hidden, 1500, 128, 3
+		parts, err := c.Load()
+		nettest.Must(t, err)
+		tr, err := train.NewTrainer(c, parts)
+		nettest.Must(t, err)
+		defer func() { nettest.Must(t, tr.Model().Spec().Device.Close()) }()
+		for range 4 { // allocates, is met, is captured, is replayed
+			_, err := tr.Step()
+			nettest.Must(t, err)
+		}
+		graphs, before := cudasim.Get("graph_launches"), cudasim.Get("kernels")+cudasim.Get("products")
+		_, err = tr.Step()
+		nettest.Must(t, err)
+		got := cudasim.Get("kernels") + cudasim.Get("products") - before
+		if cudasim.Get("graph_launches") != graphs+1 {
+			t.Errorf("%s: the step was not replayed", m.dataset)
+		}
+		if got > m.most || m.exactly && got != m.most {
+			t.Errorf("%s: %d kernels in a step, want %d", m.dataset, got, m.most)
+		}
+	}
+}
+
 // Managed memory stays where it is: no page moves while steps are taken, and few
 // move when an epoch ends and the validation rows are computed.
 func TestCUDALeavesPagesWhereTheyAre(t *testing.T) {

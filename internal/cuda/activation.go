@@ -23,10 +23,10 @@ type activation struct {
 	number uint64
 }
 
-// numbers are those of the enum in kernels/activation.cuh, which lacks the
-// other kinds.
+// numbers are those of the enum in kernels/activation.cuh.
 var numbers = map[kernel.ActivationKind]uint64{
 	kernel.Identity: 0, kernel.ReLU: 1, kernel.LeakyReLU: 2, kernel.Tanh: 3, kernel.Sigmoid: 4, kernel.GELU: 5, kernel.SiLU: 6,
+	kernel.Softplus: 7,
 }
 
 // activationOf returns act for the kernels, or an error if they lack it.
@@ -36,6 +36,15 @@ func activationOf(act kernel.Activation) (activation, error) {
 		return activation{}, fmt.Errorf("%v is not implemented for CUDA", act.Kind)
 	}
 	return activation{act, n}, nil
+}
+
+// parameters are the three arguments of the kernels for act: its kind, its first
+// number and its second.
+func (a activation) parameters() (kind, alpha, limit uint64) {
+	if a.Kind == kernel.Softplus {
+		return a.number, float(a.Beta), float(a.Threshold)
+	}
+	return a.number, float(a.Alpha), 0
 }
 
 // row views v as one row.

@@ -27,8 +27,6 @@ type call struct {
 	host bool          // operands lie in host memory: the call must wait
 	pins runtime.Pinner
 	err  error // of the first that failed
-
-	count float64 // of a loss: what the sum is divided by
 }
 
 // begin locks the device for one call, until end or abandon.

@@ -34,6 +34,7 @@ type Device struct {
 	lt        *driver.Lt
 	noLt      error // why there is no cublasLt
 	ltPlans   map[driver.LtKey]*driver.LtPlan
+	byLt      map[backwardKey]bool // whether cublasLt is faster
 	precision precision
 	warned    bool // of large products without cublasLt
 	cubins    string

@@ -300,9 +300,9 @@ func TestTilesFillTheCard(t *testing.T) {
 		splits              int
 	}{
 		{132, 4096, 4096, 4096, f32, large, 1},
-		{132, 1024, 1024, 1024, f32, large, 2}, // 64 tiles, as 128 blocks
-		{132, 128, 512, 784, f32, small, 2},    // 64 tiles
-		{132, 784, 512, 128, f32, medium, 1},   // 104 tiles: 4 waves of small ones take longer
+		{132, 1024, 1024, 1024, f32, medium, 1}, // 256 tiles; large ones would be 64
+		{132, 128, 512, 784, f32, small, 2},     // 64 tiles
+		{132, 784, 512, 128, f32, medium, 1},    // 104 tiles: 4 waves of small ones take longer
 		{132, 32, 16, 2, f32, small, 1},
 		{4, 32, 16, 2, f64, small, 1},
 		{4, 256, 256, 256, f32, large, 1},

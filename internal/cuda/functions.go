@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"fmt"
 	"math"
 	"unsafe"
 
@@ -12,9 +13,9 @@ import (
 // Activate computes y = act(z); y may be z. With Identity it copies, and where
 // one of the two lies in host memory, straight from or to there: reading managed
 // memory on the host would move its pages there and back.
-func (k Kernels[T]) Activate(y, z []T, kind kernel.Activation) error {
+func (k Kernels[T]) Activate(y, z []T, a kernel.Activation) error {
 	d := k.device
-	act, err := activationOf(kind)
+	act, err := activationOf(a)
 	if err != nil {
 		return err
 	}
@@ -26,7 +27,8 @@ func (k Kernels[T]) Activate(y, z []T, kind kernel.Activation) error {
 		c.copy(ends(c, y), ends(c, z), n*sizeOf[T]())
 	} else if n > 0 {
 		pz, py := pair(c, z, y)
-		c.launch(kActivate, typeOf[T](), d.blocks(n), 1, py, pz, uint64(n), act.number, float(act.Alpha))
+		kind, alpha, limit := act.parameters()
+		c.launch(kActivate, typeOf[T](), d.blocks(n), 1, py, pz, uint64(n), kind, alpha, limit)
 	}
 	return c.end()
 }
@@ -42,9 +44,9 @@ func ends[T kernel.Float](c *call, data []T) uint64 {
 }
 
 // ActivationBackward computes dz = dy ⊙ D(saved); dz may be dy.
-func (k Kernels[T]) ActivationBackward(dz, dy, saved []T, kind kernel.Activation, order int) error {
+func (k Kernels[T]) ActivationBackward(dz, dy, saved []T, a kernel.Activation, order int) error {
 	d := k.device
-	act, err := activationOf(kind)
+	act, err := activationOf(a)
 	if err != nil {
 		return err
 	}
@@ -55,8 +57,8 @@ func (k Kernels[T]) ActivationBackward(dz, dy, saved []T, kind kernel.Activation
 	if n := len(saved); n > 0 {
 		pa := input(c, row(saved))
 		pdy, pdz := pair(c, dy, dz)
-		c.launch(kActivationBackward, typeOf[T](), d.blocks(n), 1, pdz, pdy, pa.addr, uint64(n),
-			act.number, float(act.Alpha), uint64(order))
+		kind, alpha, limit := act.parameters()
+		c.launch(kActivationBackward, typeOf[T](), d.blocks(n), 1, pdz, pdy, pa.addr, uint64(n), kind, alpha, limit, uint64(order))
 	}
 	return c.end()
 }
@@ -113,10 +115,19 @@ func (k Kernels[T]) GatherRows(dst, src kernel.Matrix[T], index []int) error {
 	if err != nil {
 		return err
 	}
+	if src.Rows > math.MaxInt32 {
+		c.abandon()
+		return fmt.Errorf("gather rows of a matrix of %d rows, want at most %d", src.Rows, math.MaxInt32)
+	}
 	if dst.Extent() > 0 {
 		psrc, pdst := input(c, src), output(c, dst)
-		c.launch(kGatherRows, typeOf[T](), d.blocks(dst.Rows*dst.Cols), 1, pdst.addr, pdst.stride, psrc.addr, psrc.stride,
-			c.indices(index), uint64(dst.Rows), uint64(dst.Cols))
+		// In words of 4 bytes.
+		words := uint64(sizeOf[T]() / 4)
+		g := gather{pdst.addr, pdst.stride * words, psrc.addr, psrc.stride * words, uint64(dst.Cols) * words}
+		if c.host || !d.steps.joins(g, index) {
+			c.launch(kGatherRows, untyped, d.blocks(32*dst.Rows), 1, g.dst, g.strideDst, g.src, g.strideSrc,
+				c.indices(index), uint64(dst.Rows), g.words)
+		}
 	}
 	return c.end()
 }
@@ -171,97 +182,131 @@ func (c *call) read() (float64, error) {
 	return v, err
 }
 
-// loss ends a call that computes a loss. Within a step the number is not known
+// lossCall is the launch of a loss: its kernel and the arguments before those
+// for the gradient.
+type lossCall struct {
+	point  entry
+	typed  typed
+	blocks int
+	args   [6]uint64
+	n      int // of args
+	count  float64
+}
+
+// launch adds the loss to a call, with a gradient to dz where that is given.
+func (l *lossCall) launch(c *call, dz place, factor float64, total [5]uint64) {
+	args := append(l.args[:l.n:l.n], dz.addr)
+	if l.point == kCrossEntropy {
+		args = append(args, dz.stride)
+	}
+	args = append(append(args, float(factor)), total[:]...)
+	c.launch(l.point, l.typed, min(l.blocks, reductionBlocks), 1, args...)
+}
+
+// value ends a call that computes a loss. Within a step the number is not known
 // yet; NaN stands for it.
-func (c *call) loss(launch func(total [5]uint64)) (float64, error) {
+func (l *lossCall) value(c *call) (float64, error) {
 	s := &c.d.steps
 	if !s.active || s.losses == stepLosses {
-		launch(c.total(c.count, &c.d.results[0], 0))
+		l.launch(c, place{}, 0, c.total(l.count, &c.d.results[0], 0))
 		return c.read()
 	}
-	launch(c.total(c.count, &c.d.results[1+s.losses*stepSlots], s.block))
+	total := c.total(l.count, &c.d.results[1+s.losses*stepSlots], s.block)
+	l.launch(c, place{}, 0, total)
+	s.loss.at = 0
+	if !c.host {
+		s.loss.at, s.loss.call, s.loss.total = len(s.work), *l, total
+	}
 	s.losses++
 	return math.NaN(), c.end()
 }
 
+// gradient ends a call that computes a loss's gradient. Within a step, right
+// after the loss of the same numbers, that computes it on the way.
+func (l *lossCall) gradient(c *call, dz place, factor float64) error {
+	s := &c.d.steps
+	if s.active && !c.host && s.loss.at > 0 && s.loss.at == len(s.work)-1 && s.loss.call == *l {
+		l.launch(c, dz, factor, s.loss.total)
+		s.loss.at = 0
+		if c.err == nil {
+			s.work[len(s.work)-1] = c.work[len(c.work)-1]
+			c.work = c.work[:len(c.work)-1]
+		}
+		return c.end()
+	}
+	l.launch(c, dz, factor, c.total(1, nil, 0))
+	return c.end()
+}
+
+func crossEntropy[T kernel.Float](c *call, logits, targets kernel.Matrix[T]) lossCall {
+	z, t := input(c, logits), input(c, targets)
+	return lossCall{point: kCrossEntropy, typed: typeOf[T](), blocks: c.d.blocks(32 * logits.Rows), n: 6, count: float64(logits.Rows),
+		args: [6]uint64{z.addr, z.stride, t.addr, t.stride, uint64(logits.Rows), uint64(logits.Cols)}}
+}
+
 // SoftmaxCrossEntropy returns the mean over rows of −Σ_j t_j·log softmax(z)_j.
 func (k Kernels[T]) SoftmaxCrossEntropy(logits, targets kernel.Matrix[T]) (T, error) {
-	d := k.device
-	c, err := d.begin()
+	c, err := k.device.begin()
 	if err != nil {
 		return 0, err
 	}
-	z, t := input(c, logits), input(c, targets)
-	rows, cols := logits.Rows, logits.Cols
-	c.count = float64(rows)
-	l, err := c.loss(func(s [5]uint64) {
-		c.launch(kCrossEntropy, typeOf[T](), min(d.blocks(32*rows), reductionBlocks), 1, z.addr, z.stride, t.addr, t.stride,
-			uint64(rows), uint64(cols), s[0], s[1], s[2], s[3], s[4])
-	})
-	return T(l), err
+	l := crossEntropy(c, logits, targets)
+	v, err := l.value(c)
+	return T(v), err
 }
 
 // SoftmaxCrossEntropyBackward computes scale/n·(softmax(z)·Σ_j t_j − t).
 func (k Kernels[T]) SoftmaxCrossEntropyBackward(dlogits, logits, targets kernel.Matrix[T], scale T) error {
-	d := k.device
-	c, err := d.begin()
+	c, err := k.device.begin()
+	if err != nil || logits.Extent() == 0 {
+		return c.nothing(err)
+	}
+	l := crossEntropy(c, logits, targets)
+	return l.gradient(c, output(c, dlogits), float64(scale)/float64(logits.Rows))
+}
+
+// meanLoss is a loss that is a mean over elements.
+func meanLoss[T kernel.Float](c *call, point entry, p, t []T) lossCall {
+	pp, pt := input(c, row(p)), input(c, row(t))
+	return lossCall{point: point, typed: typeOf[T](), blocks: c.d.blocks(len(p)), n: 3, count: float64(len(p)),
+		args: [6]uint64{pp.addr, pt.addr, uint64(len(p))}}
+}
+
+func meanLossValue[T kernel.Float](k Kernels[T], point entry, p, t []T) (T, error) {
+	c, err := k.device.begin()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if rows, cols := logits.Rows, logits.Cols; logits.Extent() > 0 {
-		z, t, dz := input(c, logits), input(c, targets), output(c, dlogits)
-		c.launch(kCrossEntropyBackward, typeOf[T](), d.blocks(32*rows), 1, dz.addr, dz.stride, z.addr, z.stride, t.addr, t.stride,
-			uint64(rows), uint64(cols), float(float64(scale)/float64(rows)))
+	l := meanLoss(c, point, p, t)
+	v, err := l.value(c)
+	return T(v), err
+}
+
+func meanLossBackward[T kernel.Float](k Kernels[T], point entry, dp, p, t []T, factor float64) error {
+	c, err := k.device.begin()
+	if err != nil || len(p) == 0 {
+		return c.nothing(err)
 	}
-	return c.end()
+	l := meanLoss(c, point, p, t)
+	return l.gradient(c, output(c, row(dp)), factor/float64(len(p)))
 }
 
 // MSE returns the mean of (p − t)².
 func (k Kernels[T]) MSE(pred, target []T) (T, error) {
-	d := k.device
-	return meanLoss(d, kSquaredError, pred, target)
+	return meanLossValue(k, kSquaredError, pred, target)
 }
 
 // MSEBackward computes scale·2(p − t)/N.
 func (k Kernels[T]) MSEBackward(dpred, pred, target []T, scale T) error {
-	d := k.device
-	return meanLossBackward(d, kSquaredErrorBackward, dpred, pred, target, 2*float64(scale))
+	return meanLossBackward(k, kSquaredError, dpred, pred, target, 2*float64(scale))
 }
 
 // BinaryCrossEntropy returns the mean of max(z, 0) − z·t + log(1 + e^−|z|).
 func (k Kernels[T]) BinaryCrossEntropy(logits, targets []T) (T, error) {
-	d := k.device
-	return meanLoss(d, kLogisticLoss, logits, targets)
+	return meanLossValue(k, kLogisticLoss, logits, targets)
 }
 
 // BinaryCrossEntropyBackward computes scale·(σ(z) − t)/N.
 func (k Kernels[T]) BinaryCrossEntropyBackward(dlogits, logits, targets []T, scale T) error {
-	d := k.device
-	return meanLossBackward(d, kLogisticLossBackward, dlogits, logits, targets, float64(scale))
-}
-
-func meanLoss[T kernel.Float](d *Device, k entry, p, t []T) (T, error) {
-	c, err := d.begin()
-	if err != nil {
-		return 0, err
-	}
-	n := len(p)
-	pp, pt := input(c, row(p)), input(c, row(t))
-	c.count = float64(n)
-	l, err := c.loss(func(s [5]uint64) {
-		c.launch(k, typeOf[T](), min(d.blocks(n), reductionBlocks), 1, pp.addr, pt.addr, uint64(n), s[0], s[1], s[2], s[3], s[4])
-	})
-	return T(l), err
-}
-
-func meanLossBackward[T kernel.Float](d *Device, k entry, dp, p, t []T, factor float64) error {
-	c, err := d.begin()
-	if err != nil {
-		return err
-	}
-	if n := len(p); n > 0 {
-		pp, pt, pd := input(c, row(p)), input(c, row(t)), output(c, row(dp))
-		c.launch(k, typeOf[T](), d.blocks(n), 1, pd.addr, pp.addr, pt.addr, uint64(n), float(factor/float64(n)))
-	}
-	return c.end()
+	return meanLossBackward(k, kLogisticLoss, dlogits, logits, targets, float64(scale))
 }

@@ -3,19 +3,18 @@
 package cuda
 
 import (
-	"errors"
 	"math"
 
 	"github.com/affine-go/affine/internal/kernel"
 )
 
-// update is one learnable's part in a launch of an optimiser's kernel; see
+// update is one learnable's part in a launch of an optimizer's kernel; see
 // kernels/optimizer.cu.
 type update struct {
 	point     entry
 	typed     typed
 	scalars   [3]float64 // may change from step to step
-	constants [6]uint64  // are arguments of the kernel
+	constants [5]uint64  // are arguments of the kernel
 	n         int
 	memory    [5]uint64 // weights, gradient, moments
 }
@@ -116,76 +115,84 @@ func used[T kernel.Float](m []T, used bool) []T {
 	return m
 }
 
-// SGD updates w by one step.
-func (k Kernels[T]) SGD(w, g, momentum []T, s kernel.SGDStep) error {
-	if s.Maximize {
-		return errOption
+// Flags of the kernels, as in kernels/optimizer.cu.
+const (
+	flagZeroGrad = 1 << iota
+	flagMaximize
+	flagNesterov
+	flagFirst
+	flagEpsInRoot
+)
+
+// flags adds up those that are set.
+func flags(zeroGrad, maximize bool, others ...uint64) (f uint64) {
+	if zeroGrad {
+		f |= flagZeroGrad
 	}
-	d := k.device
-	c, err := d.begin()
+	if maximize {
+		f |= flagMaximize
+	}
+	for _, o := range others {
+		f |= o
+	}
+	return f
+}
+
+// when returns the flag if it is set.
+func when(set bool, flag uint64) uint64 {
+	if set {
+		return flag
+	}
+	return 0
+}
+
+// step updates w by what u says, whose place in memory is still to be found.
+func step[T kernel.Float](k Kernels[T], u update, zeroGrad bool, w, g []T, moments ...[]T) error {
+	c, err := k.device.begin()
 	if err != nil || len(w) == 0 {
 		return c.nothing(err)
 	}
-	return c.update(update{point: kSGD, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
-		constants: [6]uint64{float(s.Momentum), float(1 - s.Dampening), float(s.WeightDecay),
-			whether(s.Nesterov), whether(s.First), whether(s.ZeroGrad)},
-		memory: learnable(c, w, g, s.ZeroGrad, used(momentum, s.Momentum != 0))})
+	u.typed, u.n, u.memory = typeOf[T](), len(w), learnable(c, w, g, zeroGrad, moments...)
+	return c.update(u)
+}
+
+// SGD updates w by one step.
+func (k Kernels[T]) SGD(w, g, momentum []T, s kernel.SGDStep) error {
+	return step(k, update{point: kSGD, scalars: [3]float64{s.LR},
+		constants: [5]uint64{float(s.Momentum), float(1 - s.Dampening), float(s.WeightDecay),
+			flags(s.ZeroGrad, s.Maximize, when(s.Nesterov, flagNesterov), when(s.First, flagFirst))}},
+		s.ZeroGrad, w, g, used(momentum, s.Momentum != 0))
 }
 
 // Adam updates w by one step.
 func (k Kernels[T]) Adam(w, g, m, v, vmax []T, s kernel.AdamStep) error {
-	if s.Maximize || s.AMSGrad {
-		return errOption
-	}
-	d := k.device
-	c, err := d.begin()
-	if err != nil || len(w) == 0 {
-		return c.nothing(err)
-	}
 	t := float64(s.Step)
 	rate, root := s.LR/(1-math.Pow(s.Beta1, t)), math.Sqrt(1-math.Pow(s.Beta2, t))
 	decay, keep := s.WeightDecay, 1.0
 	if s.Decoupled {
 		decay, keep = 0, 1-s.LR*s.WeightDecay
 	}
-	return c.update(update{point: kAdam, typed: typeOf[T](), n: len(w), scalars: [3]float64{rate, root, keep},
-		constants: [6]uint64{float(s.Beta1), float(s.Beta2), float(s.Eps), float(decay), whether(s.ZeroGrad)},
-		memory:    learnable(c, w, g, s.ZeroGrad, m, v)})
+	return step(k, update{point: kAdam, scalars: [3]float64{rate, root, keep},
+		constants: [5]uint64{float(s.Beta1), float(s.Beta2), float(s.Eps), float(decay), flags(s.ZeroGrad, s.Maximize)}},
+		s.ZeroGrad, w, g, m, v, used(vmax, s.AMSGrad))
 }
 
 // RMSprop updates w by one step.
 func (k Kernels[T]) RMSprop(w, g, square, momentum, mean []T, s kernel.RMSpropStep) error {
-	if s.Maximize || s.EpsInRoot {
-		return errOption
-	}
-	d := k.device
-	c, err := d.begin()
-	if err != nil || len(w) == 0 {
-		return c.nothing(err)
-	}
-	return c.update(update{point: kRMSprop, typed: typeOf[T](), n: len(w), scalars: [3]float64{s.LR},
-		constants: [6]uint64{float(s.Alpha), float(s.Eps), float(s.WeightDecay), float(s.Momentum), whether(s.ZeroGrad)},
-		memory:    learnable(c, w, g, s.ZeroGrad, square, used(momentum, s.Momentum > 0), used(mean, s.Centered))})
+	return step(k, update{point: kRMSprop, scalars: [3]float64{s.LR},
+		constants: [5]uint64{float(s.Alpha), float(s.Eps), float(s.WeightDecay), float(s.Momentum),
+			flags(s.ZeroGrad, s.Maximize, when(s.EpsInRoot, flagEpsInRoot))}},
+		s.ZeroGrad, w, g, square, used(momentum, s.Momentum > 0), used(mean, s.Centered))
 }
 
 // Adagrad updates w by one step.
 func (k Kernels[T]) Adagrad(w, g, sum []T, s kernel.AdagradStep) error {
-	if s.Maximize {
-		return errOption
-	}
-	d := k.device
-	c, err := d.begin()
-	if err != nil || len(w) == 0 {
-		return c.nothing(err)
-	}
-	return c.update(update{point: kAdagrad, typed: typeOf[T](), n: len(w),
-		scalars:   [3]float64{s.LR / (1 + float64(s.Step-1)*s.LRDecay)},
-		constants: [6]uint64{float(s.WeightDecay), float(s.Eps), whether(s.ZeroGrad)},
-		memory:    learnable(c, w, g, s.ZeroGrad, sum)})
+	return step(k, update{point: kAdagrad, scalars: [3]float64{s.LR / (1 + float64(s.Step-1)*s.LRDecay)},
+		constants: [5]uint64{float(s.WeightDecay), float(s.Eps), flags(s.ZeroGrad, s.Maximize)}}, s.ZeroGrad, w, g, sum)
 }
 
-// errOption refuses what is not implemented yet.
-var errOption = errors.New("Maximize, AMSGrad, EpsInRoot and Lion are not implemented for CUDA")
-
-// Lion is not implemented yet.
-func (k Kernels[T]) Lion(w, g, m []T, s kernel.LionStep) error { return errOption }
+// Lion updates w by one step.
+func (k Kernels[T]) Lion(w, g, m []T, s kernel.LionStep) error {
+	return step(k, update{point: kLion, scalars: [3]float64{s.LR, 1 - s.LR*s.WeightDecay},
+		constants: [5]uint64{float(s.Beta1), float(s.Beta2), flags(s.ZeroGrad, s.Maximize)}}, s.ZeroGrad, w, g, m)
+}

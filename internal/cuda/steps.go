@@ -21,6 +21,8 @@ const (
 	resultSlots = 1 + stepLosses*stepSlots
 	// firstWords is the room for what changes from step to step, in 8-byte words.
 	firstWords = 1024
+	// gatherWords is how much a block gathers, of 4 bytes each.
+	gatherWords = 2048
 	// maxTraces is how many different steps are remembered.
 	maxTraces = 32
 )
@@ -47,18 +49,36 @@ type steps struct {
 	sent    int // of these, the ones that work which was handed over fetches
 	losses  int
 	group   group
+	// gathers are those that the first kernel of the step does, of the rows that
+	// its first words name.
+	gathers  [2]gather
+	joined   int // how many there are
+	gathered int // words after those that name rows
+	rows     int
+	loss     stepLoss
 
 	words    int     // of a slot
 	wanted   int     // words that a step asked for in vain
 	ring     []int64 // stepSlots × words
 	block    uint64  // words on the device
 	count    uint64  // the device's count of steps
+	arrived  uint64  // counts blocks of the first kernel
 	next     int     // the host's
 	unread   int     // steps whose losses have not been collected
 	perStep  [stepSlots]int
 	finished []float64 // losses that were collected
 
 	traces []*trace
+}
+
+// gather copies rows from one matrix to another, in words of 4 bytes.
+type gather struct{ dst, strideDst, src, strideSrc, words uint64 }
+
+// stepLoss is the loss that was launched last in a step.
+type stepLoss struct {
+	at    int // its place in the work of the step; 0 for none
+	call  lossCall
+	total [5]uint64
 }
 
 // trace is the work of a step that has been met.
@@ -111,7 +131,7 @@ func (d *Device) beginStep() error {
 		}
 	}
 	s.active, s.flushed, s.work, s.used, s.sent, s.losses = true, false, s.work[:0], 1, 0, 0
-	s.group.at = 0
+	s.group.at, s.loss.at, s.joined, s.gathered = 0, 0, 0, 1
 	// The place of step_begin, whose arguments are known at the end.
 	s.work = append(s.work, driver.Work{})
 	return nil
@@ -156,7 +176,7 @@ func (s *steps) resize(d *Device) error {
 	if err != nil {
 		return errors.Join(explained(err), unpin(ring))
 	}
-	*s = steps{ring: ring, words: words, count: uint64(memory), block: uint64(memory) + granule, finished: s.finished}
+	*s = steps{gathered: 1, ring: ring, words: words, count: uint64(memory), arrived: uint64(memory) + 8, block: uint64(memory) + granule, finished: s.finished}
 	var zero driver.Work
 	zero.Kind, zero.Args[0], zero.Args[1] = driver.Clear, s.count, granule
 	return d.queue.Submit([]driver.Work{zero}, true)
@@ -218,6 +238,42 @@ func (s *steps) pass(n int) (values []int64, addr uint64, ok bool) {
 	return values, addr, true
 }
 
+// joins reports whether the first kernel of the step can do a gather, and lets
+// it: at the beginning of the step, and if a second one has the same index.
+func (s *steps) joins(g gather, index []int) bool {
+	if !s.active || s.flushed || len(s.work) > 1 || s.joined == len(s.gathers) {
+		return false
+	}
+	if s.joined == 0 {
+		words, _, ok := s.pass((len(index) + 1) / 2)
+		if !ok {
+			return false
+		}
+		for i, v := range index {
+			int32s(words)[i] = int32(v)
+		}
+		s.rows, s.gathered = len(index), s.used
+	} else {
+		named := int32s(s.slot()[1:s.gathered])
+		if len(index) != s.rows {
+			return false
+		}
+		for i, v := range index {
+			if named[i] != int32(v) {
+				return false
+			}
+		}
+	}
+	s.gathers[s.joined] = g
+	s.joined++
+	return true
+}
+
+// int32s views words as twice as many numbers.
+func int32s(words []int64) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(words))), 2*len(words))
+}
+
 // fetch returns the work that brings the step's words to the device.
 func (s *steps) fetch(d *Device) (driver.Work, error) {
 	var w driver.Work
@@ -226,7 +282,16 @@ func (s *steps) fetch(d *Device) (driver.Work, error) {
 		f, err := d.lib.function(d.cubins, kStepBegin, untyped)
 		leave()
 		w = driver.Work{Kind: driver.Launch, Function: uint64(handle(f)), GridX: 1, GridY: 1, Block: threads}
-		copy(w.Args[:], []uint64{s.block, uint64(addressOfWords(s.ring)), s.count, stepSlots, uint64(s.words), uint64(s.used)})
+		args := append(w.Args[:0], s.block, uint64(addressOfWords(s.ring)), s.count, s.arrived, stepSlots, uint64(s.words),
+			uint64(s.gathered), uint64(s.used), uint64(s.rows))
+		if s.joined > 0 {
+			all := 0
+			for _, g := range s.gathers[:s.joined] {
+				args = append(args, g.dst, g.strideDst, g.src, g.strideSrc, g.words)
+				all += s.rows * int(g.words)
+			}
+			w.GridX += uint64(max(1, min(all/gatherWords, s.rows, 4*d.processors)))
+		}
 		return w, err
 	}
 	w.Kind = driver.Copy
@@ -250,7 +315,7 @@ func (s *steps) flush(d *Device) error {
 	} else {
 		s.work = s.work[1:]
 	}
-	s.flushed, s.sent, s.group.at = true, s.used, 0
+	s.flushed, s.sent, s.group.at, s.loss.at = true, s.used, 0, 0
 	if err = d.queue.Submit(s.work, true); err != nil {
 		s.broken = true
 	}
@@ -362,15 +427,19 @@ func (s *steps) release() error {
 // indices passes row numbers to a kernel.
 func (c *call) indices(index []int) uint64 {
 	if c.d.steps.active {
-		if words, at, ok := c.d.steps.pass(len(index)); ok {
+		if words, at, ok := c.d.steps.pass((len(index) + 1) / 2); ok {
 			for i, v := range index {
-				words[i] = int64(v)
+				int32s(words)[i] = int32(v)
 			}
 			return at
 		}
 	}
-	at := c.room(8 * len(index))
-	c.copyIn(at, unsafe.Pointer(unsafe.SliceData(index)), 8*len(index))
+	numbers := make([]int32, len(index))
+	for i, v := range index {
+		numbers[i] = int32(v)
+	}
+	at := c.room(4 * len(index))
+	c.copyIn(at, unsafe.Pointer(unsafe.SliceData(numbers)), 4*len(index))
 	return at
 }
 

@@ -19,23 +19,30 @@ const firstWorkspace = 32 << 20
 type workspace struct {
 	blocks []chunk // the last one is in use, the others wait for their work
 	used   int
-	// The arrival counter and the partial sums of reductions.
-	arrived uint64
-	parts   uint64
+	// The arrival counter and the partial sums of reductions, and the counters of
+	// tiles that several blocks share.
+	arrived  uint64
+	parts    uint64
+	counters uint64
 }
 
 // reductionBlocks is the largest grid of a reduction.
 const reductionBlocks = 1024
 
+// tileCounters is how many tiles of a product may be shared by several blocks.
+const tileCounters = 4096
+
 // start allocates the first block. The context must be current.
 func (s *workspace) start(q driver.Queue) error {
-	sums, err := cu.MemAlloc(granule + 8*reductionBlocks)
+	// Two products may be in one launch.
+	const counters = granule + 2*4*tileCounters
+	sums, err := cu.MemAlloc(counters + 8*reductionBlocks)
 	if err != nil {
 		return fmt.Errorf("allocate workspace: %w", explained(err))
 	}
-	s.arrived, s.parts = uint64(sums), uint64(sums)+granule
+	s.arrived, s.counters, s.parts = uint64(sums), uint64(sums)+granule, uint64(sums)+counters
 	zero := driver.Work{Kind: driver.Clear}
-	zero.Args[0], zero.Args[1] = s.arrived, granule
+	zero.Args[0], zero.Args[1] = s.arrived, counters
 	if err := q.Submit([]driver.Work{zero}, true); err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ int affine_open(void);
 
 // A piece of work for a stream. Its layout is that of Work in driver.go.
 enum { AFFINE_LAUNCH, AFFINE_COPY, AFFINE_COPY_ROWS, AFFINE_CLEAR, AFFINE_PRODUCT };
-enum { AFFINE_ARGS = 20 };
+enum { AFFINE_ARGS = 56 };
 typedef struct {
     uint64_t kind, function;      // function: CUfunction, or the product's plan
     uint64_t gridX, gridY, block; // of a launch

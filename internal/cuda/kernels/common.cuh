@@ -7,6 +7,8 @@
 // KERNEL_WITH_BARRIERS, which costs nothing here and much in the stand-in.
 #define KERNEL(name, ...) extern "C" __global__ void __launch_bounds__(256) name(__VA_ARGS__)
 #define KERNEL_WITH_BARRIERS KERNEL
+// KERNEL_FOR_TWO keeps to registers of which two blocks fit on a multiprocessor.
+#define KERNEL_FOR_TWO(name, ...) extern "C" __global__ void __launch_bounds__(256, 2) name(__VA_ARGS__)
 #else
 #include "host.h"
 #endif
@@ -62,28 +64,35 @@ __device__ inline double blockSum(double v) {
     return v;
 }
 
+// isLast reports, to all threads of a block, whether it is the last of count
+// blocks that come here; it then sees what the others have written. The counter
+// is zero before and afterwards.
+__device__ inline bool isLast(unsigned int *arrived, unsigned int count) {
+    __shared__ bool last;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) last = atomicInc(arrived, count - 1) == count - 1;
+    __syncthreads();
+    return last;
+}
+
 // Total is where a sum over the grid goes: blocks leave their parts, and the
 // block that comes last adds them in the order of the blocks, so that the sum
 // does not depend on which that is.
 struct Total {
     double *parts;         // one for each block
     unsigned int *arrived;  // zero between launches
-    double *results;       // results[slot] receives the sum
+    double *results;       // results[slot] receives the sum; with nullptr nobody wants it
     const long *slot;      // nullptr stands for slot 0
 };
 
 // gridSum stores the sum of v over all threads of the grid, divided by count
 // and rounded to T.
 template <class T> __device__ void gridSum(double v, double count, Total total) {
-    __shared__ bool last;
+    if (!total.results) return;
     v = blockSum(v);
-    if (threadIdx.x == 0) {
-        ((volatile double *)total.parts)[blockIdx.x] = v;
-        __threadfence();
-        last = atomicInc(total.arrived, gridDim.x - 1) == gridDim.x - 1;
-    }
-    __syncthreads();
-    if (!last) return;
+    if (threadIdx.x == 0) ((volatile double *)total.parts)[blockIdx.x] = v;
+    if (!isLast(total.arrived, gridDim.x)) return;
     v = 0;
     for (int i = threadIdx.x; i < gridDim.x; i += threads) v += ((volatile double *)total.parts)[i];
     v = blockSum(v);

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #define __device__
 #define __noinline__ __attribute__((noinline))
+#define __forceinline__ inline
 #define __shared__ static  // blocks run one at a time
 #define __align__(n) __attribute__((aligned(n)))
 
@@ -19,6 +21,15 @@ using std::log;
 using std::log1p;
 using std::sqrt;
 using std::tanh;
+
+struct float2 { float x, y; } __align__(8);
+struct float4 { float x, y, z, w; } __align__(16);
+struct double2 { double x, y; } __align__(16);
+template <class T> const T &__ldg(const T *p) {
+    // As on the card, a load of 16 bytes must be aligned.
+    if (reinterpret_cast<uintptr_t>(p) % sizeof(T)) __builtin_trap();
+    return *p;
+}
 
 struct Index { unsigned int x, y, z; };
 extern Index blockIdx, blockDim, gridDim;
@@ -41,22 +52,29 @@ template <class T> T shuffle(T v, int from) {
     return v;
 }
 
-// Kernel is an entry point that can be called with CUDA's array of pointers to
-// the arguments, each of which lies in a slot of 8 bytes.
+// Kernel is an entry point that can be called with its arguments, each of which
+// begins at a multiple of 8 bytes.
 struct Kernel {
     const char *name;
     void (*call)(void (*function)(), const uint64_t *args);
     void (*function)();
-    int params;
+    std::vector<int> params;  // the size of each
     bool barriers;
     Kernel *next;
 };
 extern Kernel *kernels;
 
-template <class T> T argument(uint64_t slot) {
+template <class T> T argument(const uint64_t *slot) {
     T v;
-    memcpy(&v, &slot, sizeof v);
+    memcpy(&v, slot, sizeof v);
     return v;
+}
+// slotOf is where argument i begins.
+template <class... A> constexpr int slotOf(int i) {
+    const int sizes[] = {int(sizeof(A))...};
+    int slot = 0;
+    for (int j = 0; j < i; j++) slot += (sizes[j] + 7) / 8;
+    return slot;
 }
 
 template <class... A> struct Caller {
@@ -64,7 +82,7 @@ template <class... A> struct Caller {
     template <int N, int... I> struct Make : Make<N - 1, N - 1, I...> {};
     template <int... I> struct Make<0, I...> { typedef Seq<I...> type; };
     template <int... I> static void expand(void (*f)(A...), const uint64_t *args, Seq<I...>) {
-        f(argument<A>(args[I])...);
+        f(argument<A>(args + slotOf<A...>(I))...);
     }
     static void call(void (*f)(), const uint64_t *args) {
         expand(reinterpret_cast<void (*)(A...)>(f), args, typename Make<sizeof...(A)>::type());
@@ -74,7 +92,7 @@ template <class... A> struct Caller {
 struct Register {
     Kernel kernel;
     template <class... A> Register(const char *name, void (*f)(A...), bool barriers)
-        : kernel{name, Caller<A...>::call, reinterpret_cast<void (*)()>(f), sizeof...(A), barriers, kernels} {
+        : kernel{name, Caller<A...>::call, reinterpret_cast<void (*)()>(f), {int(sizeof(A))...}, barriers, kernels} {
         kernels = &kernel;
     }
 };
@@ -87,6 +105,7 @@ struct Register {
     static void name(__VA_ARGS__)
 #define KERNEL(name, ...) SIM_KERNEL(name, false, __VA_ARGS__)
 #define KERNEL_WITH_BARRIERS(name, ...) SIM_KERNEL(name, true, __VA_ARGS__)
+#define KERNEL_FOR_TWO KERNEL_WITH_BARRIERS
 
 inline unsigned __float_as_uint(float v) {
     unsigned bits;

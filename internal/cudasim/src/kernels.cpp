@@ -4,10 +4,9 @@
 namespace {
 #include "../../cuda/kernels/elementwise.cu"
 #undef FOR_EACH_TYPE
-#include "../../cuda/kernels/linear_large.cu"
-#include "../../cuda/kernels/linear_medium.cu"
-#include "../../cuda/kernels/linear_small.cu"
-#undef FOR_EACH_TYPE
+#include "../../cuda/kernels/products_large.cu"
+#include "../../cuda/kernels/products_medium.cu"
+#include "../../cuda/kernels/products_small.cu"
 #include "../../cuda/kernels/loss.cu"
 #undef FOR_EACH_TYPE
 #include "../../cuda/kernels/optimizer.cu"

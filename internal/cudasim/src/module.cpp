@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include <map>
+#include <sstream>
 #include <string>
 
 #include "grid.h"
@@ -14,8 +15,9 @@ namespace {
 
 struct Function;
 struct Module : Handle {
-    std::map<std::string, int> entries;  // parameters of each entry point of the PTX, or -1
+    std::map<std::string, std::vector<int>> entries;  // the sizes of the parameters, if the image is PTX
     std::map<std::string, Function *> functions;
+    bool cubin = false;
     explicit Module(Context *c) : Handle("module", c) {}
 };
 struct Function : Handle {
@@ -24,16 +26,22 @@ struct Function : Handle {
     Function(Context *c, const Kernel *kernel) : Handle("function", c), kernel(kernel) {}
 };
 
-// readEntries finds ".visible .entry NAME(" and counts ".param" up to ")".
+// readEntries finds ".visible .entry NAME(" and the sizes of its parameters,
+// ".param .u64 name" or ".param .align 8 .b8 name[bytes]", up to ")".
 bool readEntries(const std::string &ptx, Module &m) {
+    static const std::map<std::string, int> sizes = {{".u64", 8}, {".f64", 8}, {".u32", 4}, {".f32", 4}, {".b8", 1}};
     const std::string mark = ".visible .entry ";
     for (size_t at = ptx.find(mark); at != std::string::npos; at = ptx.find(mark, at + 1)) {
         const size_t open = ptx.find('(', at), close = ptx.find(')', at);
         if (open == std::string::npos || close == std::string::npos) return false;
-        const std::string name = ptx.substr(at + mark.size(), open - at - mark.size());
-        int params = 0;
-        for (size_t p = ptx.find(".param", open); p < close; p = ptx.find(".param", p + 1)) params++;
-        m.entries[name] = params;
+        std::istringstream words(ptx.substr(open + 1, close - open - 1));
+        std::vector<int> params;
+        for (std::string word; words >> word;) {
+            if (auto size = sizes.find(word); size != sizes.end()) params.push_back(size->second);
+            if (const size_t bracket = word.find('['); bracket != std::string::npos)
+                params.back() *= atoi(word.c_str() + bracket + 1);
+        }
+        m.entries[ptx.substr(at + mark.size(), open - at - mark.size())] = params;
     }
     return !m.entries.empty();
 }
@@ -48,7 +56,7 @@ bool readCubin(const char *image, Module &m) {
     const char *names = image + sections[head.e_shstrndx].sh_offset;
     for (int i = 0; i < head.e_shnum; i++) {
         const std::string name = names + sections[i].sh_name;
-        if (name.rfind(".text.", 0) == 0) m.entries[name.substr(6)] = -1;
+        if (name.rfind(".text.", 0) == 0) m.entries[name.substr(6)];
     }
     return !m.entries.empty();
 }
@@ -60,7 +68,7 @@ API CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned op
     if (breaksCapture(__func__)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     if (options > 2) return CUDA_ERROR_INVALID_VALUE;
     Module *m = new Module(currentContext());
-    const bool cubin = memcmp(image, ELFMAG, SELFMAG) == 0;
+    const bool cubin = m->cubin = memcmp(image, ELFMAG, SELFMAG) == 0;
     if (cubin ? !readCubin(static_cast<const char *>(image), *m) : !readEntries(static_cast<const char *>(image), *m)) {
         delete m;
         return cubin ? CUDA_ERROR_NO_BINARY_FOR_GPU : CUDA_ERROR_INVALID_PTX;
@@ -88,8 +96,8 @@ API CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const ch
     if (entry == m->entries.end()) return CUDA_ERROR_NOT_FOUND;
     for (const Kernel *k = kernels; k; k = k->next) {
         if (name != std::string(k->name)) continue;
-        if (entry->second >= 0 && k->params != entry->second) {
-            violation("%s has %d parameters in the PTX and %d in the source: run go generate", name, entry->second, k->params);
+        if (!m->cubin && k->params != entry->second) {
+            violation("%s has other parameters in the PTX than in the source: run go generate", name);
             return CUDA_ERROR_INVALID_PTX;
         }
         Function *&f = m->functions[name];
@@ -111,8 +119,12 @@ API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsig
         violation("cuLaunchKernel: %s with grid %u×%u×%u, block %u×%u×%u", f->kernel->name, gx, gy, gz, bx, by, bz);
         return CUDA_ERROR_INVALID_VALUE;
     }
-    std::vector<uint64_t> args(f->kernel->params);
-    for (size_t i = 0; i < args.size(); i++) memcpy(&args[i], params[i], 8);
+    std::vector<uint64_t> args;
+    for (size_t i = 0; i < f->kernel->params.size(); i++) {
+        const int size = f->kernel->params[i];
+        args.resize(args.size() + (size + 7) / 8);
+        memcpy(&args[args.size() - (size + 7) / 8], params[i], size);
+    }
     const Kernel *kernel = f->kernel;
     counters.launches++;
     // The first launch may load code, which a capture does not allow.
@@ -122,7 +134,7 @@ API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsig
     work.kernel = true;
     work.touches.assign(args.begin(), args.end());
     // The optimisers' kernels find their operands through their first argument.
-    for (const char *name : {"sgd", "adam", "rmsprop", "adagrad"}) {
+    for (const char *name : {"sgd", "adam", "rmsprop", "adagrad", "lion"}) {
         if (std::string(kernel->name).rfind(name, 0) != 0) continue;
         const uintptr_t *words = reinterpret_cast<uintptr_t *>(args[0]);
         if (memoryAt(words, 8, __func__) == Memory::pinned)

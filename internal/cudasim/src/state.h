@@ -31,7 +31,7 @@ struct Knobs {
     long processors = 4;    // multiprocessors of each card
     long concurrent = 1;    // host and device may use managed memory at the same time
     long pages = 0;         // count the pages of managed memory that move between host and device
-    long kernel_us = 10, product_us = 5;  // what events measure
+    long kernel_us = 10, product_us = 4;  // what events measure
     long lt_refuses = 0;    // epilogues that cublasLt has no way for, as the sum of their numbers
 };
 
