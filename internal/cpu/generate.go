@@ -9,7 +9,7 @@ package cpu
 //go:generate go -C asm run ./gemm -isa avx512 -bits 64 -out ../gemm/gemm_avx512_f64_amd64.s -stubs ../gemm/gemm_avx512_f64_amd64.go -pkg gemm -table ../gemm/gemm_avx512_f64_table_amd64.go
 //go:generate go -C asm run ./gemm -isa avx2 -bits 32 -out ../gemm/gemm_avx2_f32_amd64.s -stubs ../gemm/gemm_avx2_f32_amd64.go -pkg gemm -table ../gemm/gemm_avx2_f32_table_amd64.go
 //go:generate go -C asm run ./gemm -isa avx2 -bits 64 -out ../gemm/gemm_avx2_f64_amd64.s -stubs ../gemm/gemm_avx2_f64_amd64.go -pkg gemm -table ../gemm/gemm_avx2_f64_table_amd64.go
-//go:generate go -C asm run ./activation -out ../elementwise/activation_amd64.s -stubs ../elementwise/activation_amd64.go -pkg elementwise
+//go:generate go -C asm run ./activation -out ../elementwise/activation_amd64.s -stubs ../elementwise/activation_amd64.go -pkg elementwise -table ../elementwise/activation_table_amd64.go
 //go:generate go -C asm run ./elementwise -out ../elementwise/elementwise_amd64.s -stubs ../elementwise/elementwise_amd64.go -pkg elementwise
-//go:generate go -C asm run ./softmax -out ../elementwise/softmax_amd64.s -stubs ../elementwise/softmax_amd64.go -pkg elementwise
-//go:generate go -C asm run ./optimizer -out ../elementwise/optimizer_amd64.s -stubs ../elementwise/optimizer_amd64.go -pkg elementwise
+//go:generate go -C asm run ./softmax -out ../elementwise/softmax_amd64.s -stubs ../elementwise/softmax_amd64.go -pkg elementwise -table ../elementwise/vectors_table_amd64.go
+//go:generate go -C asm run ./optimizer -out ../elementwise/optimizer_amd64.s -stubs ../elementwise/optimizer_amd64.go -pkg elementwise -table ../elementwise/optimizer_table_amd64.go

@@ -485,12 +485,49 @@ def gradient_penalty():
     return family
 
 
+def special():
+    """What becomes of NaN, ±Inf, the largest, the smallest and subnormal numbers in X, W, b and dY, one at a time."""
+    family = Family("special")
+    acts = ACTIVATIONS | {"softplus": ({"beta": 1.0, "threshold": 20.0}, F.softplus)}
+    for dtype, torch_dtype in DTYPES.items():
+        info = torch.finfo(torch_dtype)
+        sizes = [float("inf"), info.max, 1e20, 3.0, 1.0, 1e-20, info.tiny, info.tiny / 16, 0.0]
+        values = torch.tensor([float("nan")] + [s * size for size in sizes for s in (1, -1)], dtype=torch_dtype)
+        n = len(values)
+
+        def fill(rows, cols, value):
+            return torch.full((rows, cols), value, dtype=torch_dtype)
+
+        # One column makes each row's dX, one row makes each column's dW and db.
+        for act, (settings, function) in acts.items():
+            kind = "leaky_relu" if "alpha" in settings else act
+            for what, x, w, b in [
+                ("X", values[:, None], fill(1, 1, 0.75), fill(1, 1, 0.125)),
+                ("W", fill(1, 1, 0.875), values[None, :], fill(1, n, 0.0)),
+                ("b", fill(1, 1, 0.875), fill(1, n, 0.5), values[None, :]),
+                ("dY", fill(n, 1, 0.875), fill(1, 1, 0.75), fill(1, 1, 0.125)),
+            ]:
+                # PyTorch's softplus multiplies dY by e^z first, which overflows.
+                gradients = torch.where(values.abs() == info.max, values / 4, values)
+                for gradient in [gradients] if what == "dY" else [1.0, float("inf"), float("nan")]:
+                    x, w, b = leaf(x, torch_dtype), leaf(w, torch_dtype), leaf(b[0], torch_dtype)
+                    y = function(F.linear(x, w.T, b))
+                    dy = gradient[:, None] if what == "dY" else torch.full_like(y, gradient)
+                    y.backward(dy)
+                    name = f"{act}/{what}" + ("" if what == "dY" else f"/dY={gradient}")
+                    if dtype == "float32":
+                        family.case(name, "", activation=kind, **settings)
+                    family.store(name, dtype, X=x, W=w, b=b, dY=dy, Y=y, dX=x.grad, dW=w.grad, db=b.grad)
+                    b = b[None, :]
+    return family
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     # SequentialLR calls its own schedules in a way that PyTorch discourages.
     warnings.filterwarnings("ignore", message="The epoch parameter in")
     DIRECTORY.mkdir(exist_ok=True)
-    families = [linear, losses, optimizers, schedules, clipping, mlp, initializers, second_order, gradient_penalty]
+    families = [linear, losses, optimizers, schedules, clipping, mlp, initializers, second_order, gradient_penalty, special]
     for make in families:
         if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
             make().write()

@@ -11,6 +11,8 @@
 //	clipping      gradients a, b, c before and after clipping; norm before
 //	mlp           step 1's logits and gradients, and the losses of 10 steps
 //	initializers  settings only: the distribution that PyTorch draws from
+//	special       as linear, with NaN, ±Inf, the largest, the smallest and
+//	              subnormal numbers in X, W, b and dY
 //
 // W is [in, out] everywhere, the transpose of PyTorch's weight.
 package reference
@@ -55,7 +57,7 @@ type Versions struct{ Torch, Numpy, Python string }
 // Families lists the names of all families.
 func Families() []string {
 	return []string{"linear", "losses", "optimizers", "schedules", "clipping", "mlp", "initializers",
-		"second_order", "gradient_penalty"}
+		"second_order", "gradient_penalty", "special"}
 }
 
 // Load returns one case of a family by name.
@@ -149,6 +151,26 @@ func Compare[T Float](got, want []T) error {
 		diff := math.Abs(float64(got[i]) - float64(v))
 		if !(diff <= limit) { // also where either is not a number
 			return fmt.Errorf("element %d: got %v, PyTorch has %v: difference %.3g, allowed %.3g", i, got[i], v, diff, limit)
+		}
+	}
+	return nil
+}
+
+// SameClass returns an error that names the first element of got that is of
+// another class than PyTorch's: NaN, +Inf, −Inf or finite.
+func SameClass[T Float](got, want []T) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("got %d elements, PyTorch has %d", len(got), len(want))
+	}
+	class := func(v T) T {
+		if math.IsInf(float64(v), 0) {
+			return v
+		}
+		return v - v // 0, or NaN
+	}
+	for i, v := range want {
+		if a, b := class(got[i]), class(v); a != b && (a == a || b == b) {
+			return fmt.Errorf("element %d: got %v, PyTorch has %v", i, got[i], v)
 		}
 	}
 	return nil

@@ -6,12 +6,13 @@ import (
 	"github.com/affine-go/affine/internal/kernel"
 )
 
-// activationKernels are the loops of one arch.Set, by kind; nil where there is
-// none and plain Go or a copy does the work. alpha is that of LeakyReLU.
+// activationKernels are the loops of one instruction set, by kind; nil if there
+// is none and plain Go or a copy does the work. The parameters are those of
+// [kernel.Activation].
 type activationKernels[T kernel.Float] struct {
-	forward  [kernel.ActivationKinds]func(y, z *T, n int, alpha T)
-	backward [kernel.ActivationKinds]func(dz, dy, a *T, n int, alpha T)
-	second   [kernel.ActivationKinds]func(dz, dy, a *T, n int, alpha T)
+	forward  [kernel.ActivationKinds]func(y, z *T, n int, alpha, beta, threshold T)
+	backward [kernel.ActivationKinds]func(dz, dy, saved *T, n int, alpha, beta, threshold T)
+	second   [kernel.ActivationKinds]func(dz, dy, saved *T, n int, alpha, beta, threshold T)
 }
 
 // activationGrain is the number of elements that one thread takes at a time.
@@ -23,9 +24,10 @@ const activationGrain = 16384
 // Activate computes y = act(z) over equally long slices. y may be z.
 //
 // The largest errors, in units of the last place, over all of float32 (by
-// steps) and samples of float64: tanh and sigmoid 2, SiLU 3, GELU 6 + |z|/4.
-// Where GELU and SiLU would be less than 15 and 720 times the smallest normal
-// number in size, they may be 0. NaN stays NaN.
+// steps) and samples of float64: tanh and sigmoid 2, SiLU and Softplus 3, GELU
+// 6 + |z|/4. If GELU and SiLU would be less than 15 and 720 times the smallest
+// normal number in size, they may be 0. NaN stays NaN, and GELU and SiLU of −∞
+// are NaN, as in PyTorch.
 func Activate[T kernel.Float](y, z []T, act kernel.Activation) {
 	if len(z) <= activationGrain {
 		activate(y, z, act)
@@ -35,41 +37,40 @@ func Activate[T kernel.Float](y, z []T, act kernel.Activation) {
 }
 
 func activate[T kernel.Float](y, z []T, act kernel.Activation) {
-	kernel := activationsOf[T](arch.Current()).forward[act.Kind]
-	if kernel == nil {
+	f := activationsOf[T](arch.Current()).forward[act.Kind]
+	if f == nil {
 		activateGeneric(y, z, act)
 		return
 	}
 	if n := len(z); n > 0 {
-		kernel(&y[:n][0], &z[0], n, T(act.Alpha))
+		f(&y[:n][0], &z[0], n, T(act.Alpha), T(act.Beta), T(act.Threshold))
 	}
 }
 
-// ActivationBackward computes dz = dy ⊙ D(a), where D is the derivative of act
-// written in a (order 1), or the derivative of that by a (order 2). dz may be
-// dy or a.
-func ActivationBackward[T kernel.Float](dz, dy, a []T, act kernel.Activation, order int) {
-	if len(a) <= activationGrain {
-		activationBackward(dz, dy, a, act, order)
+// ActivationBackward computes dz = dy ⊙ D(saved), see [kernel.Kernels]. dz may
+// be dy or saved.
+func ActivationBackward[T kernel.Float](dz, dy, saved []T, act kernel.Activation, order int) {
+	if len(saved) <= activationGrain {
+		activationBackward(dz, dy, saved, act, order)
 		return
 	}
-	threads.Each(len(a), activationGrain, func(lo, hi int) {
-		activationBackward(dz[lo:hi], dy[lo:hi], a[lo:hi], act, order)
+	threads.Each(len(saved), activationGrain, func(lo, hi int) {
+		activationBackward(dz[lo:hi], dy[lo:hi], saved[lo:hi], act, order)
 	})
 }
 
-func activationBackward[T kernel.Float](dz, dy, a []T, act kernel.Activation, order int) {
+func activationBackward[T kernel.Float](dz, dy, saved []T, act kernel.Activation, order int) {
 	kernels := activationsOf[T](arch.Current())
-	kernel := kernels.backward[act.Kind]
+	f := kernels.backward[act.Kind]
 	if order == 2 {
-		kernel = kernels.second[act.Kind]
+		f = kernels.second[act.Kind]
 	}
-	if kernel == nil {
-		activationBackwardGeneric(dz, dy, a, act, order)
+	if f == nil {
+		activationBackwardGeneric(dz, dy, saved, act, order)
 		return
 	}
-	if n := len(a); n > 0 {
-		kernel(&dz[:n][0], &dy[:n][0], &a[0], n, T(act.Alpha))
+	if n := len(saved); n > 0 {
+		f(&dz[:n][0], &dy[:n][0], &saved[0], n, T(act.Alpha), T(act.Beta), T(act.Threshold))
 	}
 }
 

@@ -52,30 +52,30 @@ func activateGeneric[T kernel.Float](y, z []T, act kernel.Activation) {
 	}
 }
 
-func activationBackwardGeneric[T kernel.Float](dz, dy, a []T, act kernel.Activation, order int) {
-	n := len(a)
+func activationBackwardGeneric[T kernel.Float](dz, dy, saved []T, act kernel.Activation, order int) {
+	n := len(saved)
 	dz, dy = dz[:n], dy[:n]
 	alpha := T(act.Alpha)
 	if order == 2 {
 		switch act.Kind {
 		case kernel.Tanh:
-			for i, y := range a {
+			for i, y := range saved {
 				dz[i] = dy[i] * (-2 * y)
 			}
 		case kernel.Sigmoid:
-			for i, y := range a {
+			for i, y := range saved {
 				dz[i] = dy[i] * (1 - 2*y)
 			}
 		case kernel.GELU:
-			for i, z := range a {
+			for i, z := range saved {
 				dz[i] = dy[i] * T(geluSecond(float64(z)))
 			}
 		case kernel.SiLU:
-			for i, z := range a {
+			for i, z := range saved {
 				dz[i] = dy[i] * T(siluSecond(float64(z)))
 			}
 		case kernel.Softplus:
-			for i, z := range a {
+			for i, z := range saved {
 				dz[i] = dy[i] * T(softplusSecond(float64(z), act))
 			}
 		case kernel.Identity, kernel.ReLU, kernel.LeakyReLU: // piecewise linear
@@ -87,15 +87,15 @@ func activationBackwardGeneric[T kernel.Float](dz, dy, a []T, act kernel.Activat
 	}
 	switch act.Kind {
 	case kernel.ReLU:
-		for i, y := range a {
+		for i, y := range saved {
 			d := dy[i]
-			if !(y > 0) {
+			if y <= 0 {
 				d = 0
 			}
 			dz[i] = d
 		}
 	case kernel.LeakyReLU:
-		for i, y := range a {
+		for i, y := range saved {
 			d := dy[i]
 			if !(y > 0) {
 				d *= alpha
@@ -103,23 +103,23 @@ func activationBackwardGeneric[T kernel.Float](dz, dy, a []T, act kernel.Activat
 			dz[i] = d
 		}
 	case kernel.Tanh:
-		for i, y := range a {
+		for i, y := range saved {
 			dz[i] = dy[i] * (1 - y*y)
 		}
 	case kernel.Sigmoid:
-		for i, y := range a {
+		for i, y := range saved {
 			dz[i] = dy[i] * (y * (1 - y))
 		}
 	case kernel.GELU:
-		for i, z := range a {
+		for i, z := range saved {
 			dz[i] = dy[i] * T(geluFirst(float64(z)))
 		}
 	case kernel.SiLU:
-		for i, z := range a {
+		for i, z := range saved {
 			dz[i] = dy[i] * T(siluFirst(float64(z)))
 		}
 	case kernel.Softplus:
-		for i, z := range a {
+		for i, z := range saved {
 			dz[i] = dy[i] * T(softplusFirst(float64(z), act))
 		}
 	case kernel.Identity:
@@ -150,8 +150,7 @@ func sigmoid(z float64) float64 {
 	return y + (math.FMA(-y, under, over)-y*lost)/under
 }
 
-// far is a z beyond which e^z and e^(−z²/2) are zero in float64. Limiting the
-// factor z to −far keeps z·0 from becoming NaN at −∞.
+// far is a z beyond which e^z and e^(−z²/2) are zero in float64.
 const far = 800
 
 // normal returns the distribution function Φ(z) and the density φ(z) of the
@@ -167,46 +166,37 @@ func normal(z float64) (cdf, pdf float64) {
 	return 0.5*math.Erfc(x) - lost*pdf, pdf
 }
 
+// What is ∞·0 below is NaN, as in PyTorch: GELU and SiLU of −∞, and their
+// derivatives at ±∞.
+
 // gelu is z·Φ(z).
 func gelu(z float64) float64 {
 	cdf, _ := normal(z)
-	if z < -far {
-		z = -far
-	}
 	return z * cdf
 }
 
 // geluFirst is Φ(z) + z·φ(z).
 func geluFirst(z float64) float64 {
 	cdf, pdf := normal(z)
-	return cdf + limit(z, far)*pdf
+	return cdf + z*pdf
 }
 
 // geluSecond is φ(z)·(2 − z²).
 func geluSecond(z float64) float64 {
 	_, pdf := normal(z)
-	z = limit(z, far)
-	return pdf * (2 - z*z)
+	square := limit(z, far) * limit(z, far)
+	return pdf*(2-square) + 0*z
 }
 
 // silu is z·σ(z).
-func silu(z float64) float64 {
-	s := sigmoid(z)
-	if z < -far {
-		z = -far
-	}
-	return z * s
-}
+func silu(z float64) float64 { return z * sigmoid(z) }
 
 // siluFirst is σ(z)(1 + z(1−σ(z))), with 1 − σ(z) taken as σ(−z).
-func siluFirst(z float64) float64 {
-	s, c := sigmoid(z), sigmoid(-z)
-	return s * (1 + limit(z, far)*c)
-}
+func siluFirst(z float64) float64 { return sigmoid(z) * (1 + z*sigmoid(-z)) }
 
 // siluSecond is σ(z)σ(−z)(2 + z(1 − 2σ(z))), and 1 − 2σ(z) = −tanh(z/2).
 func siluSecond(z float64) float64 {
-	return sigmoid(z) * sigmoid(-z) * (2 - limit(z, far)*math.Tanh(z/2))
+	return sigmoid(z) * sigmoid(-z) * (2 - z*math.Tanh(z/2))
 }
 
 // softplus is log(1 + e^βz)/β, with an exponential that never overflows, or z if

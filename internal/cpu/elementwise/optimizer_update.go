@@ -9,20 +9,23 @@ import (
 
 // updateKernels are the updates of one variant; nil in the generic one. The
 // scalars are named as in the formulas, rest being 1 less the factor of the
-// average before it. If clear is set g is zero afterwards.
+// average before it, and sign −1 to maximize. If clear is set g is zero
+// afterwards.
 type updateKernels[T kernel.Float] struct {
-	sgd         func(w, g *T, n int, rate, decay T, clear bool)
-	sgdMomentum func(w, g, m *T, n int, rate, decay, mu, rest T, clear bool)
-	sgdNesterov func(w, g, m *T, n int, rate, decay, mu, rest T, clear bool)
+	sgd         func(w, g *T, n int, sign, rate, decay T, clear bool)
+	sgdMomentum func(w, g, m *T, n int, sign, rate, decay, mu, rest T, clear bool)
+	sgdNesterov func(w, g, m *T, n int, sign, rate, decay, mu, rest T, clear bool)
 
-	adam func(w, g, m, v *T, n int, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
+	adam        func(w, g, m, v *T, n int, sign, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
+	adamAMSGrad func(w, g, m, v, vmax *T, n int, sign, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
 
-	rmsprop                 func(w, g, v *T, n int, rate, decay, alpha, rest, eps T, clear bool)
-	rmspropMomentum         func(w, g, v, b *T, n int, rate, decay, alpha, rest, eps, mu T, clear bool)
-	rmspropCentered         func(w, g, v, mean *T, n int, rate, decay, alpha, rest, eps T, clear bool)
-	rmspropCenteredMomentum func(w, g, v, mean, b *T, n int, rate, decay, alpha, rest, eps, mu T, clear bool)
+	rmsprop                 func(w, g, v *T, n int, sign, rate, decay, alpha, rest, inside, eps T, clear bool)
+	rmspropMomentum         func(w, g, v, b *T, n int, sign, rate, decay, alpha, rest, inside, eps, mu T, clear bool)
+	rmspropCentered         func(w, g, v, mean *T, n int, sign, rate, decay, alpha, rest, inside, eps T, clear bool)
+	rmspropCenteredMomentum func(w, g, v, mean, b *T, n int, sign, rate, decay, alpha, rest, inside, eps, mu T, clear bool)
 
-	adagrad func(w, g, sum *T, n int, rate, decay, eps T, clear bool)
+	lion    func(w, g, m *T, n int, sign, rate, keep, beta1, rest1, beta2, rest2 T, clear bool)
+	adagrad func(w, g, sum *T, n int, sign, rate, decay, eps T, clear bool)
 }
 
 // updatesOf returns the updates of v for element type T, or nil in the generic
@@ -53,15 +56,15 @@ func sgd[T kernel.Float](w, g, m []T, s kernel.SGDStep) {
 	}
 	k := updatesOf[T](arch.Current())
 	switch {
-	case k == nil || s.Maximize:
+	case k == nil:
 		sgdGeneric(w, g, m, rate, decay, mu, rest, s)
 		zero(g, s.ZeroGrad)
 	case s.Momentum == 0:
-		k.sgd(&w[0], &g[0], n, rate, decay, s.ZeroGrad)
+		k.sgd(&w[0], &g[0], n, sign[T](s.Maximize), rate, decay, s.ZeroGrad)
 	case s.Nesterov:
-		k.sgdNesterov(&w[0], &g[0], &m[0], n, rate, decay, mu, rest, s.ZeroGrad)
+		k.sgdNesterov(&w[0], &g[0], &m[0], n, sign[T](s.Maximize), rate, decay, mu, rest, s.ZeroGrad)
 	default:
-		k.sgdMomentum(&w[0], &g[0], &m[0], n, rate, decay, mu, rest, s.ZeroGrad)
+		k.sgdMomentum(&w[0], &g[0], &m[0], n, sign[T](s.Maximize), rate, decay, mu, rest, s.ZeroGrad)
 	}
 }
 
@@ -78,12 +81,15 @@ func adam[T kernel.Float](w, g, m, v, vmax []T, s kernel.AdamStep) {
 		decay, keep = 0, T(1-s.LR*s.WeightDecay)
 	}
 	beta1, rest1, beta2, rest2, eps := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), T(s.Eps)
-	if k := updatesOf[T](arch.Current()); k != nil && !s.AMSGrad && !s.Maximize {
-		k.adam(&w[0], &g[0], &m[0], &v[0], n, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
-		return
+	switch k := updatesOf[T](arch.Current()); {
+	case k == nil:
+		adamGeneric(w, g, m, v, vmax, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s)
+		zero(g, s.ZeroGrad)
+	case s.AMSGrad:
+		k.adamAMSGrad(&w[0], &g[0], &m[0], &v[0], &vmax[0], n, sign[T](s.Maximize), step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
+	default:
+		k.adam(&w[0], &g[0], &m[0], &v[0], n, sign[T](s.Maximize), step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
 	}
-	adamGeneric(w, g, m, v, vmax, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s)
-	zero(g, s.ZeroGrad)
 }
 
 func rmsprop[T kernel.Float](w, g, v, b, mean []T, s kernel.RMSpropStep) {
@@ -92,20 +98,23 @@ func rmsprop[T kernel.Float](w, g, v, b, mean []T, s kernel.RMSpropStep) {
 		return
 	}
 	rate, decay, alpha, rest := T(s.LR), T(s.WeightDecay), T(s.Alpha), T(1-s.Alpha)
-	eps, mu := T(s.Eps), T(s.Momentum)
+	inside, eps, mu := T(0), T(s.Eps), T(s.Momentum)
+	if s.EpsInRoot {
+		inside, eps = eps, 0
+	}
 	k := updatesOf[T](arch.Current())
 	switch momentum := s.Momentum > 0; {
-	case k == nil || s.Maximize || s.EpsInRoot:
-		rmspropGeneric(w, g, v, b, mean, rate, decay, alpha, rest, eps, mu, s)
+	case k == nil:
+		rmspropGeneric(w, g, v, b, mean, rate, decay, alpha, rest, inside, eps, mu, s)
 		zero(g, s.ZeroGrad)
 	case s.Centered && momentum:
-		k.rmspropCenteredMomentum(&w[0], &g[0], &v[0], &mean[0], &b[0], n, rate, decay, alpha, rest, eps, mu, s.ZeroGrad)
+		k.rmspropCenteredMomentum(&w[0], &g[0], &v[0], &mean[0], &b[0], n, sign[T](s.Maximize), rate, decay, alpha, rest, inside, eps, mu, s.ZeroGrad)
 	case s.Centered:
-		k.rmspropCentered(&w[0], &g[0], &v[0], &mean[0], n, rate, decay, alpha, rest, eps, s.ZeroGrad)
+		k.rmspropCentered(&w[0], &g[0], &v[0], &mean[0], n, sign[T](s.Maximize), rate, decay, alpha, rest, inside, eps, s.ZeroGrad)
 	case momentum:
-		k.rmspropMomentum(&w[0], &g[0], &v[0], &b[0], n, rate, decay, alpha, rest, eps, mu, s.ZeroGrad)
+		k.rmspropMomentum(&w[0], &g[0], &v[0], &b[0], n, sign[T](s.Maximize), rate, decay, alpha, rest, inside, eps, mu, s.ZeroGrad)
 	default:
-		k.rmsprop(&w[0], &g[0], &v[0], n, rate, decay, alpha, rest, eps, s.ZeroGrad)
+		k.rmsprop(&w[0], &g[0], &v[0], n, sign[T](s.Maximize), rate, decay, alpha, rest, inside, eps, s.ZeroGrad)
 	}
 }
 
@@ -116,8 +125,8 @@ func adagrad[T kernel.Float](w, g, sum []T, s kernel.AdagradStep) {
 	}
 	rate := T(s.LR / (1 + float64(s.Step-1)*s.LRDecay))
 	decay, eps := T(s.WeightDecay), T(s.Eps)
-	if k := updatesOf[T](arch.Current()); k != nil && !s.Maximize {
-		k.adagrad(&w[0], &g[0], &sum[0], n, rate, decay, eps, s.ZeroGrad)
+	if k := updatesOf[T](arch.Current()); k != nil {
+		k.adagrad(&w[0], &g[0], &sum[0], n, sign[T](s.Maximize), rate, decay, eps, s.ZeroGrad)
 		return
 	}
 	adagradGeneric(w, g, sum, rate, decay, eps, s)
@@ -125,9 +134,26 @@ func adagrad[T kernel.Float](w, g, sum []T, s kernel.AdagradStep) {
 }
 
 func lion[T kernel.Float](w, g, m []T, s kernel.LionStep) {
+	n := len(w)
+	if n == 0 {
+		return
+	}
 	rate, keep := T(s.LR), T(1-s.LR*s.WeightDecay)
-	lionGeneric(w, g, m, rate, keep, T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), s)
+	beta1, rest1, beta2, rest2 := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
+	if k := updatesOf[T](arch.Current()); k != nil {
+		k.lion(&w[0], &g[0], &m[0], n, sign[T](s.Maximize), rate, keep, beta1, rest1, beta2, rest2, s.ZeroGrad)
+		return
+	}
+	lionGeneric(w, g, m, rate, keep, beta1, rest1, beta2, rest2, s)
 	zero(g, s.ZeroGrad)
+}
+
+// sign is what the gradient is multiplied by.
+func sign[T kernel.Float](maximize bool) T {
+	if maximize {
+		return -1
+	}
+	return 1
 }
 
 // zero clears the gradient if wanted.

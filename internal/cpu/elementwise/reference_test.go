@@ -58,6 +58,22 @@ func bigTanh(z float64) *big.Float {
 	return blank().Quo(blank().Sub(e, exact(1)), blank().Add(e, exact(1)))
 }
 
+// bigSoftplus is log(1 + x) for x = e^z: x − x²/2 + x³/3 if x is tiny, else a
+// step of Newton's method from what math computes.
+func bigSoftplus(z float64) *big.Float {
+	x := bigExp(exact(z))
+	if z < -40 {
+		square := blank().Mul(x, x)
+		cube := blank().Mul(square, x)
+		sum := blank().Sub(x, square.Quo(square, exact(2)))
+		return sum.Add(sum, cube.Quo(cube, exact(3)))
+	}
+	y := exact(softplusOf(z))
+	e := bigExp(y)
+	d := blank().Sub(x.Add(x, exact(1)), e)
+	return blank().Add(y, d.Quo(d, e))
+}
+
 // bigPDF is the density of the standard normal distribution.
 func bigPDF(z float64) *big.Float {
 	square := blank().Mul(exact(z), exact(z))

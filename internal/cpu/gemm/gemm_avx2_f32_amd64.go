@@ -109,32 +109,32 @@ func applyGELUAVX2F32(r *rows[float32])
 //go:noescape
 func applySiLUAVX2F32(r *rows[float32])
 
-// deriveReLUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveReLUAVX2F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveReLUAVX2F32(r *rows[float32])
 
-// deriveLeakyReLUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveLeakyReLUAVX2F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveLeakyReLUAVX2F32(r *rows[float32])
 
-// deriveTanhAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveTanhAVX2F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveTanhAVX2F32(r *rows[float32])
 
-// deriveSigmoidAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSigmoidAVX2F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSigmoidAVX2F32(r *rows[float32])
 
-// deriveGELUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveGELUAVX2F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveGELUAVX2F32(r *rows[float32])
 
-// deriveSiLUAVX2F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSiLUAVX2F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSiLUAVX2F32(r *rows[float32])

@@ -3991,26 +3991,29 @@ vector:
 	VMULPS       Y4, Y3, Y3
 	VANDPS       Y2, Y3, Y2
 	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y0, Y3, Y0
+	VMAXPS       Y0, Y3, Y3
 	VMULPS       Y2, Y1, Y2
-	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y3
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
-	VDIVPS       Y3, Y4, Y3
-	VMULPS       Y3, Y1, Y1
-	VMOVUPS      constantsAVX2Float32<>+608(SB), Y4
-	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y4
-	VMULPS       Y3, Y4, Y1
-	VFNMADD231PS Y1, Y2, Y0
-	VMOVUPS      Y0, (DX)(DI*1)
+	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y5
+	VMULPS       Y4, Y5, Y1
+	VFNMADD231PS Y1, Y2, Y3
+	VXORPS       Y1, Y1, Y1
+	VMINPS       Y0, Y1, Y0
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y3
+	VMOVUPS      Y3, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
 	JNZ          vector
@@ -4055,30 +4058,33 @@ last:
 	VMULPS       Y4, Y3, Y3
 	VANDPS       Y2, Y3, Y2
 	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y0, Y3, Y0
+	VMAXPS       Y0, Y3, Y3
 	VMULPS       Y2, Y1, Y2
-	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y3
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
-	VDIVPS       Y3, Y4, Y3
-	VMULPS       Y3, Y1, Y1
-	VMOVUPS      constantsAVX2Float32<>+608(SB), Y4
-	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y4
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y4
-	VMULPS       Y3, Y4, Y1
-	VFNMADD231PS Y1, Y2, Y0
+	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y5
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y5
+	VMULPS       Y4, Y5, Y1
+	VFNMADD231PS Y1, Y2, Y3
+	VXORPS       Y1, Y1, Y1
+	VMINPS       Y0, Y1, Y0
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y3
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
-	VMOVDQU      (R9)(R8*4), Y1
-	VMASKMOVPS   Y0, Y1, (DX)(DI*1)
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   Y3, Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
 	MOVQ         24(AX), DI
@@ -4108,7 +4114,7 @@ row:
 vector:
 	VMOVUPS      (BX)(DI*1), Y0
 	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
-	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y1, Y2
+	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y1, Y2
 	VANDPS       Y2, Y1, Y1
 	VMOVUPS      Y1, Y3
 	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
@@ -4138,12 +4144,15 @@ vector:
 	VMULPS       Y4, Y3, Y3
 	VANDPS       Y2, Y3, Y2
 	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y0, Y3, Y0
+	VMAXPS       Y0, Y3, Y3
 	VMULPS       Y2, Y1, Y1
 	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y2
 	VDIVPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (DX)(DI*1)
+	VADDPS       Y1, Y3, Y1
+	VXORPS       Y2, Y2, Y2
+	VMINPS       Y0, Y2, Y0
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y1
+	VMOVUPS      Y1, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
 	JNZ          vector
@@ -4155,7 +4164,7 @@ last:
 	VMOVDQU      (R9)(R8*4), Y0
 	VMASKMOVPS   (BX)(DI*1), Y0, Y0
 	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
-	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y1, Y2
+	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y1, Y2
 	VANDPS       Y2, Y1, Y1
 	VMOVUPS      Y1, Y3
 	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
@@ -4185,16 +4194,19 @@ last:
 	VMULPS       Y4, Y3, Y3
 	VANDPS       Y2, Y3, Y2
 	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y0, Y3, Y0
+	VMAXPS       Y0, Y3, Y3
 	VMULPS       Y2, Y1, Y1
 	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y2
 	VDIVPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       Y1, Y3, Y1
+	VXORPS       Y2, Y2, Y2
+	VMINPS       Y0, Y2, Y0
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y1
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
-	VMOVDQU      (R9)(R8*4), Y1
-	VMASKMOVPS   Y0, Y1, (DX)(DI*1)
+	VMOVDQU      (R9)(R8*4), Y0
+	VMASKMOVPS   Y1, Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
 	MOVQ         24(AX), DI
@@ -4222,39 +4234,37 @@ row:
 	JZ   last
 
 vector:
-	VMOVUPS      (BX)(DI*1), Y0
-	VMOVUPS      (SI)(DI*1), Y1
-	VBROADCASTSS 72(AX), Y2
-	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (DX)(DI*1)
-	ADDQ         $0x20, DI
-	SUBQ         $0x01, R8
-	JNZ          vector
+	VMOVUPS (BX)(DI*1), Y0
+	VMOVUPS (SI)(DI*1), Y1
+	VCMPPS  $0x16, constantsAVX2Float32<>+960(SB), Y1, Y1
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DX)(DI*1)
+	ADDQ    $0x20, DI
+	SUBQ    $0x01, R8
+	JNZ     vector
 
 last:
-	MOVQ         64(AX), R8
-	LEAQ         lanes<>+32(SB), R9
-	NEGQ         R8
-	VMOVDQU      (R9)(R8*4), Y0
-	VMASKMOVPS   (BX)(DI*1), Y0, Y0
-	MOVQ         64(AX), R8
-	LEAQ         lanes<>+32(SB), R9
-	NEGQ         R8
-	VMOVDQU      (R9)(R8*4), Y1
-	VMASKMOVPS   (SI)(DI*1), Y1, Y1
-	VBROADCASTSS 72(AX), Y2
-	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (DX)(DI*1)
-	MOVQ         8(AX), DI
-	ADDQ         DI, DX
-	MOVQ         24(AX), DI
-	ADDQ         DI, BX
-	MOVQ         40(AX), DI
-	ADDQ         DI, SI
-	SUBQ         $0x01, CX
-	JNZ          row
+	MOVQ       64(AX), R8
+	LEAQ       lanes<>+32(SB), R9
+	NEGQ       R8
+	VMOVDQU    (R9)(R8*4), Y0
+	VMASKMOVPS (BX)(DI*1), Y0, Y0
+	MOVQ       64(AX), R8
+	LEAQ       lanes<>+32(SB), R9
+	NEGQ       R8
+	VMOVDQU    (R9)(R8*4), Y1
+	VMASKMOVPS (SI)(DI*1), Y1, Y1
+	VCMPPS     $0x16, constantsAVX2Float32<>+960(SB), Y1, Y1
+	VANDPS     Y1, Y0, Y0
+	VMOVUPS    Y0, (DX)(DI*1)
+	MOVQ       8(AX), DI
+	ADDQ       DI, DX
+	MOVQ       24(AX), DI
+	ADDQ       DI, BX
+	MOVQ       40(AX), DI
+	ADDQ       DI, SI
+	SUBQ       $0x01, CX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -4278,7 +4288,7 @@ vector:
 	VMOVUPS      (SI)(DI*1), Y1
 	VBROADCASTSS 72(AX), Y2
 	VMULPS       Y2, Y0, Y2
-	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
+	VCMPPS       $0x1e, constantsAVX2Float32<>+960(SB), Y1, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
@@ -4298,7 +4308,7 @@ last:
 	VMASKMOVPS   (SI)(DI*1), Y1, Y1
 	VBROADCASTSS 72(AX), Y2
 	VMULPS       Y2, Y0, Y2
-	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
+	VCMPPS       $0x1e, constantsAVX2Float32<>+960(SB), Y1, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
@@ -4330,7 +4340,6 @@ row:
 vector:
 	VMOVUPS      (BX)(DI*1), Y0
 	VMOVUPS      (SI)(DI*1), Y1
-	VBROADCASTSS 72(AX), Y2
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
 	VFNMADD231PS Y1, Y1, Y2
 	VMULPS       Y0, Y2, Y0
@@ -4350,7 +4359,6 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*4), Y1
 	VMASKMOVPS   (SI)(DI*1), Y1, Y1
-	VBROADCASTSS 72(AX), Y2
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
 	VFNMADD231PS Y1, Y1, Y2
 	VMULPS       Y0, Y2, Y0
@@ -4384,7 +4392,6 @@ row:
 vector:
 	VMOVUPS      (BX)(DI*1), Y0
 	VMOVUPS      (SI)(DI*1), Y1
-	VBROADCASTSS 72(AX), Y2
 	VMOVUPS      Y1, Y2
 	VFNMADD231PS Y1, Y1, Y2
 	VMULPS       Y0, Y2, Y0
@@ -4404,7 +4411,6 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*4), Y1
 	VMASKMOVPS   (SI)(DI*1), Y1, Y1
-	VBROADCASTSS 72(AX), Y2
 	VMOVUPS      Y1, Y2
 	VFNMADD231PS Y1, Y1, Y2
 	VMULPS       Y0, Y2, Y0
@@ -4438,7 +4444,6 @@ row:
 vector:
 	VMOVUPS      (BX)(DI*1), Y0
 	VMOVUPS      (SI)(DI*1), Y1
-	VBROADCASTSS 72(AX), Y2
 	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y2
 	VCMPPS       $0x19, constantsAVX2Float32<>+512(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
@@ -4492,8 +4497,9 @@ vector:
 	VMULPS       Y3, Y4, Y2
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y3
 	VSUBPS       Y2, Y3, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VMULPS       Y0, Y1, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y2
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
+	VMULPS       Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4510,7 +4516,6 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*4), Y1
 	VMASKMOVPS   (SI)(DI*1), Y1, Y1
-	VBROADCASTSS 72(AX), Y2
 	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y2
 	VCMPPS       $0x19, constantsAVX2Float32<>+512(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
@@ -4564,8 +4569,9 @@ last:
 	VMULPS       Y3, Y4, Y2
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y3
 	VSUBPS       Y2, Y3, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VMULPS       Y0, Y1, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y2
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
+	VMULPS       Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -4596,9 +4602,8 @@ row:
 vector:
 	VMOVUPS      (BX)(DI*1), Y0
 	VMOVUPS      (SI)(DI*1), Y1
-	VBROADCASTSS 72(AX), Y2
 	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y2
-	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y2, Y3
+	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
 	VMOVUPS      Y2, Y4
 	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
@@ -4635,8 +4640,9 @@ vector:
 	VFMADD213PS  Y5, Y4, Y2
 	VMULPS       Y3, Y2, Y2
 	VSUBPS       Y2, Y5, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VMULPS       Y0, Y1, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y2
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
+	VMULPS       Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4653,9 +4659,8 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*4), Y1
 	VMASKMOVPS   (SI)(DI*1), Y1, Y1
-	VBROADCASTSS 72(AX), Y2
 	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y2
-	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y2, Y3
+	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
 	VMOVUPS      Y2, Y4
 	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
@@ -4692,8 +4697,9 @@ last:
 	VFMADD213PS  Y5, Y4, Y2
 	VMULPS       Y3, Y2, Y2
 	VSUBPS       Y2, Y5, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VMULPS       Y0, Y1, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y2
+	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
+	VMULPS       Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -4946,22 +4952,22 @@ DATA constantsAVX2Float32<>+944(SB)/4, $0x3fc00000
 DATA constantsAVX2Float32<>+948(SB)/4, $0x3fc00000
 DATA constantsAVX2Float32<>+952(SB)/4, $0x3fc00000
 DATA constantsAVX2Float32<>+956(SB)/4, $0x3fc00000
-DATA constantsAVX2Float32<>+960(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+964(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+968(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+972(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+976(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+980(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+984(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+988(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+992(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+996(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+1000(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+1004(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+1008(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+1012(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+1016(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+1020(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+960(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+964(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+968(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+972(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+976(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+980(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+984(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+988(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+992(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+996(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+1000(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+1004(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+1008(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+1012(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+1016(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+1020(SB)/4, $0xc2ae999a
 DATA constantsAVX2Float32<>+1024(SB)/4, $0x3ecc422a
 DATA constantsAVX2Float32<>+1028(SB)/4, $0x3ecc422a
 DATA constantsAVX2Float32<>+1032(SB)/4, $0x3ecc422a

@@ -109,32 +109,32 @@ func applyGELUAVX2F64(r *rows[float64])
 //go:noescape
 func applySiLUAVX2F64(r *rows[float64])
 
-// deriveReLUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveReLUAVX2F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveReLUAVX2F64(r *rows[float64])
 
-// deriveLeakyReLUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveLeakyReLUAVX2F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveLeakyReLUAVX2F64(r *rows[float64])
 
-// deriveTanhAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveTanhAVX2F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveTanhAVX2F64(r *rows[float64])
 
-// deriveSigmoidAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSigmoidAVX2F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSigmoidAVX2F64(r *rows[float64])
 
-// deriveGELUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveGELUAVX2F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveGELUAVX2F64(r *rows[float64])
 
-// deriveSiLUAVX2F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSiLUAVX2F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSiLUAVX2F64(r *rows[float64])

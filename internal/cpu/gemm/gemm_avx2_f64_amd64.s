@@ -3939,40 +3939,43 @@ vector:
 	VMULPD       Y4, Y3, Y3
 	VANDPD       Y2, Y3, Y2
 	VXORPD       Y3, Y3, Y3
-	VMAXPD       Y0, Y3, Y0
+	VMAXPD       Y0, Y3, Y3
 	VMULPD       Y2, Y1, Y2
-	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y3
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
-	VDIVPD       Y3, Y4, Y3
-	VMULPD       Y3, Y1, Y1
-	VMOVUPD      constantsAVX2Float64<>+768(SB), Y4
-	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y4
-	VMULPD       Y3, Y4, Y1
-	VFNMADD231PD Y1, Y2, Y0
-	VMOVUPD      Y0, (DX)(DI*1)
+	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VDIVPD       Y4, Y5, Y4
+	VMULPD       Y4, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y5
+	VMULPD       Y4, Y5, Y1
+	VFNMADD231PD Y1, Y2, Y3
+	VXORPD       Y1, Y1, Y1
+	VMINPD       Y0, Y1, Y0
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y3
+	VMOVUPD      Y3, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
 	JNZ          vector
@@ -4021,44 +4024,47 @@ last:
 	VMULPD       Y4, Y3, Y3
 	VANDPD       Y2, Y3, Y2
 	VXORPD       Y3, Y3, Y3
-	VMAXPD       Y0, Y3, Y0
+	VMAXPD       Y0, Y3, Y3
 	VMULPD       Y2, Y1, Y2
-	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y3
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
-	VDIVPD       Y3, Y4, Y3
-	VMULPD       Y3, Y1, Y1
-	VMOVUPD      constantsAVX2Float64<>+768(SB), Y4
-	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y4
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y4
-	VMULPD       Y3, Y4, Y1
-	VFNMADD231PD Y1, Y2, Y0
+	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VDIVPD       Y4, Y5, Y4
+	VMULPD       Y4, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y5
+	VMULPD       Y4, Y5, Y1
+	VFNMADD231PD Y1, Y2, Y3
+	VXORPD       Y1, Y1, Y1
+	VMINPD       Y0, Y1, Y0
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y3
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
-	VMOVDQU      (R9)(R8*8), Y1
-	VMASKMOVPD   Y0, Y1, (DX)(DI*1)
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   Y3, Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
 	MOVQ         24(AX), DI
@@ -4088,7 +4094,7 @@ row:
 vector:
 	VMOVUPD      (BX)(DI*1), Y0
 	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
-	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y1, Y2
 	VANDPD       Y2, Y1, Y1
 	VMOVUPD      Y1, Y3
 	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
@@ -4122,12 +4128,15 @@ vector:
 	VMULPD       Y4, Y3, Y3
 	VANDPD       Y2, Y3, Y2
 	VXORPD       Y3, Y3, Y3
-	VMAXPD       Y0, Y3, Y0
+	VMAXPD       Y0, Y3, Y3
 	VMULPD       Y2, Y1, Y1
 	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y2
 	VDIVPD       Y2, Y1, Y1
-	VADDPD       Y1, Y0, Y0
-	VMOVUPD      Y0, (DX)(DI*1)
+	VADDPD       Y1, Y3, Y1
+	VXORPD       Y2, Y2, Y2
+	VMINPD       Y0, Y2, Y0
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y1
+	VMOVUPD      Y1, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
 	JNZ          vector
@@ -4139,7 +4148,7 @@ last:
 	VMOVDQU      (R9)(R8*8), Y0
 	VMASKMOVPD   (BX)(DI*1), Y0, Y0
 	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
-	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y1, Y2
 	VANDPD       Y2, Y1, Y1
 	VMOVUPD      Y1, Y3
 	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
@@ -4173,16 +4182,19 @@ last:
 	VMULPD       Y4, Y3, Y3
 	VANDPD       Y2, Y3, Y2
 	VXORPD       Y3, Y3, Y3
-	VMAXPD       Y0, Y3, Y0
+	VMAXPD       Y0, Y3, Y3
 	VMULPD       Y2, Y1, Y1
 	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y2
 	VDIVPD       Y2, Y1, Y1
-	VADDPD       Y1, Y0, Y0
+	VADDPD       Y1, Y3, Y1
+	VXORPD       Y2, Y2, Y2
+	VMINPD       Y0, Y2, Y0
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y1
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
-	VMOVDQU      (R9)(R8*8), Y1
-	VMASKMOVPD   Y0, Y1, (DX)(DI*1)
+	VMOVDQU      (R9)(R8*8), Y0
+	VMASKMOVPD   Y1, Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
 	MOVQ         24(AX), DI
@@ -4210,39 +4222,37 @@ row:
 	JZ   last
 
 vector:
-	VMOVUPD      (BX)(DI*1), Y0
-	VMOVUPD      (SI)(DI*1), Y1
-	VBROADCASTSD 72(AX), Y2
-	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
-	VANDPD       Y1, Y0, Y0
-	VMOVUPD      Y0, (DX)(DI*1)
-	ADDQ         $0x20, DI
-	SUBQ         $0x01, R8
-	JNZ          vector
+	VMOVUPD (BX)(DI*1), Y0
+	VMOVUPD (SI)(DI*1), Y1
+	VCMPPD  $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	VMOVUPD Y0, (DX)(DI*1)
+	ADDQ    $0x20, DI
+	SUBQ    $0x01, R8
+	JNZ     vector
 
 last:
-	MOVQ         64(AX), R8
-	LEAQ         lanes<>+32(SB), R9
-	NEGQ         R8
-	VMOVDQU      (R9)(R8*8), Y0
-	VMASKMOVPD   (BX)(DI*1), Y0, Y0
-	MOVQ         64(AX), R8
-	LEAQ         lanes<>+32(SB), R9
-	NEGQ         R8
-	VMOVDQU      (R9)(R8*8), Y1
-	VMASKMOVPD   (SI)(DI*1), Y1, Y1
-	VBROADCASTSD 72(AX), Y2
-	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
-	VANDPD       Y1, Y0, Y0
-	VMOVUPD      Y0, (DX)(DI*1)
-	MOVQ         8(AX), DI
-	ADDQ         DI, DX
-	MOVQ         24(AX), DI
-	ADDQ         DI, BX
-	MOVQ         40(AX), DI
-	ADDQ         DI, SI
-	SUBQ         $0x01, CX
-	JNZ          row
+	MOVQ       64(AX), R8
+	LEAQ       lanes<>+32(SB), R9
+	NEGQ       R8
+	VMOVDQU    (R9)(R8*8), Y0
+	VMASKMOVPD (BX)(DI*1), Y0, Y0
+	MOVQ       64(AX), R8
+	LEAQ       lanes<>+32(SB), R9
+	NEGQ       R8
+	VMOVDQU    (R9)(R8*8), Y1
+	VMASKMOVPD (SI)(DI*1), Y1, Y1
+	VCMPPD     $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y1
+	VANDPD     Y1, Y0, Y0
+	VMOVUPD    Y0, (DX)(DI*1)
+	MOVQ       8(AX), DI
+	ADDQ       DI, DX
+	MOVQ       24(AX), DI
+	ADDQ       DI, BX
+	MOVQ       40(AX), DI
+	ADDQ       DI, SI
+	SUBQ       $0x01, CX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -4266,7 +4276,7 @@ vector:
 	VMOVUPD      (SI)(DI*1), Y1
 	VBROADCASTSD 72(AX), Y2
 	VMULPD       Y2, Y0, Y2
-	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1568(SB), Y1, Y1
 	VBLENDVPD    Y1, Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
@@ -4286,7 +4296,7 @@ last:
 	VMASKMOVPD   (SI)(DI*1), Y1, Y1
 	VBROADCASTSD 72(AX), Y2
 	VMULPD       Y2, Y0, Y2
-	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1568(SB), Y1, Y1
 	VBLENDVPD    Y1, Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
@@ -4318,7 +4328,6 @@ row:
 vector:
 	VMOVUPD      (BX)(DI*1), Y0
 	VMOVUPD      (SI)(DI*1), Y1
-	VBROADCASTSD 72(AX), Y2
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
 	VFNMADD231PD Y1, Y1, Y2
 	VMULPD       Y0, Y2, Y0
@@ -4338,7 +4347,6 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*8), Y1
 	VMASKMOVPD   (SI)(DI*1), Y1, Y1
-	VBROADCASTSD 72(AX), Y2
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
 	VFNMADD231PD Y1, Y1, Y2
 	VMULPD       Y0, Y2, Y0
@@ -4372,7 +4380,6 @@ row:
 vector:
 	VMOVUPD      (BX)(DI*1), Y0
 	VMOVUPD      (SI)(DI*1), Y1
-	VBROADCASTSD 72(AX), Y2
 	VMOVUPD      Y1, Y2
 	VFNMADD231PD Y1, Y1, Y2
 	VMULPD       Y0, Y2, Y0
@@ -4392,7 +4399,6 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*8), Y1
 	VMASKMOVPD   (SI)(DI*1), Y1, Y1
-	VBROADCASTSD 72(AX), Y2
 	VMOVUPD      Y1, Y2
 	VFNMADD231PD Y1, Y1, Y2
 	VMULPD       Y0, Y2, Y0
@@ -4426,7 +4432,6 @@ row:
 vector:
 	VMOVUPD      (BX)(DI*1), Y0
 	VMOVUPD      (SI)(DI*1), Y1
-	VBROADCASTSD 72(AX), Y2
 	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y2
 	VCMPPD       $0x19, constantsAVX2Float64<>+672(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
@@ -4498,8 +4503,9 @@ vector:
 	VMULPD       Y3, Y4, Y2
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y3
 	VSUBPD       Y2, Y3, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y1
-	VMULPD       Y0, Y1, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y2
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VMULPD       Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4516,7 +4522,6 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*8), Y1
 	VMASKMOVPD   (SI)(DI*1), Y1, Y1
-	VBROADCASTSD 72(AX), Y2
 	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y2
 	VCMPPD       $0x19, constantsAVX2Float64<>+672(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
@@ -4588,8 +4593,9 @@ last:
 	VMULPD       Y3, Y4, Y2
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y3
 	VSUBPD       Y2, Y3, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y1
-	VMULPD       Y0, Y1, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y2
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VMULPD       Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -4620,9 +4626,8 @@ row:
 vector:
 	VMOVUPD      (BX)(DI*1), Y0
 	VMOVUPD      (SI)(DI*1), Y1
-	VBROADCASTSD 72(AX), Y2
 	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y2
-	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y2, Y3
+	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
 	VMOVUPD      Y2, Y4
 	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
@@ -4663,8 +4668,9 @@ vector:
 	VFMADD213PD  Y5, Y4, Y2
 	VMULPD       Y3, Y2, Y2
 	VSUBPD       Y2, Y5, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y1
-	VMULPD       Y0, Y1, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y2
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VMULPD       Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4681,9 +4687,8 @@ last:
 	NEGQ         R8
 	VMOVDQU      (R9)(R8*8), Y1
 	VMASKMOVPD   (SI)(DI*1), Y1, Y1
-	VBROADCASTSD 72(AX), Y2
 	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y2
-	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y2, Y3
+	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
 	VMOVUPD      Y2, Y4
 	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
@@ -4724,8 +4729,9 @@ last:
 	VFMADD213PD  Y5, Y4, Y2
 	VMULPD       Y3, Y2, Y2
 	VSUBPD       Y2, Y5, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y1
-	VMULPD       Y0, Y1, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y2
+	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
+	VMULPD       Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -4934,14 +4940,14 @@ DATA constantsAVX2Float64<>+1536(SB)/8, $0x3ff8000000000000
 DATA constantsAVX2Float64<>+1544(SB)/8, $0x3ff8000000000000
 DATA constantsAVX2Float64<>+1552(SB)/8, $0x3ff8000000000000
 DATA constantsAVX2Float64<>+1560(SB)/8, $0x3ff8000000000000
-DATA constantsAVX2Float64<>+1568(SB)/8, $0xc086226666666666
-DATA constantsAVX2Float64<>+1576(SB)/8, $0xc086226666666666
-DATA constantsAVX2Float64<>+1584(SB)/8, $0xc086226666666666
-DATA constantsAVX2Float64<>+1592(SB)/8, $0xc086226666666666
-DATA constantsAVX2Float64<>+1600(SB)/8, $0x0000000000000000
-DATA constantsAVX2Float64<>+1608(SB)/8, $0x0000000000000000
-DATA constantsAVX2Float64<>+1616(SB)/8, $0x0000000000000000
-DATA constantsAVX2Float64<>+1624(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1568(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1576(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1584(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1592(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1600(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1608(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1616(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1624(SB)/8, $0xc086226666666666
 DATA constantsAVX2Float64<>+1632(SB)/8, $0x3fd9884533d43651
 DATA constantsAVX2Float64<>+1640(SB)/8, $0x3fd9884533d43651
 DATA constantsAVX2Float64<>+1648(SB)/8, $0x3fd9884533d43651

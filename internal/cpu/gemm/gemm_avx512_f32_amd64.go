@@ -239,32 +239,32 @@ func applyGELUAVX512F32(r *rows[float32])
 //go:noescape
 func applySiLUAVX512F32(r *rows[float32])
 
-// deriveReLUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveReLUAVX512F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveReLUAVX512F32(r *rows[float32])
 
-// deriveLeakyReLUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveLeakyReLUAVX512F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveLeakyReLUAVX512F32(r *rows[float32])
 
-// deriveTanhAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveTanhAVX512F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveTanhAVX512F32(r *rows[float32])
 
-// deriveSigmoidAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSigmoidAVX512F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSigmoidAVX512F32(r *rows[float32])
 
-// deriveGELUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveGELUAVX512F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveGELUAVX512F32(r *rows[float32])
 
-// deriveSiLUAVX512F32 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSiLUAVX512F32 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSiLUAVX512F32(r *rows[float32])

@@ -16160,47 +16160,50 @@ vector:
 	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
 	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMULPS            Z1, Z1, Z4
-	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z4, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
-	VFNMADD231PS      Z1, Z1, Z4
-	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z4
-	VMULPS            Z5, Z5, Z7
-	VFMADD213PS       Z5, Z7, Z4
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
-	VSCALEFPS         Z6, Z4, Z4
-	VMOVUPS.Z         Z4, K1, Z4
+	VMULPS            Z1, Z1, Z6
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z6, Z7
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z7, Z8
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z8, Z8
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z8, Z7
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z8, Z7
+	VFNMADD231PS      Z1, Z1, Z6
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z7
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z7, Z6
+	VMULPS            Z7, Z7, Z9
+	VFMADD213PS       Z7, Z9, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
+	VSCALEFPS         Z8, Z6, Z6
+	VMOVUPS.Z         Z6, K1, Z6
 	VPXORQ            Z2, Z2, Z2
-	VMAXPS            Z0, Z2, Z0
-	VMULPS            Z4, Z1, Z4
-	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
-	VDIVPS            Z5, Z6, Z5
-	VMULPS            Z5, Z1, Z1
-	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z6
-	VMULPS            Z5, Z6, Z1
-	VFNMADD231PS      Z1, Z4, Z0
-	VMOVUPS           Z0, (BX)(R8*1)
+	VMAXPS            Z0, Z2, Z7
+	VMULPS            Z6, Z1, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z8
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z9
+	VDIVPS            Z8, Z9, Z8
+	VMULPS            Z8, Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z9
+	VMULPS            Z8, Z9, Z1
+	VFNMADD231PS      Z1, Z6, Z7
+	VPXORQ            Z3, Z3, Z3
+	VMINPS            Z0, Z3, Z0
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z7
+	VMOVUPS           Z7, (BX)(R8*1)
 	ADDQ              $0x40, R8
 	SUBQ              $0x01, CX
 	JNZ               vector
@@ -16215,52 +16218,55 @@ last:
 	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
 	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMULPS            Z1, Z1, Z4
-	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z4, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
-	VFNMADD231PS      Z1, Z1, Z4
-	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z4
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z4
-	VMULPS            Z5, Z5, Z7
-	VFMADD213PS       Z5, Z7, Z4
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
-	VSCALEFPS         Z6, Z4, Z4
-	VMOVUPS.Z         Z4, K1, Z4
-	VPXORQ            Z3, Z3, Z3
-	VMAXPS            Z0, Z3, Z0
-	VMULPS            Z4, Z1, Z4
-	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
-	VDIVPS            Z5, Z6, Z5
-	VMULPS            Z5, Z1, Z1
-	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z6
-	VMULPS            Z5, Z6, Z1
-	VFNMADD231PS      Z1, Z4, Z0
+	VMULPS            Z1, Z1, Z6
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z6, Z7
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z7, Z8
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z8, Z8
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z8, Z7
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z8, Z7
+	VFNMADD231PS      Z1, Z1, Z6
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z7
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z7, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z7, Z6
+	VMULPS            Z7, Z7, Z9
+	VFMADD213PS       Z7, Z9, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
+	VSCALEFPS         Z8, Z6, Z6
+	VMOVUPS.Z         Z6, K1, Z6
+	VPXORQ            Z4, Z4, Z4
+	VMAXPS            Z0, Z4, Z7
+	VMULPS            Z6, Z1, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z8
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z9
+	VDIVPS            Z8, Z9, Z8
+	VMULPS            Z8, Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z9
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z9
+	VMULPS            Z8, Z9, Z1
+	VFNMADD231PS      Z1, Z6, Z7
+	VPXORQ            Z5, Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z7
 	MOVQ              64(AX), CX
 	MOVQ              $+1, R9
 	SHLQ              CL, R9
 	DECQ              R9
 	KMOVW             R9, K1
-	VMOVUPS           Z0, K1, (BX)(R8*1)
+	VMOVUPS           Z7, K1, (BX)(R8*1)
 	MOVQ              8(AX), CX
 	ADDQ              CX, BX
 	MOVQ              24(AX), CX
@@ -16290,32 +16296,35 @@ row:
 vector:
 	VMOVUPS           (SI)(R8*1), Z0
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMOVUPS           Z1, Z4
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z5
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z4, Z5
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z5, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z5, Z4
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z4
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z6
-	VMULPS            Z4, Z4, Z7
-	VFMADD213PS       Z4, Z7, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z4
-	VSCALEFPS         Z5, Z4, Z4
-	VMOVUPS.Z         Z4, K1, Z4
+	VMOVUPS           Z1, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z6, Z7
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z7, Z7
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z7, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z7, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z8
+	VMULPS            Z6, Z6, Z9
+	VFMADD213PS       Z6, Z9, Z8
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z8, Z6
+	VSCALEFPS         Z7, Z6, Z6
+	VMOVUPS.Z         Z6, K1, Z6
 	VPXORQ            Z2, Z2, Z2
-	VMAXPS            Z0, Z2, Z0
-	VMULPS            Z4, Z1, Z1
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
-	VDIVPS            Z4, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VMOVUPS           Z0, (BX)(R8*1)
+	VMAXPS            Z0, Z2, Z7
+	VMULPS            Z6, Z1, Z1
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
+	VDIVPS            Z6, Z1, Z1
+	VADDPS            Z1, Z7, Z1
+	VPXORQ            Z3, Z3, Z3
+	VMINPS            Z0, Z3, Z0
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z1
+	VMOVUPS           Z1, (BX)(R8*1)
 	ADDQ              $0x40, R8
 	SUBQ              $0x01, CX
 	JNZ               vector
@@ -16328,37 +16337,40 @@ last:
 	KMOVW             R9, K1
 	VMOVUPS.Z         (SI)(R8*1), K1, Z0
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMOVUPS           Z1, Z4
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z5
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z4, Z5
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z5, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z5, Z4
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z4
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z4, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z6
-	VMULPS            Z4, Z4, Z7
-	VFMADD213PS       Z4, Z7, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z4
-	VSCALEFPS         Z5, Z4, Z4
-	VMOVUPS.Z         Z4, K1, Z4
-	VPXORQ            Z3, Z3, Z3
-	VMAXPS            Z0, Z3, Z0
-	VMULPS            Z4, Z1, Z1
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
-	VDIVPS            Z4, Z1, Z1
-	VADDPS            Z1, Z0, Z0
+	VMOVUPS           Z1, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z6, Z7
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z7, Z7
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z7, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z7, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z6, Z8
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z8
+	VMULPS            Z6, Z6, Z9
+	VFMADD213PS       Z6, Z9, Z8
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z8, Z6
+	VSCALEFPS         Z7, Z6, Z6
+	VMOVUPS.Z         Z6, K1, Z6
+	VPXORQ            Z4, Z4, Z4
+	VMAXPS            Z0, Z4, Z7
+	VMULPS            Z6, Z1, Z1
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
+	VDIVPS            Z6, Z1, Z1
+	VADDPS            Z1, Z7, Z1
+	VPXORQ            Z5, Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z1
 	MOVQ              64(AX), CX
 	MOVQ              $+1, R9
 	SHLQ              CL, R9
 	DECQ              R9
 	KMOVW             R9, K1
-	VMOVUPS           Z0, K1, (BX)(R8*1)
+	VMOVUPS           Z1, K1, (BX)(R8*1)
 	MOVQ              8(AX), CX
 	ADDQ              CX, BX
 	MOVQ              24(AX), CX
@@ -16386,41 +16398,39 @@ row:
 	JZ   last
 
 vector:
-	VMOVUPS      (SI)(R8*1), Z0
-	VMOVUPS      (DI)(R8*1), Z1
-	VBROADCASTSS 72(AX), Z2
-	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
-	VMOVUPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (BX)(R8*1)
-	ADDQ         $0x40, R8
-	SUBQ         $0x01, CX
-	JNZ          vector
+	VMOVUPS     (SI)(R8*1), Z0
+	VMOVUPS     (DI)(R8*1), Z1
+	VCMPPS.BCST $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VMOVUPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (BX)(R8*1)
+	ADDQ        $0x40, R8
+	SUBQ        $0x01, CX
+	JNZ         vector
 
 last:
-	MOVQ         64(AX), CX
-	MOVQ         $+1, R9
-	SHLQ         CL, R9
-	DECQ         R9
-	KMOVW        R9, K1
-	VMOVUPS.Z    (SI)(R8*1), K1, Z0
-	MOVQ         64(AX), CX
-	MOVQ         $+1, R9
-	SHLQ         CL, R9
-	DECQ         R9
-	KMOVW        R9, K1
-	VMOVUPS.Z    (DI)(R8*1), K1, Z1
-	VBROADCASTSS 72(AX), Z2
-	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
-	VMOVUPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (BX)(R8*1)
-	MOVQ         8(AX), CX
-	ADDQ         CX, BX
-	MOVQ         24(AX), CX
-	ADDQ         CX, SI
-	MOVQ         40(AX), CX
-	ADDQ         CX, DI
-	SUBQ         $0x01, DX
-	JNZ          row
+	MOVQ        64(AX), CX
+	MOVQ        $+1, R9
+	SHLQ        CL, R9
+	DECQ        R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (SI)(R8*1), K1, Z0
+	MOVQ        64(AX), CX
+	MOVQ        $+1, R9
+	SHLQ        CL, R9
+	DECQ        R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DI)(R8*1), K1, Z1
+	VCMPPS.BCST $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VMOVUPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (BX)(R8*1)
+	MOVQ        8(AX), CX
+	ADDQ        CX, BX
+	MOVQ        24(AX), CX
+	ADDQ        CX, SI
+	MOVQ        40(AX), CX
+	ADDQ        CX, DI
+	SUBQ        $0x01, DX
+	JNZ         row
 	VZEROUPPER
 	RET
 
@@ -16444,7 +16454,7 @@ vector:
 	VMOVUPS      (DI)(R8*1), Z1
 	VBROADCASTSS 72(AX), Z2
 	VMULPS       Z2, Z0, Z2
-	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+120(SB), Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z3
 	VMOVUPS      Z3, (BX)(R8*1)
 	ADDQ         $0x40, R8
@@ -16466,7 +16476,7 @@ last:
 	VMOVUPS.Z    (DI)(R8*1), K1, Z1
 	VBROADCASTSS 72(AX), Z2
 	VMULPS       Z2, Z0, Z2
-	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+120(SB), Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z4
 	VMOVUPS      Z4, (BX)(R8*1)
 	MOVQ         8(AX), CX
@@ -16498,7 +16508,6 @@ row:
 vector:
 	VMOVUPS      (SI)(R8*1), Z0
 	VMOVUPS      (DI)(R8*1), Z1
-	VBROADCASTSS 72(AX), Z2
 	VBROADCASTSS constantsAVX512Float32<>+52(SB), Z2
 	VFNMADD231PS Z1, Z1, Z2
 	VMULPS       Z0, Z2, Z0
@@ -16520,7 +16529,6 @@ last:
 	DECQ         R9
 	KMOVW        R9, K1
 	VMOVUPS.Z    (DI)(R8*1), K1, Z1
-	VBROADCASTSS 72(AX), Z2
 	VBROADCASTSS constantsAVX512Float32<>+52(SB), Z2
 	VFNMADD231PS Z1, Z1, Z2
 	VMULPS       Z0, Z2, Z0
@@ -16554,7 +16562,6 @@ row:
 vector:
 	VMOVUPS      (SI)(R8*1), Z0
 	VMOVUPS      (DI)(R8*1), Z1
-	VBROADCASTSS 72(AX), Z2
 	VMOVUPS      Z1, Z2
 	VFNMADD231PS Z1, Z1, Z2
 	VMULPS       Z0, Z2, Z0
@@ -16576,7 +16583,6 @@ last:
 	DECQ         R9
 	KMOVW        R9, K1
 	VMOVUPS.Z    (DI)(R8*1), K1, Z1
-	VBROADCASTSS 72(AX), Z2
 	VMOVUPS      Z1, Z2
 	VFNMADD231PS Z1, Z1, Z2
 	VMULPS       Z0, Z2, Z0
@@ -16610,7 +16616,6 @@ row:
 vector:
 	VMOVUPS           (SI)(R8*1), Z0
 	VMOVUPS           (DI)(R8*1), Z1
-	VBROADCASTSS      72(AX), Z2
 	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z2
 	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z2, K1
 	VMOVUPS.Z         Z2, K1, Z2
@@ -16656,6 +16661,7 @@ vector:
 	VSUBPS            Z2, Z5, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z3
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z3
 	VMULPS            Z0, Z3, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	ADDQ              $0x40, R8
@@ -16675,7 +16681,6 @@ last:
 	DECQ              R9
 	KMOVW             R9, K1
 	VMOVUPS.Z         (DI)(R8*1), K1, Z1
-	VBROADCASTSS      72(AX), Z2
 	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z2
 	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z2, K1
 	VMOVUPS.Z         Z2, K1, Z2
@@ -16721,6 +16726,7 @@ last:
 	VSUBPS            Z2, Z5, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z4
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z4
 	VMULPS            Z0, Z4, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	MOVQ              8(AX), CX
@@ -16752,9 +16758,8 @@ row:
 vector:
 	VMOVUPS           (SI)(R8*1), Z0
 	VMOVUPS           (DI)(R8*1), Z1
-	VBROADCASTSS      72(AX), Z2
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z2
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z2, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z2, K1
 	VMOVUPS.Z         Z2, K1, Z2
 	VMOVUPS           Z2, Z5
 	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
@@ -16783,6 +16788,7 @@ vector:
 	VSUBPS            Z2, Z7, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z3
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z3
 	VMULPS            Z0, Z3, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	ADDQ              $0x40, R8
@@ -16802,9 +16808,8 @@ last:
 	DECQ              R9
 	KMOVW             R9, K1
 	VMOVUPS.Z         (DI)(R8*1), K1, Z1
-	VBROADCASTSS      72(AX), Z2
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z2
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z2, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z2, K1
 	VMOVUPS.Z         Z2, K1, Z2
 	VMOVUPS           Z2, Z5
 	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
@@ -16833,6 +16838,7 @@ last:
 	VSUBPS            Z2, Z7, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z4
+	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z4
 	VMULPS            Z0, Z4, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	MOVQ              8(AX), CX
@@ -16876,8 +16882,8 @@ DATA constantsAVX512Float32<>+104(SB)/4, $0x3e53b6f7
 DATA constantsAVX512Float32<>+108(SB)/4, $0x3f88d6e5
 DATA constantsAVX512Float32<>+112(SB)/4, $0xc005ca70
 DATA constantsAVX512Float32<>+116(SB)/4, $0x3fc00000
-DATA constantsAVX512Float32<>+120(SB)/4, $0xc2ae999a
-DATA constantsAVX512Float32<>+124(SB)/4, $0x00000000
+DATA constantsAVX512Float32<>+120(SB)/4, $0x00000000
+DATA constantsAVX512Float32<>+124(SB)/4, $0xc2ae999a
 DATA constantsAVX512Float32<>+128(SB)/4, $0x3ecc422a
 GLOBL constantsAVX512Float32<>(SB), RODATA|NOPTR, $132
 

@@ -239,32 +239,32 @@ func applyGELUAVX512F64(r *rows[float64])
 //go:noescape
 func applySiLUAVX512F64(r *rows[float64])
 
-// deriveReLUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveReLUAVX512F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveReLUAVX512F64(r *rows[float64])
 
-// deriveLeakyReLUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveLeakyReLUAVX512F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveLeakyReLUAVX512F64(r *rows[float64])
 
-// deriveTanhAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveTanhAVX512F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveTanhAVX512F64(r *rows[float64])
 
-// deriveSigmoidAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSigmoidAVX512F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSigmoidAVX512F64(r *rows[float64])
 
-// deriveGELUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveGELUAVX512F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveGELUAVX512F64(r *rows[float64])
 
-// deriveSiLUAVX512F64 computes dst = src ⊙ act'(gate), see [rows].
+// deriveSiLUAVX512F64 computes dst = src ⊙ act'(saved), see [rows].
 //
 //go:noescape
 func deriveSiLUAVX512F64(r *rows[float64])

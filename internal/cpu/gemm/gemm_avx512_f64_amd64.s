@@ -16098,65 +16098,68 @@ vector:
 	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z0, Z1
 	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z1, K1
 	VMOVUPD.Z         Z1, K1, Z1
-	VMULPD            Z1, Z1, Z4
-	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z4, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z5, Z6
-	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z6, Z6
-	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z6, Z5
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
-	VFNMADD231PD      Z1, Z1, Z4
-	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z4, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z4
-	VMULPD            Z5, Z5, Z7
-	VFMADD213PD       Z5, Z7, Z4
-	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
-	VSCALEFPD         Z6, Z4, Z4
-	VMOVUPD.Z         Z4, K1, Z4
+	VMULPD            Z1, Z1, Z6
+	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z6, Z7
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z7, Z8
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z8, Z8
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z8, Z7
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z8, Z7
+	VFNMADD231PD      Z1, Z1, Z6
+	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z6, Z7
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z7, Z6
+	VMULPD            Z7, Z7, Z9
+	VFMADD213PD       Z7, Z9, Z6
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z6
+	VSCALEFPD         Z8, Z6, Z6
+	VMOVUPD.Z         Z6, K1, Z6
 	VPXORQ            Z2, Z2, Z2
-	VMAXPD            Z0, Z2, Z0
-	VMULPD            Z4, Z1, Z4
-	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z1, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z6
-	VDIVPD            Z5, Z6, Z5
-	VMULPD            Z5, Z1, Z1
-	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z6
-	VMULPD            Z5, Z6, Z1
-	VFNMADD231PD      Z1, Z4, Z0
-	VMOVUPD           Z0, (BX)(R8*1)
+	VMAXPD            Z0, Z2, Z7
+	VMULPD            Z6, Z1, Z6
+	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z1, Z8
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z9
+	VDIVPD            Z8, Z9, Z8
+	VMULPD            Z8, Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z9
+	VMULPD            Z8, Z9, Z1
+	VFNMADD231PD      Z1, Z6, Z7
+	VPXORQ            Z3, Z3, Z3
+	VMINPD            Z0, Z3, Z0
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z0, Z7
+	VMOVUPD           Z7, (BX)(R8*1)
 	ADDQ              $0x40, R8
 	SUBQ              $0x01, CX
 	JNZ               vector
@@ -16171,70 +16174,73 @@ last:
 	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z0, Z1
 	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z1, K1
 	VMOVUPD.Z         Z1, K1, Z1
-	VMULPD            Z1, Z1, Z4
-	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z4, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z5, Z6
-	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z6, Z6
-	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z6, Z5
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
-	VFNMADD231PD      Z1, Z1, Z4
-	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z4, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z4
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z4
-	VMULPD            Z5, Z5, Z7
-	VFMADD213PD       Z5, Z7, Z4
-	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
-	VSCALEFPD         Z6, Z4, Z4
-	VMOVUPD.Z         Z4, K1, Z4
-	VPXORQ            Z3, Z3, Z3
-	VMAXPD            Z0, Z3, Z0
-	VMULPD            Z4, Z1, Z4
-	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z1, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z6
-	VDIVPD            Z5, Z6, Z5
-	VMULPD            Z5, Z1, Z1
-	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z6
-	VMULPD            Z5, Z6, Z1
-	VFNMADD231PD      Z1, Z4, Z0
+	VMULPD            Z1, Z1, Z6
+	VMULPD.BCST       constantsAVX512Float64<>+176(SB), Z6, Z7
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z7, Z8
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z8, Z8
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z8, Z7
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z8, Z7
+	VFNMADD231PD      Z1, Z1, Z6
+	VFMADD231PD.BCST  constantsAVX512Float64<>+160(SB), Z6, Z7
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z7, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z7, Z6
+	VMULPD            Z7, Z7, Z9
+	VFMADD213PD       Z7, Z9, Z6
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z6
+	VSCALEFPD         Z8, Z6, Z6
+	VMOVUPD.Z         Z6, K1, Z6
+	VPXORQ            Z4, Z4, Z4
+	VMAXPD            Z0, Z4, Z7
+	VMULPD            Z6, Z1, Z6
+	VADDPD.BCST       constantsAVX512Float64<>+184(SB), Z1, Z8
+	VBROADCASTSD      constantsAVX512Float64<>+136(SB), Z9
+	VDIVPD            Z8, Z9, Z8
+	VMULPD            Z8, Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+192(SB), Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+200(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+208(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z9
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z9
+	VMULPD            Z8, Z9, Z1
+	VFNMADD231PD      Z1, Z6, Z7
+	VPXORQ            Z5, Z5, Z5
+	VMINPD            Z0, Z5, Z0
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z0, Z7
 	MOVQ              64(AX), CX
 	MOVQ              $+1, R9
 	SHLQ              CL, R9
 	DECQ              R9
 	KMOVW             R9, K1
-	VMOVUPD           Z0, K1, (BX)(R8*1)
+	VMOVUPD           Z7, K1, (BX)(R8*1)
 	MOVQ              8(AX), CX
 	ADDQ              CX, BX
 	MOVQ              24(AX), CX
@@ -16264,36 +16270,39 @@ row:
 vector:
 	VMOVUPD           (SI)(R8*1), Z0
 	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z0, Z1
-	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z1, K1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+400(SB), Z1, K1
 	VMOVUPD.Z         Z1, K1, Z1
-	VMOVUPD           Z1, Z4
-	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z5
-	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z4, Z5
-	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z5, Z5
-	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z5, Z4
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z5, Z4
-	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z4, Z6
-	VMULPD            Z4, Z4, Z7
-	VFMADD213PD       Z4, Z7, Z6
-	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z4
-	VSCALEFPD         Z5, Z4, Z4
-	VMOVUPD.Z         Z4, K1, Z4
+	VMOVUPD           Z1, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z6, Z7
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z7, Z7
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z7, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z7, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z6, Z8
+	VMULPD            Z6, Z6, Z9
+	VFMADD213PD       Z6, Z9, Z8
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z8, Z6
+	VSCALEFPD         Z7, Z6, Z6
+	VMOVUPD.Z         Z6, K1, Z6
 	VPXORQ            Z2, Z2, Z2
-	VMAXPD            Z0, Z2, Z0
-	VMULPD            Z4, Z1, Z1
-	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
-	VDIVPD            Z4, Z1, Z1
-	VADDPD            Z1, Z0, Z0
-	VMOVUPD           Z0, (BX)(R8*1)
+	VMAXPD            Z0, Z2, Z7
+	VMULPD            Z6, Z1, Z1
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z6
+	VDIVPD            Z6, Z1, Z1
+	VADDPD            Z1, Z7, Z1
+	VPXORQ            Z3, Z3, Z3
+	VMINPD            Z0, Z3, Z0
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z0, Z1
+	VMOVUPD           Z1, (BX)(R8*1)
 	ADDQ              $0x40, R8
 	SUBQ              $0x01, CX
 	JNZ               vector
@@ -16306,41 +16315,44 @@ last:
 	KMOVW             R9, K1
 	VMOVUPD.Z         (SI)(R8*1), K1, Z0
 	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z0, Z1
-	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z1, K1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+400(SB), Z1, K1
 	VMOVUPD.Z         Z1, K1, Z1
-	VMOVUPD           Z1, Z4
-	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z5
-	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z4, Z5
-	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z5, Z5
-	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z5, Z4
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z5, Z4
-	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z4, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z4, Z6
-	VMULPD            Z4, Z4, Z7
-	VFMADD213PD       Z4, Z7, Z6
-	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z4
-	VSCALEFPD         Z5, Z4, Z4
-	VMOVUPD.Z         Z4, K1, Z4
-	VPXORQ            Z3, Z3, Z3
-	VMAXPD            Z0, Z3, Z0
-	VMULPD            Z4, Z1, Z1
-	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z4, Z4
-	VDIVPD            Z4, Z1, Z1
-	VADDPD            Z1, Z0, Z0
+	VMOVUPD           Z1, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+32(SB), Z6, Z7
+	VSUBPD.BCST       constantsAVX512Float64<>+32(SB), Z7, Z7
+	VFNMADD231PD.BCST constantsAVX512Float64<>+40(SB), Z7, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z7, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+56(SB), Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+64(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z6, Z8
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z6, Z8
+	VMULPD            Z6, Z6, Z9
+	VFMADD213PD       Z6, Z9, Z8
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z8, Z6
+	VSCALEFPD         Z7, Z6, Z6
+	VMOVUPD.Z         Z6, K1, Z6
+	VPXORQ            Z4, Z4, Z4
+	VMAXPD            Z0, Z4, Z7
+	VMULPD            Z6, Z1, Z1
+	VADDPD.BCST       constantsAVX512Float64<>+136(SB), Z6, Z6
+	VDIVPD            Z6, Z1, Z1
+	VADDPD            Z1, Z7, Z1
+	VPXORQ            Z5, Z5, Z5
+	VMINPD            Z0, Z5, Z0
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z0, Z1
 	MOVQ              64(AX), CX
 	MOVQ              $+1, R9
 	SHLQ              CL, R9
 	DECQ              R9
 	KMOVW             R9, K1
-	VMOVUPD           Z0, K1, (BX)(R8*1)
+	VMOVUPD           Z1, K1, (BX)(R8*1)
 	MOVQ              8(AX), CX
 	ADDQ              CX, BX
 	MOVQ              24(AX), CX
@@ -16368,41 +16380,39 @@ row:
 	JZ   last
 
 vector:
-	VMOVUPD      (SI)(R8*1), Z0
-	VMOVUPD      (DI)(R8*1), Z1
-	VBROADCASTSD 72(AX), Z2
-	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
-	VMOVUPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (BX)(R8*1)
-	ADDQ         $0x40, R8
-	SUBQ         $0x01, CX
-	JNZ          vector
+	VMOVUPD     (SI)(R8*1), Z0
+	VMOVUPD     (DI)(R8*1), Z1
+	VCMPPD.BCST $0x16, constantsAVX512Float64<>+392(SB), Z1, K1
+	VMOVUPD.Z   Z0, K1, Z0
+	VMOVUPD     Z0, (BX)(R8*1)
+	ADDQ        $0x40, R8
+	SUBQ        $0x01, CX
+	JNZ         vector
 
 last:
-	MOVQ         64(AX), CX
-	MOVQ         $+1, R9
-	SHLQ         CL, R9
-	DECQ         R9
-	KMOVW        R9, K1
-	VMOVUPD.Z    (SI)(R8*1), K1, Z0
-	MOVQ         64(AX), CX
-	MOVQ         $+1, R9
-	SHLQ         CL, R9
-	DECQ         R9
-	KMOVW        R9, K1
-	VMOVUPD.Z    (DI)(R8*1), K1, Z1
-	VBROADCASTSD 72(AX), Z2
-	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
-	VMOVUPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (BX)(R8*1)
-	MOVQ         8(AX), CX
-	ADDQ         CX, BX
-	MOVQ         24(AX), CX
-	ADDQ         CX, SI
-	MOVQ         40(AX), CX
-	ADDQ         CX, DI
-	SUBQ         $0x01, DX
-	JNZ          row
+	MOVQ        64(AX), CX
+	MOVQ        $+1, R9
+	SHLQ        CL, R9
+	DECQ        R9
+	KMOVW       R9, K1
+	VMOVUPD.Z   (SI)(R8*1), K1, Z0
+	MOVQ        64(AX), CX
+	MOVQ        $+1, R9
+	SHLQ        CL, R9
+	DECQ        R9
+	KMOVW       R9, K1
+	VMOVUPD.Z   (DI)(R8*1), K1, Z1
+	VCMPPD.BCST $0x16, constantsAVX512Float64<>+392(SB), Z1, K1
+	VMOVUPD.Z   Z0, K1, Z0
+	VMOVUPD     Z0, (BX)(R8*1)
+	MOVQ        8(AX), CX
+	ADDQ        CX, BX
+	MOVQ        24(AX), CX
+	ADDQ        CX, SI
+	MOVQ        40(AX), CX
+	ADDQ        CX, DI
+	SUBQ        $0x01, DX
+	JNZ         row
 	VZEROUPPER
 	RET
 
@@ -16426,7 +16436,7 @@ vector:
 	VMOVUPD      (DI)(R8*1), Z1
 	VBROADCASTSD 72(AX), Z2
 	VMULPD       Z2, Z0, Z2
-	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
+	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+392(SB), Z1, K1
 	VBLENDMPD    Z0, Z2, K1, Z3
 	VMOVUPD      Z3, (BX)(R8*1)
 	ADDQ         $0x40, R8
@@ -16448,7 +16458,7 @@ last:
 	VMOVUPD.Z    (DI)(R8*1), K1, Z1
 	VBROADCASTSD 72(AX), Z2
 	VMULPD       Z2, Z0, Z2
-	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+400(SB), Z1, K1
+	VCMPPD.BCST  $0x1e, constantsAVX512Float64<>+392(SB), Z1, K1
 	VBLENDMPD    Z0, Z2, K1, Z4
 	VMOVUPD      Z4, (BX)(R8*1)
 	MOVQ         8(AX), CX
@@ -16480,7 +16490,6 @@ row:
 vector:
 	VMOVUPD      (SI)(R8*1), Z0
 	VMOVUPD      (DI)(R8*1), Z1
-	VBROADCASTSD 72(AX), Z2
 	VBROADCASTSD constantsAVX512Float64<>+136(SB), Z2
 	VFNMADD231PD Z1, Z1, Z2
 	VMULPD       Z0, Z2, Z0
@@ -16502,7 +16511,6 @@ last:
 	DECQ         R9
 	KMOVW        R9, K1
 	VMOVUPD.Z    (DI)(R8*1), K1, Z1
-	VBROADCASTSD 72(AX), Z2
 	VBROADCASTSD constantsAVX512Float64<>+136(SB), Z2
 	VFNMADD231PD Z1, Z1, Z2
 	VMULPD       Z0, Z2, Z0
@@ -16536,7 +16544,6 @@ row:
 vector:
 	VMOVUPD      (SI)(R8*1), Z0
 	VMOVUPD      (DI)(R8*1), Z1
-	VBROADCASTSD 72(AX), Z2
 	VMOVUPD      Z1, Z2
 	VFNMADD231PD Z1, Z1, Z2
 	VMULPD       Z0, Z2, Z0
@@ -16558,7 +16565,6 @@ last:
 	DECQ         R9
 	KMOVW        R9, K1
 	VMOVUPD.Z    (DI)(R8*1), K1, Z1
-	VBROADCASTSD 72(AX), Z2
 	VMOVUPD      Z1, Z2
 	VFNMADD231PD Z1, Z1, Z2
 	VMULPD       Z0, Z2, Z0
@@ -16592,7 +16598,6 @@ row:
 vector:
 	VMOVUPD           (SI)(R8*1), Z0
 	VMOVUPD           (DI)(R8*1), Z1
-	VBROADCASTSD      72(AX), Z2
 	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z1, Z2
 	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z2, K1
 	VMOVUPD.Z         Z2, K1, Z2
@@ -16656,6 +16661,7 @@ vector:
 	VSUBPD            Z2, Z5, Z5
 	VPMOVQ2M          Z1, K1
 	VBLENDMPD         Z2, Z5, K1, Z3
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z1, Z3
 	VMULPD            Z0, Z3, Z0
 	VMOVUPD           Z0, (BX)(R8*1)
 	ADDQ              $0x40, R8
@@ -16675,7 +16681,6 @@ last:
 	DECQ              R9
 	KMOVW             R9, K1
 	VMOVUPD.Z         (DI)(R8*1), K1, Z1
-	VBROADCASTSD      72(AX), Z2
 	VANDPD.BCST       constantsAVX512Float64<>+0(SB), Z1, Z2
 	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+168(SB), Z2, K1
 	VMOVUPD.Z         Z2, K1, Z2
@@ -16739,6 +16744,7 @@ last:
 	VSUBPD            Z2, Z5, Z5
 	VPMOVQ2M          Z1, K1
 	VBLENDMPD         Z2, Z5, K1, Z4
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z1, Z4
 	VMULPD            Z0, Z4, Z0
 	VMOVUPD           Z0, (BX)(R8*1)
 	MOVQ              8(AX), CX
@@ -16770,9 +16776,8 @@ row:
 vector:
 	VMOVUPD           (SI)(R8*1), Z0
 	VMOVUPD           (DI)(R8*1), Z1
-	VBROADCASTSD      72(AX), Z2
 	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z1, Z2
-	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z2, K1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+400(SB), Z2, K1
 	VMOVUPD.Z         Z2, K1, Z2
 	VMOVUPD           Z2, Z5
 	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
@@ -16805,6 +16810,7 @@ vector:
 	VSUBPD            Z2, Z7, Z5
 	VPMOVQ2M          Z1, K1
 	VBLENDMPD         Z2, Z5, K1, Z3
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z1, Z3
 	VMULPD            Z0, Z3, Z0
 	VMOVUPD           Z0, (BX)(R8*1)
 	ADDQ              $0x40, R8
@@ -16824,9 +16830,8 @@ last:
 	DECQ              R9
 	KMOVW             R9, K1
 	VMOVUPD.Z         (DI)(R8*1), K1, Z1
-	VBROADCASTSD      72(AX), Z2
 	VORPD.BCST        constantsAVX512Float64<>+144(SB), Z1, Z2
-	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+392(SB), Z2, K1
+	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+400(SB), Z2, K1
 	VMOVUPD.Z         Z2, K1, Z2
 	VMOVUPD           Z2, Z5
 	VBROADCASTSD      constantsAVX512Float64<>+24(SB), Z6
@@ -16859,6 +16864,7 @@ last:
 	VSUBPD            Z2, Z7, Z5
 	VPMOVQ2M          Z1, K1
 	VBLENDMPD         Z2, Z5, K1, Z4
+	VFMADD231PD.BCST  constantsAVX512Float64<>+392(SB), Z1, Z4
 	VMULPD            Z0, Z4, Z0
 	VMOVUPD           Z0, (BX)(R8*1)
 	MOVQ              8(AX), CX
@@ -16921,8 +16927,8 @@ DATA constantsAVX512Float64<>+360(SB)/8, $0x3fca82ce21af2ff4
 DATA constantsAVX512Float64<>+368(SB)/8, $0x3ff11ac896c55bd5
 DATA constantsAVX512Float64<>+376(SB)/8, $0xc000b94dda4ebd4e
 DATA constantsAVX512Float64<>+384(SB)/8, $0x3ff8000000000000
-DATA constantsAVX512Float64<>+392(SB)/8, $0xc086226666666666
-DATA constantsAVX512Float64<>+400(SB)/8, $0x0000000000000000
+DATA constantsAVX512Float64<>+392(SB)/8, $0x0000000000000000
+DATA constantsAVX512Float64<>+400(SB)/8, $0xc086226666666666
 DATA constantsAVX512Float64<>+408(SB)/8, $0x3fd9884533d43651
 GLOBL constantsAVX512Float64<>(SB), RODATA|NOPTR, $416
 

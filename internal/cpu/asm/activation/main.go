@@ -10,64 +10,92 @@ import (
 	"github.com/affine-go/affine/internal/cpu/asm/vec"
 )
 
-// cheap is how many vectors a loop handles at a time where the work on one is
-// a few instructions, so that they and not the loop's own set the pace.
-const cheap = 4
+// unroll is how many vectors a loop handles at a time if the work on one is a
+// few instructions, so that they and not the loop's own set the pace.
+const unroll = 4
 
-// forward lists the kernels y[i] = f(z[i]).
-var forward = []struct {
-	name, formula string
-	unroll        int
-	emit          func(t *vec.Type, z, alpha vec.Reg) vec.Reg
-}{
-	{"relu", "max(z[i], 0)", cheap, func(t *vec.Type, z, _ vec.Reg) vec.Reg { return t.ReLU(z) }},
-	{"leakyReLU", "max(z[i], 0) + alpha*min(z[i], 0)", cheap, func(t *vec.Type, z, alpha vec.Reg) vec.Reg { return t.LeakyReLU(z, alpha) }},
-	{"tanh", "tanh(z[i])", 1, func(t *vec.Type, z, _ vec.Reg) vec.Reg { return t.Tanh(z) }},
-	{"sigmoid", "1 / (1 + exp(-z[i]))", 1, func(t *vec.Type, z, _ vec.Reg) vec.Reg { return t.Sigmoid(z) }},
-	{"gelu", "z[i] * (1 + erf(z[i]/√2)) / 2", 1, func(t *vec.Type, z, _ vec.Reg) vec.Reg { return t.GELU(z) }},
-	{"silu", "z[i] / (1 + exp(-z[i]))", 1, func(t *vec.Type, z, _ vec.Reg) vec.Reg { return t.SiLU(z) }},
-}
-
-// backward lists the kernels dz[i] = dy[i]·f(a[i]).
-var backward = []struct {
-	name, formula string
-	unroll        int
-	emit          func(t *vec.Type, dy, a, alpha vec.Reg) vec.Reg
-}{
-	{"reluBackward", "0\nif a[i] > 0 {\n\tdz[i] = dy[i]\n}", cheap, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.ReLUBackward(dy, a) }},
-	{"leakyReLUBackward", "dy[i]\nif !(a[i] > 0) {\n\tdz[i] *= alpha\n}", cheap, func(t *vec.Type, dy, a, alpha vec.Reg) vec.Reg { return t.LeakyReLUBackward(dy, a, alpha) }},
-	{"tanhBackward", "dy[i] * (1 - a[i]*a[i])", cheap, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.TanhBackward(dy, a) }},
-	{"sigmoidBackward", "dy[i] * (a[i] - a[i]*a[i])", cheap, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.SigmoidBackward(dy, a) }},
-	{"geluBackward", "dy[i] * (Φ(a[i]) + a[i]*φ(a[i]))", 1, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.Mul(t.GELU1(a), dy) }},
-	{"siluBackward", "dy[i] * σ(a[i]) * (1 + a[i]*σ(-a[i]))", 1, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.Mul(t.SiLU1(a), dy) }},
-	{"tanhSecond", "dy[i] * -2*a[i]", cheap, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.Mul(t.Mul(a, t.Const(-2)), dy) }},
-	{"sigmoidSecond", "dy[i] * (1 - 2*a[i])", cheap, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg {
-		d := t.Spread(t.Const(1))
-		t.SubMul(d, a, t.Const(2))
-		return t.Mul(d, dy)
-	}},
-	{"geluSecond", "dy[i] * φ(a[i]) * (2 - a[i]*a[i])", 1, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.Mul(t.GELU2(a), dy) }},
-	{"siluSecond", "dy[i] * σ(a[i])*σ(-a[i]) * (2 + a[i]*(1 - 2*σ(a[i])))", 1, func(t *vec.Type, dy, a, _ vec.Reg) vec.Reg { return t.Mul(t.SiLU2(a), dy) }},
-}
+// The parts of an activation, by the suffix of the kernels' names.
+var suffixes = []string{"", "Backward", "Second"}
 
 func main() {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	for _, t := range vec.Types(c) {
-		for _, f := range forward {
-			t.Begin(f.name, fmt.Sprintf("func(y, z *%[1]s, n int, alpha %[1]s)", t.Elem()), "y[i] = "+f.formula)
-			y, z, n, alpha := t.Pointer("y"), t.Pointer("z"), t.Int("n"), t.Scalar("alpha")
-			t.Loop(n, f.unroll, func(p vec.Pass) { p.Store(f.emit(t, p.Load(z), alpha), y) })
-			t.End()
-		}
-		for _, f := range backward {
-			t.Begin(f.name, fmt.Sprintf("func(dz, dy, a *%[1]s, n int, alpha %[1]s)", t.Elem()), strings.Split("dz[i] = "+f.formula, "\n")...)
-			dz, dy, a, n, alpha := t.Pointer("dz"), t.Pointer("dy"), t.Pointer("a"), t.Int("n"), t.Scalar("alpha")
-			t.Loop(n, f.unroll, func(p vec.Pass) { p.Store(f.emit(t, p.Load(dy), p.Load(a), alpha), dz) })
-			t.End()
+		for _, a := range vec.Activations {
+			emit(t, a, a.Forward, "")
+			emit(t, a, a.Backward, "Backward")
+			emit(t, a, a.Second, "Second")
 		}
 		t.Constants()
 	}
 	vec.MaskTable(c)
-	vec.Generate(c)
+	vec.Generate(c, table)
+}
+
+// name returns that of a kernel, without instruction set and type.
+func name(a vec.Activation, suffix string) string {
+	kind := a.Kind
+	if kind == strings.ToUpper(kind) || kind == "ReLU" || kind == "SiLU" {
+		return strings.ToLower(kind) + suffix
+	}
+	return strings.ToLower(kind[:1]) + kind[1:] + suffix
+}
+
+func emit(t *vec.Type, a vec.Activation, f vec.Loop, suffix string) {
+	if f.Emit == nil {
+		return
+	}
+	inputs, output := []string{"dy", "saved"}, "dz"
+	if suffix == "" {
+		inputs, output = []string{"z"}, "y"
+	}
+	t.Begin(name(a, suffix), fmt.Sprintf("func(%s, %s *%s, n int, alpha, beta, threshold %[3]s)", output, strings.Join(inputs, ", "), t.Elem()),
+		strings.Split(output+"[i] = "+f.Formula, "\n")...)
+	out, n := t.Pointer(output), t.Int("n")
+	x := t.Pointer(inputs[len(inputs)-1])
+	dy := x
+	if suffix != "" {
+		dy = t.Pointer("dy")
+	}
+	var parameters []vec.Reg
+	for _, p := range a.Uses {
+		parameters = append(parameters, t.Scalar(p))
+	}
+	count := 1
+	if f.Cheap {
+		count = unroll
+	}
+	t.Loop(n, count, func(p vec.Pass) {
+		var d vec.Reg
+		if suffix != "" {
+			d = p.Load(dy)
+		}
+		p.Store(f.Emit(t, d, p.Load(x), parameters), out)
+	})
+	t.End()
+}
+
+func table() string {
+	return `import (
+	"github.com/affine-go/affine/internal/cpu/arch"
+	"github.com/affine-go/affine/internal/kernel"
+)
+
+` + vec.Tables("activations", "activationKernels", func(t *vec.Type) string {
+		var s strings.Builder
+		for _, suffix := range suffixes {
+			field, signature := map[string]string{"": "forward", "Backward": "backward", "Second": "second"}[suffix], "func(dz, dy, saved *%[1]s, n int, alpha, beta, threshold %[1]s)"
+			if suffix == "" {
+				signature = "func(y, z *%[1]s, n int, alpha, beta, threshold %[1]s)"
+			}
+			fmt.Fprintf(&s, "%s: [kernel.ActivationKinds]"+strings.ReplaceAll(signature, "%[1]s", t.Elem())+"{\n", field)
+			for _, a := range vec.Activations {
+				if suffix != "Second" || a.Second.Emit != nil {
+					fmt.Fprintf(&s, "kernel.%s: %s,\n", a.Kind, t.Name(name(a, suffix)))
+				}
+			}
+			s.WriteString("},\n")
+		}
+		return s.String()
+	})
 }

@@ -62,7 +62,7 @@ func main() {
 					z := p.Load(logits)
 					v := t.ReLU(z)
 					t.SubMul(v, z, p.Load(target))
-					v = t.Add(v, t.Softplus(z))
+					v = t.Add(v, t.Log1p(t.ExpMinus(t.MinusAbs(z))))
 					t.AddTo(total, p.Existing(v))
 				}
 			})
@@ -76,7 +76,7 @@ func main() {
 		t.Constants()
 	}
 	vec.MaskTable(c)
-	vec.Generate(c)
+	vec.Generate(c, nil)
 }
 
 // sum emits a kernel that returns a sum. add reads the parameters and returns

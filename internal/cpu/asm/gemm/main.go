@@ -121,16 +121,15 @@ func (t target) table() string {
 		}
 		s.WriteString("}\n")
 	}
-	var kinds []string
-	for _, f := range applied {
-		kinds = append(kinds, f.kind)
+	var applied, derived []string
+	for _, a := range rowActivations() {
+		if !appliedByTile(a.Kind) {
+			applied = append(applied, a.Kind)
+		}
+		derived = append(derived, a.Kind)
 	}
-	list("apply", kinds)
-	kinds = nil
-	for _, f := range derived {
-		kinds = append(kinds, f.kind)
-	}
-	list("derive", kinds)
+	list("apply", applied)
+	list("derive", derived)
 	return s.String()
 }
 

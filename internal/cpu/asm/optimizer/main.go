@@ -14,7 +14,8 @@ import (
 
 // A kernel updates the slices in place, from the scalars: w and grad come
 // first, and if clear is set grad is zero afterwards. (The assembler takes g
-// for a register.)
+// for a register.) The gradient is multiplied by sign, 1 or −1 to maximize,
+// before anything else, and stands in the formulas so.
 type kernel struct {
 	name    string
 	slices  []string
@@ -51,25 +52,8 @@ var kernels = []kernel{
 			t.SubMul(v[0], v[1], s[0])
 		},
 	},
-	{
-		name: "adam", slices: []string{"w", "grad", "m", "v"},
-		scalars: []string{"step", "keep", "decay", "beta1", "rest1", "beta2", "rest2", "scale", "eps"},
-		doc: []string{
-			"d := grad[i] + decay*w[i]",
-			"m[i] = beta1*m[i] + rest1*d",
-			"v[i] = beta2*v[i] + rest2*d*d",
-			"w[i] = keep*w[i] - step*m[i]/(sqrt(v[i])*scale+eps)",
-		},
-		step: func(t *vec.Type, v, s []vec.Reg) {
-			t.AddMul(v[1], v[0], s[2])
-			t.MulBy(v[0], s[1])
-			average(t, v[2], v[1], s[3], s[4])
-			square(t, v[3], v[1], s[5], s[6])
-			root := t.Sqrt(v[3])
-			t.MulAdd(root, s[7], s[8])
-			v[0] = t.Sub(v[0], t.Div(t.Mul(v[2], s[0]), root))
-		},
-	},
+	adam("adam", false),
+	adam("adamAMSGrad", true),
 	rmsprop("rmsprop", false, false),
 	rmsprop("rmspropMomentum", true, false),
 	rmsprop("rmspropCentered", false, true),
@@ -85,6 +69,21 @@ var kernels = []kernel{
 			t.AddMul(v[1], v[0], s[1])
 			t.AddMul(v[2], v[1], v[1])
 			v[0] = t.Sub(v[0], t.Div(t.Mul(v[1], s[0]), t.Add(t.Sqrt(v[2]), s[2])))
+		},
+	},
+	{
+		name: "lion", slices: []string{"w", "grad", "m"}, scalars: []string{"rate", "keep", "beta1", "rest1", "beta2", "rest2"},
+		doc: []string{
+			"w[i] = keep*w[i] - rate*sign(beta1*m[i]+rest1*grad[i])",
+			"m[i] = beta2*m[i] + rest2*grad[i]",
+		},
+		step: func(t *vec.Type, v, s []vec.Reg) {
+			c := t.Copy(v[2])
+			average(t, c, v[1], s[2], s[3])
+			average(t, v[2], v[1], s[4], s[5])
+			move := t.KeepWhere(vec.NotEqualOrdered, c, t.Const(0), t.Or(s[0], t.Sign(c)))
+			t.MulBy(v[0], s[1])
+			v[0] = t.Sub(v[0], move)
 		},
 	},
 }
@@ -107,9 +106,44 @@ func square(t *vec.Type, v, d, keep, rest vec.Reg) {
 	t.AddMul(v, t.Mul(d, rest), d)
 }
 
+func adam(name string, amsgrad bool) kernel {
+	k := kernel{
+		name: name, slices: []string{"w", "grad", "m", "v"},
+		scalars: []string{"step", "keep", "decay", "beta1", "rest1", "beta2", "rest2", "scale", "eps"},
+		doc: []string{
+			"d := grad[i] + decay*w[i]",
+			"m[i] = beta1*m[i] + rest1*d",
+			"v[i] = beta2*v[i] + rest2*d*d",
+		},
+	}
+	variance := "v[i]"
+	if amsgrad {
+		k.slices = append(k.slices, "vmax")
+		k.doc = append(k.doc, "vmax[i] = max(vmax[i], v[i])")
+		variance = "vmax[i]"
+	}
+	k.doc = append(k.doc, "w[i] = keep*w[i] - step*m[i]/(sqrt("+variance+")*scale+eps)")
+	k.step = func(t *vec.Type, v, s []vec.Reg) {
+		t.AddMul(v[1], v[0], s[2])
+		t.MulBy(v[0], s[1])
+		average(t, v[2], v[1], s[3], s[4])
+		square(t, v[3], v[1], s[5], s[6])
+		u := v[3]
+		if amsgrad {
+			v[4] = t.Max(v[4], u) // NaN if u is
+			u = v[4]
+		}
+		root := t.Sqrt(u)
+		t.MulAdd(root, s[7], s[8])
+		v[0] = t.Sub(v[0], t.Div(t.Mul(v[2], s[0]), root))
+	}
+	return k
+}
+
+// rmsprop has one epsilon inside the root and one outside; one of them is 0.
 func rmsprop(name string, momentum, centered bool) kernel {
 	k := kernel{
-		name: name, slices: []string{"w", "grad", "v"}, scalars: []string{"rate", "decay", "alpha", "rest", "eps"},
+		name: name, slices: []string{"w", "grad", "v"}, scalars: []string{"rate", "decay", "alpha", "rest", "inside", "eps"},
 		doc: []string{"d := grad[i] + decay*w[i]", "v[i] = alpha*v[i] + rest*d*d"},
 	}
 	variance := "v[i]"
@@ -121,9 +155,9 @@ func rmsprop(name string, momentum, centered bool) kernel {
 	if momentum {
 		k.slices = append(k.slices, "b")
 		k.scalars = append(k.scalars, "mu")
-		k.doc = append(k.doc, "b[i] = mu*b[i] + d/(sqrt("+variance+")+eps)", "w[i] -= rate * b[i]")
+		k.doc = append(k.doc, "b[i] = mu*b[i] + d/(sqrt("+variance+"+inside)+eps)", "w[i] -= rate * b[i]")
 	} else {
-		k.doc = append(k.doc, "w[i] -= rate * d / (sqrt("+variance+") + eps)")
+		k.doc = append(k.doc, "w[i] -= rate * d / (sqrt("+variance+"+inside) + eps)")
 	}
 	k.step = func(t *vec.Type, v, s []vec.Reg) {
 		w, d := v[0], v[1]
@@ -135,13 +169,13 @@ func rmsprop(name string, momentum, centered bool) kernel {
 			u = t.Copy(u)
 			t.SubMul(u, v[3], v[3])
 		}
-		root := t.Add(t.Sqrt(u), s[4])
+		root := t.Add(t.Sqrt(t.Add(u, s[4])), s[5])
 		if !momentum {
 			v[0] = t.Sub(w, t.Div(t.Mul(d, s[0]), root))
 			return
 		}
 		b := v[len(v)-1]
-		t.MulBy(b, s[5])
+		t.MulBy(b, s[6])
 		t.AddTo(b, t.Div(d, root))
 		t.SubMul(w, b, s[0])
 	}
@@ -158,17 +192,26 @@ func main() {
 		t.Constants()
 	}
 	vec.MaskTable(c)
-	vec.Generate(c)
+	vec.Generate(c, func() string {
+		return "import \"github.com/affine-go/affine/internal/cpu/arch\"\n\n" + vec.Tables("updateKernels", "updateKernels", func(t *vec.Type) string {
+			var s strings.Builder
+			for _, k := range kernels {
+				fmt.Fprintf(&s, "%s: %s,\n", k.name, t.Name(k.name))
+			}
+			return s.String()
+		})
+	})
 }
 
 func (k kernel) emit(t *vec.Type) {
 	doc := append(k.doc, "if clear {", "\tgrad[i] = 0", "}")
-	t.Begin(k.name, fmt.Sprintf("func(%s *%s, n int, %s %[2]s, clear bool)",
+	t.Begin(k.name, fmt.Sprintf("func(%s *%s, n int, sign, %s %[2]s, clear bool)",
 		strings.Join(k.slices, ", "), t.Elem(), strings.Join(k.scalars, ", ")), doc...)
 	var bases []reg.Register
 	for _, name := range k.slices {
 		bases = append(bases, t.Pointer(name))
 	}
+	sign := t.Scalar("sign")
 	var scalars []vec.Reg
 	for _, name := range k.scalars {
 		scalars = append(scalars, t.Scalar(name))
@@ -176,12 +219,12 @@ func (k kernel) emit(t *vec.Type) {
 	n := t.Int("n")
 	clear := t.GP8()
 	t.Load(t.Param("clear"), clear)
-	restore := t.FlushSmall()
 	t.Loop(n, 1, func(p vec.Pass) {
 		var values []vec.Reg
 		for _, base := range bases {
 			values = append(values, p.Load(base))
 		}
+		t.MulBy(values[1], sign)
 		k.step(t, values, scalars)
 		for i, base := range bases {
 			if k.slices[i] != "grad" {
@@ -194,6 +237,5 @@ func (k kernel) emit(t *vec.Type) {
 		p.Store(t.Zero(), bases[1])
 		t.Label(kept)
 	})
-	restore()
 	t.End()
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
@@ -28,7 +29,7 @@ func main() {
 	}
 	vec.MaskTable(c)
 	vec.LaneTable(c)
-	vec.Generate(c)
+	vec.Generate(c, table)
 }
 
 // A matrix is a parameter: a pointer to the current row, and the bytes from
@@ -237,4 +238,22 @@ func total(t *vec.Type) {
 	})
 	t.ReturnTotal(total)
 	t.End()
+}
+
+// table lists the kernels of this command and of command elementwise.
+func table() string {
+	return "import \"github.com/affine-go/affine/internal/cpu/arch\"\n\n" + vec.Tables("vectors", "vectorKernels", func(t *vec.Type) string {
+		names := []string{"scale", "clamp", "sumOfSquares", "squaredError", "squaredErrorBackward", "logisticLoss", "logisticLossBackward"}
+		var s strings.Builder
+		for _, name := range names {
+			fmt.Fprintf(&s, "%s: %s,\n", name, t.Name(name))
+		}
+		fmt.Fprintf(&s, "crossEntropyBackward: %s,\nsoftmax: %s,\n", t.Name("crossEntropyBackwardRows"), t.Name("softmaxRows"))
+		if t.AVX512 {
+			for _, name := range []string{"crossEntropyNarrow", "crossEntropyBackwardNarrow"} {
+				fmt.Fprintf(&s, "%s: %s,\n", name, t.Name(name))
+			}
+		}
+		return s.String()
+	})
 }

@@ -3,8 +3,83 @@ package vec
 import "math"
 
 // The activations. Those that are made of e^−|z| take it as 0 where it is not
-// a normal number, so that nothing overflows and ±∞ give the limits; sigmoid
-// alone follows it down to the smallest number. NaN stays NaN throughout.
+// a normal number, so that nothing overflows; sigmoid and softplus alone follow
+// it down to the smallest number. NaN stays NaN throughout, and what is ∞·0 in
+// PyTorch's formulas is NaN here too: GELU and SiLU of −∞, and the derivatives of
+// both at ±∞.
+
+// An Activation is one of package kernel, which its kind names, as the code of
+// its loops.
+type Activation struct {
+	Kind string
+	// Uses lists the parameters of it, "alpha", "beta" and "threshold".
+	Uses     []string
+	Forward  Loop // y[i] from z[i]
+	Backward Loop // dz[i] from dy[i] and saved[i]
+	Second   Loop // likewise with the derivative of act' by saved; may be missing
+}
+
+// A Loop is what an activation does with one element.
+type Loop struct {
+	Formula string // as Go has it
+	Cheap   bool   // a few instructions
+	// Emit gets dy (backward only), z or saved, and the parameters.
+	Emit func(t *Type, dy, x Reg, p []Reg) Reg
+}
+
+// Activations lists all activations but Identity.
+var Activations = []Activation{
+	{
+		Kind:     "ReLU",
+		Forward:  Loop{"max(z[i], 0)", true, func(t *Type, _, z Reg, _ []Reg) Reg { return t.ReLU(z) }},
+		Backward: Loop{"dy[i]\nif saved[i] <= 0 {\n\tdz[i] = 0\n}", true, func(t *Type, dy, y Reg, _ []Reg) Reg { return t.ReLUBackward(dy, y) }},
+	},
+	{
+		Kind: "LeakyReLU", Uses: []string{"alpha"},
+		Forward:  Loop{"max(z[i], 0) + alpha*min(z[i], 0)", true, func(t *Type, _, z Reg, p []Reg) Reg { return t.LeakyReLU(z, p[0]) }},
+		Backward: Loop{"dy[i]\nif !(saved[i] > 0) {\n\tdz[i] *= alpha\n}", true, func(t *Type, dy, y Reg, p []Reg) Reg { return t.LeakyReLUBackward(dy, y, p[0]) }},
+	},
+	{
+		Kind:     "Tanh",
+		Forward:  Loop{"tanh(z[i])", false, func(t *Type, _, z Reg, _ []Reg) Reg { return t.Tanh(z) }},
+		Backward: Loop{"dy[i] * (1 - saved[i]*saved[i])", true, func(t *Type, dy, y Reg, _ []Reg) Reg { return t.TanhBackward(dy, y) }},
+		Second:   Loop{"dy[i] * -2*saved[i]", true, func(t *Type, dy, y Reg, _ []Reg) Reg { return t.Mul(t.Mul(y, t.Const(-2)), dy) }},
+	},
+	{
+		Kind:     "Sigmoid",
+		Forward:  Loop{"1 / (1 + exp(-z[i]))", false, func(t *Type, _, z Reg, _ []Reg) Reg { return t.Sigmoid(z) }},
+		Backward: Loop{"dy[i] * (saved[i] - saved[i]*saved[i])", true, func(t *Type, dy, y Reg, _ []Reg) Reg { return t.SigmoidBackward(dy, y) }},
+		Second: Loop{"dy[i] * (1 - 2*saved[i])", true, func(t *Type, dy, y Reg, _ []Reg) Reg {
+			d := t.Spread(t.Const(1))
+			t.SubMul(d, y, t.Const(2))
+			return t.Mul(d, dy)
+		}},
+	},
+	{
+		Kind:     "GELU",
+		Forward:  Loop{"z[i] * (1 + erf(z[i]/√2)) / 2", false, func(t *Type, _, z Reg, _ []Reg) Reg { return t.GELU(z) }},
+		Backward: Loop{"dy[i] * (Φ(saved[i]) + saved[i]*φ(saved[i]))", false, func(t *Type, dy, z Reg, _ []Reg) Reg { return t.Mul(t.GELU1(z), dy) }},
+		Second:   Loop{"dy[i] * φ(saved[i]) * (2 - saved[i]*saved[i])", false, func(t *Type, dy, z Reg, _ []Reg) Reg { return t.Mul(t.GELU2(z), dy) }},
+	},
+	{
+		Kind:     "SiLU",
+		Forward:  Loop{"z[i] / (1 + exp(-z[i]))", false, func(t *Type, _, z Reg, _ []Reg) Reg { return t.SiLU(z) }},
+		Backward: Loop{"dy[i] * σ(saved[i]) * (1 + saved[i]*σ(-saved[i]))", false, func(t *Type, dy, z Reg, _ []Reg) Reg { return t.Mul(t.SiLU1(z), dy) }},
+		Second:   Loop{"dy[i] * σ(saved[i])*σ(-saved[i]) * (2 + saved[i]*(1 - 2*σ(saved[i])))", false, func(t *Type, dy, z Reg, _ []Reg) Reg { return t.Mul(t.SiLU2(z), dy) }},
+	},
+	{
+		Kind: "Softplus", Uses: []string{"beta", "threshold"},
+		Forward:  Loop{"log(1+exp(beta*z[i])) / beta\nif beta*z[i] > threshold {\n\ty[i] = z[i]\n}", false, func(t *Type, _, z Reg, p []Reg) Reg { return t.Softplus(z, p[0], p[1]) }},
+		Backward: Loop{"dy[i]\nif !(beta*saved[i] > threshold) {\n\tdz[i] *= σ(beta * saved[i])\n}", false, func(t *Type, dy, z Reg, p []Reg) Reg { return t.Mul(t.Softplus1(z, p[0], p[1]), dy) }},
+		Second:   Loop{"0\nif !(beta*saved[i] > threshold) {\n\tdz[i] = dy[i] * beta * σ(beta*saved[i])*σ(-beta*saved[i])\n}", false, func(t *Type, dy, z Reg, p []Reg) Reg { return t.Mul(t.Softplus2(z, p[0], p[1]), dy) }},
+	},
+}
+
+// infinities adds 0·z to y in place: NaN if z is infinite.
+func (t *Type) infinities(y, z Reg) { t.AddMul(y, z, t.Const(0)) }
+
+// minusInfinity makes y NaN, in place, if z is −∞.
+func (t *Type) minusInfinity(y, z Reg) { t.infinities(y, t.Min(t.Zero(), z)) }
 
 // ReLU returns max(z, 0).
 func (t *Type) ReLU(z Reg) Reg { return t.Max(t.Zero(), z) }
@@ -30,7 +105,7 @@ func (t *Type) Tanh(z Reg) Reg {
 // e = e^−|z|. One step of Newton's method takes back what the rounding of
 // 1 + e and the division lost; (1 + e)⁻¹ ≈ 1 − e/2 is good enough for that.
 func (t *Type) Sigmoid(z Reg) Reg {
-	e, _ := t.expAbove(t.choose(-104, -746), t.minusAbs(z))
+	e, _ := t.expAbove(t.choose(-104, -746), t.MinusAbs(z))
 	over := t.SelectSign(z, e, t.Spread(t.Const(1)))
 	under := t.Add(e, t.Const(1))
 	lost := t.Sub(e, t.Sub(under, t.Const(1)))
@@ -46,13 +121,15 @@ func (t *Type) Sigmoid(z Reg) Reg {
 // SiLU returns z·σ(z), as max(z, 0) + x·σ(x) with x = −|z|, since
 // σ(−x) = 1 − σ(x).
 func (t *Type) SiLU(z Reg) Reg {
-	e, x := t.expAbove(t.choose(-87.3, -708.3), t.minusAbs(z))
-	return t.Add(t.ReLU(z), t.Div(t.Mul(x, e), t.Add(e, t.Const(1))))
+	e, x := t.expAbove(t.choose(-87.3, -708.3), t.MinusAbs(z))
+	y := t.Add(t.ReLU(z), t.Div(t.Mul(x, e), t.Add(e, t.Const(1))))
+	t.minusInfinity(y, z)
+	return y
 }
 
 // logistic returns x = −|z|, σ(x) and σ(−x); x is 0 where σ(x) is.
 func (t *Type) logistic(z Reg) (x, minus, plus Reg) {
-	e, x := t.expAbove(t.choose(-87.3, -708.3), t.minusAbs(z))
+	e, x := t.expAbove(t.choose(-87.3, -708.3), t.MinusAbs(z))
 	plus = t.divide(1, t.Add(e, t.Const(1)))
 	return x, t.Mul(e, plus), plus
 }
@@ -64,7 +141,9 @@ func (t *Type) SiLU1(z Reg) Reg {
 	one := t.Spread(t.Const(1))
 	t.MulAdd(x, plus, one)
 	d := t.Mul(x, minus)
-	return t.SelectSign(z, d, t.Sub(one, d))
+	d = t.SelectSign(z, d, t.Sub(one, d))
+	t.infinities(d, z)
+	return d
 }
 
 // SiLU2 returns the second derivative, σ(x)σ(−x)(2 + x(σ(−x) − σ(x))).
@@ -72,7 +151,9 @@ func (t *Type) SiLU2(z Reg) Reg {
 	x, minus, plus := t.logistic(z)
 	d := t.Spread(t.Const(2))
 	t.AddMul(d, x, t.Sub(plus, minus))
-	return t.Mul(d, t.Mul(minus, plus))
+	d = t.Mul(d, t.Mul(minus, plus))
+	t.infinities(d, z)
+	return d
 }
 
 // gauss returns a = |z| and e^(−a²/2), or zeros where a·Φ(−a) is not a normal
@@ -100,6 +181,7 @@ func (t *Type) GELU(z Reg) Reg {
 	a, e := t.gauss(z)
 	y := t.ReLU(z)
 	t.SubMul(y, t.Mul(a, e), t.upperTail(a))
+	t.minusInfinity(y, z)
 	return y
 }
 
@@ -110,7 +192,9 @@ func (t *Type) GELU1(z Reg) Reg {
 	d := t.upperTail(a)
 	t.SubMul(d, a, t.Const(1/math.Sqrt(2*math.Pi)))
 	d = t.Mul(d, e)
-	return t.SelectSign(z, d, t.Sub(t.Spread(t.Const(1)), d))
+	d = t.SelectSign(z, d, t.Sub(t.Spread(t.Const(1)), d))
+	t.infinities(d, z)
+	return d
 }
 
 // GELU2 returns the second derivative, φ(a)(2 − a²).
@@ -118,11 +202,38 @@ func (t *Type) GELU2(z Reg) Reg {
 	a, e := t.gauss(z)
 	d := t.Spread(t.Const(2))
 	t.SubMul(d, a, a)
-	return t.Mul(d, t.Mul(e, t.Const(1/math.Sqrt(2*math.Pi))))
+	d = t.Mul(d, t.Mul(e, t.Const(1/math.Sqrt(2*math.Pi))))
+	t.infinities(d, z)
+	return d
 }
 
-// ReLUBackward returns dy where y is positive, and 0 elsewhere.
-func (t *Type) ReLUBackward(dy, y Reg) Reg { return t.KeepWhere(Greater, y, t.Const(0), dy) }
+// Softplus returns log(1 + e^x)/beta for x = beta·z, as max(x, 0) +
+// log(1 + e^−|x|), or z if x is above the threshold.
+func (t *Type) Softplus(z, beta, threshold Reg) Reg {
+	x := t.Mul(z, beta)
+	e, _ := t.expAbove(t.choose(-104, -746), t.MinusAbs(x))
+	y := t.Div(t.Add(t.ReLU(x), t.Log1p(e)), beta)
+	return t.Select(Greater, x, threshold, z, y)
+}
+
+// Softplus1 returns the derivative, σ(x), or 1 if x is above the threshold.
+func (t *Type) Softplus1(z, beta, threshold Reg) Reg {
+	x := t.Mul(z, beta)
+	s := t.Sigmoid(x)
+	return t.Select(Greater, x, threshold, t.Spread(t.Const(1)), s)
+}
+
+// Softplus2 returns the second derivative, beta·σ(x)σ(−x), or 0 if x is above
+// the threshold.
+func (t *Type) Softplus2(z, beta, threshold Reg) Reg {
+	x := t.Mul(z, beta)
+	_, minus, plus := t.logistic(x)
+	return t.KeepWhere(notGreater, x, threshold, t.Mul(t.Mul(minus, plus), beta))
+}
+
+// ReLUBackward returns 0 where y is zero or negative, and dy elsewhere, where y
+// is NaN too.
+func (t *Type) ReLUBackward(dy, y Reg) Reg { return t.KeepWhere(notLessEqual, y, t.Const(0), dy) }
 
 // LeakyReLUBackward returns dy where y is positive, and alpha·dy elsewhere.
 func (t *Type) LeakyReLUBackward(dy, y, alpha Reg) Reg {

@@ -119,6 +119,9 @@ func (t *Type) Abs(a Reg) Reg {
 	return t.And(a, t.Bits(math.MaxInt32))
 }
 
+// Sign returns the sign bit of a, ±0.
+func (t *Type) Sign(a Reg) Reg { return t.And(a, t.sign()) }
+
 // sign is the constant −0.
 func (t *Type) sign() Const { return t.Const(math.Copysign(0, -1)) }
 
@@ -176,8 +179,10 @@ func (t *Type) move(from, to operand.Op) {
 // whose names begin with not.
 const (
 	NotEqual        = 0x04
+	NotEqualOrdered = 0x0c // fails with NaN
 	Greater         = 0x1e
 	notGreaterEqual = 0x19
+	notGreater      = 0x1a
 	notLessEqual    = 0x16
 )
 

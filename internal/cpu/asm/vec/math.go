@@ -139,8 +139,8 @@ func (t *Type) exp(x Reg) Reg {
 	return t.scale(t.Add(t.expm1(e.r), t.Const(1)), e.n)
 }
 
-// minusAbs returns −|z|.
-func (t *Type) minusAbs(z Reg) Reg { return t.Or(z, t.sign()) }
+// MinusAbs returns −|z|.
+func (t *Type) MinusAbs(z Reg) Reg { return t.Or(z, t.sign()) }
 
 // divide returns a/b for a constant a.
 func (t *Type) divide(a float64, b Reg) Reg { return t.Div(t.Spread(t.Const(a)), b) }
@@ -165,12 +165,7 @@ func (t *Type) Log(x Reg) Reg {
 	return t.Add(log, t.Sub(x, x))
 }
 
-// Softplus returns log(1 + e^−|z|). float64 only.
-func (t *Type) Softplus(z Reg) Reg {
-	return t.Log1p(t.ExpMinus(t.minusAbs(z)))
-}
-
-// Log1p returns log(1 + f) = 2·atanh(f/(2 + f)) for 0 ≤ f ≤ 1. float64 only.
+// Log1p returns log(1 + f) = 2·atanh(f/(2 + f)) for 0 ≤ f ≤ 1.
 func (t *Type) Log1p(f Reg) Reg {
 	s := t.Div(f, t.Add(f, t.Const(2)))
 	u := t.Mul(s, s)
@@ -178,20 +173,4 @@ func (t *Type) Log1p(f Reg) Reg {
 	p = t.Mul(t.Mul(p, u), s)
 	t.AddMul(p, s, t.Const(2))
 	return p
-}
-
-// FlushSmall makes the processor take numbers that are not normal as zero, in
-// results and operands, until the code that it returns the emitter of. Such
-// numbers take it 100 cycles and more: the averages of a gradient that has
-// become zero, as that of a dead unit does, would decay to them and stay.
-func (t *Type) FlushSmall() (restore func()) {
-	const flushToZero, denormalsAreZero = 1 << 15, 1 << 6
-	saved, flushing := t.AllocLocal(4), t.AllocLocal(4)
-	control := t.GP32()
-	t.STMXCSR(saved)
-	t.MOVL(saved, control)
-	t.ORL(operand.U32(flushToZero|denormalsAreZero), control)
-	t.MOVL(control, flushing)
-	t.LDMXCSR(flushing)
-	return func() { t.LDMXCSR(saved) }
 }

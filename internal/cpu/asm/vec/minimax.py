@@ -120,7 +120,7 @@ type polynomial map[bool][]float64""")
          ["atanhTail is (2·atanh s − 2s)/s³ in s², for s ≤ 1/3; the error is that of",
           "2·atanh s, relative to it."],
          atanh_tail, lambda u: u / 2, lambda double: mpf(10)**-6,
-         lambda double: mpf(1) / 9, [(True, 9)])
+         lambda double: mpf(1) / 9, [(False, 4), (True, 9)])
 
 
 if __name__ == "__main__":

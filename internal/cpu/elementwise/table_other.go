@@ -7,9 +7,14 @@ import (
 	"github.com/affine-go/affine/internal/kernel"
 )
 
+// This build has plain Go alone.
 var (
-	vectors32 [arch.Sets]vectorKernels[float32]
-	vectors64 [arch.Sets]vectorKernels[float64]
+	activations32   [arch.Sets]activationKernels[float32]
+	activations64   [arch.Sets]activationKernels[float64]
+	updateKernels32 [arch.Sets]updateKernels[float32]
+	updateKernels64 [arch.Sets]updateKernels[float64]
+	vectors32       [arch.Sets]vectorKernels[float32]
+	vectors64       [arch.Sets]vectorKernels[float64]
 )
 
 // crossEntropyBlock has no assembly in this build.
