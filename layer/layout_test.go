@@ -296,3 +296,69 @@ func TestGradientGroupRefusesMissingValues(t *testing.T) {
 	}
 	refuse("dtype is int", group.Compute(out, in))
 }
+
+// A product over no inputs is zero, and so is a sum over no rows.
+func TestEmptyShapesGiveEmptyOrConstantResults(t *testing.T) {
+	rng := generator(101)
+	for _, dt := range dtypes {
+		for _, act := range []Activation{Identity, ReLU, Tanh, GELU} {
+			for _, transposed := range []bool{false, true} {
+				for _, c := range []struct{ n, in, out int }{{0, 3, 2}, {4, 0, 2}, {4, 3, 0}, {0, 0, 2}, {0, 0, 0}} {
+					what := fmt.Sprintf("%+v, %v, %v, transposed %t", c, act, dt, transposed)
+					l, opts := plain(2), []Option{WithActivation(act)}
+					if transposed {
+						l.weight, opts = outIn, append(opts, WithTransposedWeight())
+					}
+					g := gorgonia.NewGraph()
+					x, w := input(g, "x", random(rng, dt, c.n, c.in)), input(g, "w", random(rng, dt, l.weightShape(c.in, c.out)...))
+					b, dy := input(g, "b", random(rng, dt, c.out)), input(g, "dy", random(rng, dt, c.n, c.out))
+					y, err := Apply(x, w, b, opts...)
+					requireNoError(t, err)
+					grads, err := gorgonia.Backpropagate(gorgonia.Nodes{y}, gorgonia.Nodes{dy}, gorgonia.Nodes{x, w, b})
+					requireNoError(t, err)
+					m := gorgonia.NewTapeMachine(g)
+					requireNoError(t, m.RunAll())
+					m.Close()
+
+					// The same layer with one input that is zero has the same Y and db.
+					h := gorgonia.NewGraph()
+					zeros := func(name string, shape ...int) *gorgonia.Node {
+						return input(h, name, tensor.New(tensor.WithShape(shape...), tensor.Of(dt)))
+					}
+					wantY, wantDB := []float64{}, make([]float64, c.out)
+					if c.in == 0 && c.n > 0 && c.out > 0 {
+						b2 := input(h, "b", b.Value().(*tensor.Dense))
+						y2, err := Apply(zeros("x", c.n, 1), zeros("w", 1, c.out), b2, WithActivation(act))
+						requireNoError(t, err)
+						db, err := gorgonia.Backpropagate(gorgonia.Nodes{y2}, gorgonia.Nodes{input(h, "dy", dy.Value().(*tensor.Dense))}, gorgonia.Nodes{b2})
+						requireNoError(t, err)
+						m := gorgonia.NewTapeMachine(h)
+						requireNoError(t, m.RunAll())
+						wantY, wantDB = floats(t, y2.Value()), floats(t, db[0].Value())
+						m.Close()
+					}
+					requireClose(t, what+": Y", floats(t, y.Value()), wantY, 0)
+					requireClose(t, what+": dX", floats(t, grads[0].Value()), make([]float64, c.n*c.in), 0)
+					requireClose(t, what+": dW", floats(t, grads[1].Value()), make([]float64, c.in*c.out), 0)
+					requireClose(t, what+": db", floats(t, grads[2].Value()), wantDB, 0)
+				}
+			}
+		}
+	}
+}
+
+func TestLossesOfNothingAreRefused(t *testing.T) {
+	for name, loss := range map[string]func(p, t *gorgonia.Node, opts ...Option) (*gorgonia.Node, error){
+		"cross-entropy": SoftmaxCrossEntropy, "squared error": MSE, "binary cross-entropy": BinaryCrossEntropy,
+	} {
+		for _, shape := range []tensor.Shape{{0, 3}, {3, 0}, {0}} {
+			g := gorgonia.NewGraph()
+			node := func(name string) *gorgonia.Node {
+				return gorgonia.NewTensor(g, tensor.Float64, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
+			}
+			if _, err := loss(node("p"), node("t")); err == nil || !strings.Contains(err.Error(), "want at least one element") {
+				t.Errorf("%s of shape %v: error is %v", name, shape, err)
+			}
+		}
+	}
+}

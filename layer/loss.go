@@ -147,6 +147,9 @@ func checkLossNodes(kind lossKind, pred, target *gorgonia.Node) error {
 		return fmt.Errorf("%s has shape %v and %s %v, want the same shape with at least one dimension",
 			names[0], pred.Shape(), names[1], target.Shape())
 	}
+	if pred.Shape().TotalSize() == 0 {
+		return fmt.Errorf("%s has shape %v, want at least one element: the mean of none is not a number", names[0], pred.Shape())
+	}
 	return nil
 }
 

@@ -21,6 +21,9 @@ func dtypeOf[T device.Float]() tensor.Dtype {
 
 // sliceOf returns the memory of t, which has dtype T.
 func sliceOf[T device.Float](t *tensor.Dense) []T {
+	if t.Shape().TotalSize() == 0 && t.Dims() > 0 {
+		return []T{} // Float32s needs a first element
+	}
 	var zero T
 	if _, ok := any(zero).(float32); ok {
 		return any(t.Float32s()).([]T)
@@ -56,11 +59,7 @@ func rowsOf[T device.Float](what string, v gorgonia.Value) (device.Matrix[T], er
 	if len(shape) == 0 {
 		return device.Matrix[T]{}, fmt.Errorf("%s is a scalar, want at least one dimension", what)
 	}
-	cols := shape[len(shape)-1]
-	rows := shape.TotalSize()
-	if cols > 0 {
-		rows /= cols
-	}
+	rows, cols := flat(shape)
 	stride, ok := rowStride(shape, strides, cols)
 	if !ok {
 		return device.MatrixOf(rowMajor(sliceOf[T](t), shape, strides), rows, cols), nil
