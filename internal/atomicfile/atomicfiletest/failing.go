@@ -1,4 +1,4 @@
-// Package atomicfiletest lets the writing of files fail in tests.
+// Package atomicfiletest lets the writing of files fail in tests, and be fast.
 package atomicfiletest
 
 import (
@@ -10,11 +10,26 @@ import (
 // ErrDiskFull is what a failing write returns.
 var ErrDiskFull = errors.New("no space left on device")
 
+// Unsynced is the operating system without flushing to the disk, which takes
+// tests most of their time and shows only when the power fails.
+type Unsynced struct{ atomicfile.OS }
+
+func (s Unsynced) Create(path string) (atomicfile.File, error) {
+	f, err := s.OS.Create(path)
+	return unsyncedFile{f}, err
+}
+
+func (Unsynced) SyncDir(string) error { return nil }
+
+type unsyncedFile struct{ atomicfile.File }
+
+func (unsyncedFile) Sync() error { return nil }
+
 // Failing is the operating system with a disk that becomes full: after Budget
 // units, each a byte written, a file made, flushed or renamed or a directory
 // flushed, everything fails with ErrDiskFull but the removal of files.
 type Failing struct {
-	atomicfile.OS
+	Unsynced
 	Budget int
 	Spent  int // units used, those that failed among them
 }
@@ -37,7 +52,7 @@ func (s *Failing) Create(path string) (atomicfile.File, error) {
 	if err := s.one(); err != nil {
 		return nil, err
 	}
-	f, err := s.OS.Create(path)
+	f, err := s.Unsynced.Create(path)
 	return &file{f, s}, err
 }
 
@@ -45,14 +60,14 @@ func (s *Failing) Rename(from, to string) error {
 	if err := s.one(); err != nil {
 		return err
 	}
-	return s.OS.Rename(from, to)
+	return s.Unsynced.Rename(from, to)
 }
 
 func (s *Failing) SyncDir(dir string) error {
 	if err := s.one(); err != nil {
 		return err
 	}
-	return s.OS.SyncDir(dir)
+	return s.Unsynced.SyncDir(dir)
 }
 
 type file struct {
