@@ -5,8 +5,10 @@ import (
 	"testing"
 
 	"github.com/affine-go/affine/layer"
+	affineblas "github.com/affine-go/affine/layer/blas"
 	"github.com/affine-go/affine/train/optim"
 	"github.com/affine-go/affine/train/vm"
+	"gonum.org/v1/gonum/blas/gonum"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -55,10 +57,17 @@ func BenchmarkMigration(b *testing.B) {
 		dims []int
 	}{{32, []int{2, 16, 16, 2}}, {128, []int{784, 512, 256, 10}}} {
 		for _, s := range []struct {
-			name             string
-			ours, vm, solver bool
-		}{{"as it is", false, false, false}, {"vm", false, true, false}, {"vm and solver", false, true, true}, {"layer.Apply", true, true, true}} {
+			name                   string
+			blas, vm, solver, ours bool
+		}{
+			{name: "as it is"}, {name: "BLAS", blas: true}, {name: "solver", solver: true}, {name: "vm", vm: true},
+			{name: "vm and solver", vm: true, solver: true}, {name: "layer.Apply", vm: true, solver: true, ours: true},
+		} {
 			b.Run(fmt.Sprintf("%dx%v/%s", c.size, c.dims, s.name), func(b *testing.B) {
+				if s.blas {
+					gorgonia.Use(affineblas.Implementation{})
+					defer gorgonia.Use(gonum.Implementation{})
+				}
 				g, cost, learnables := network(b, s.ours, c.size, c.dims...)
 				if _, err := gorgonia.Grad(cost, learnables...); err != nil {
 					b.Fatal(err)
@@ -75,7 +84,7 @@ func BenchmarkMigration(b *testing.B) {
 				}
 				var solver gorgonia.Solver = gorgonia.NewAdamSolver()
 				if s.solver {
-					if solver, err = optim.NewAdam(); err != nil {
+					if solver, err = optim.FromGorgonia(solver); err != nil {
 						b.Fatal(err)
 					}
 				}

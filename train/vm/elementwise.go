@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"fmt"
 	"math"
 	"unsafe"
 
@@ -10,8 +11,221 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// matchElementwise recognises ops that compute element by element.
-func (f *fusion) matchElementwise(n *gorgonia.Node) *part { return nil }
+// manyElements is the number of elements from which on an activation by itself
+// is computed by the device.
+const manyElements = 1024
+
+// matchElementwise recognises ops that compute element by element on large
+// tensors. They are computed as Gorgonia does, but into memory that is kept.
+func (f *fusion) matchElementwise(n *gorgonia.Node) *part {
+	if n.IsScalar() || !isFloat(n) || n.Shape().TotalSize() < smallTensor {
+		return nil
+	}
+	args := f.args[n]
+	c := &elementwise{shape: n.Shape()}
+	switch name, text := builtin(n); {
+	case name == "elemBinOp" && len(args) == 2:
+		switch text {
+		case "+ false":
+			c.op = '+'
+		case "- false":
+			c.op = '-'
+		case "⊙ false":
+			c.op = '*'
+		default:
+			return nil
+		}
+		c.left, c.right = args[0].IsScalar(), args[1].IsScalar()
+		for i, scalar := range []bool{c.left, c.right} {
+			if !scalar && !args[i].Shape().Eq(n.Shape()) {
+				return nil
+			}
+		}
+	case name == "elemUnaryOp" && (text == "neg" || text == "square"):
+		c.op = rune(text[0])
+	case name == "elemUnaryOp" && (text == "tanh" || text == "sigmoid") && n.Shape().TotalSize() >= manyElements:
+		c.op = 'a'
+		c.act, _ = f.activationOf(n)
+	case name == "repeatOp" && len(args) == 2:
+		return f.matchRepeat(n, text)
+	default:
+		return nil
+	}
+	return &part{outputs: gorgonia.Nodes{n}, inputs: args, make: func() computation { return c }}
+}
+
+// elementwise computes c = a op b or c = op(a). One of a and b may be a scalar.
+type elementwise struct {
+	op          rune // + - * of two arguments, n(eg), s(quare), a(ctivation) of one
+	left, right bool // the argument is a scalar
+	act         device.Activation
+	shape       tensor.Shape
+}
+
+func (c *elementwise) keeps() bool { return true }
+
+func (c *elementwise) compute(results, args []gorgonia.Value) error {
+	switch args[0].Dtype() {
+	case tensor.Float32:
+		return runElementwise[float32](c, results, args)
+	case tensor.Float64:
+		return runElementwise[float64](c, results, args)
+	}
+	return otherDtype(args[0])
+}
+
+func runElementwise[T device.Float](c *elementwise, results, args []gorgonia.Value) error {
+	var operands [2][]T
+	for i, v := range args {
+		x, err := contiguous[T](v)
+		if err != nil {
+			return err
+		}
+		want := c.shape.TotalSize()
+		if i == 0 && c.left || i == 1 && c.right {
+			want = 1
+		}
+		if len(x) != want {
+			return fmt.Errorf("argument %d has shape %v, want %d elements", i, v.Shape(), want)
+		}
+		operands[i] = x
+	}
+	t, y := roomFor[T](results[0], c.shape)
+	results[0] = t
+	a, b := operands[0], operands[1]
+	switch {
+	case c.op == 'a':
+		k, err := kernels[T]()
+		if err != nil {
+			return err
+		}
+		return k.Activate(y, a, c.act)
+	case c.op == 'n':
+		for i := range y {
+			y[i] = -a[i]
+		}
+	case c.op == 's':
+		for i := range y {
+			y[i] = a[i] * a[i]
+		}
+	case c.left && c.op == '+':
+		addNumber(y, b, a[0])
+	case c.left && c.op == '-':
+		for i := range y {
+			y[i] = a[0] - b[i]
+		}
+	case c.left:
+		multiplyNumber(y, b, a[0])
+	case c.right && c.op == '+':
+		addNumber(y, a, b[0])
+	case c.right && c.op == '-':
+		addNumber(y, a, -b[0])
+	case c.right:
+		multiplyNumber(y, a, b[0])
+	case c.op == '+':
+		a, b = a[:len(y)], b[:len(y)]
+		for i := range y {
+			y[i] = a[i] + b[i]
+		}
+	case c.op == '-':
+		a, b = a[:len(y)], b[:len(y)]
+		for i := range y {
+			y[i] = a[i] - b[i]
+		}
+	default:
+		a, b = a[:len(y)], b[:len(y)]
+		for i := range y {
+			y[i] = a[i] * b[i]
+		}
+	}
+	return nil
+}
+
+func addNumber[T device.Float](y, a []T, x T) {
+	a = a[:len(y)]
+	for i := range y {
+		y[i] = a[i] + x
+	}
+}
+
+func multiplyNumber[T device.Float](y, a []T, x T) {
+	a = a[:len(y)]
+	for i := range y {
+		y[i] = a[i] * x
+	}
+}
+
+// contiguous returns the elements of v in row-major order.
+func contiguous[T device.Float](v gorgonia.Value) ([]T, error) {
+	x, err := values.Elements[T](v)
+	if err == nil {
+		return x, nil
+	}
+	if t, ok := v.(*tensor.Dense); ok && t.Dtype() == dtypeOf[T]() && t.IsNativelyAccessible() && !t.IsMasked() && len(t.Strides()) == t.Dims() {
+		return rowMajor[T](t), nil
+	}
+	return nil, err
+}
+
+// matchRepeat recognises the op of a broadcast: every element is repeated along
+// one dimension.
+func (f *fusion) matchRepeat(n *gorgonia.Node, text string) *part {
+	from := f.args[n][0]
+	var along int
+	if _, err := fmt.Sscanf(text, "Repeat%d", &along); err != nil || from.Dims() != n.Dims() || along >= n.Dims() {
+		return nil
+	}
+	c := &repeat{shape: n.Shape(), outer: 1, inner: 1, count: n.Shape()[along] / max(from.Shape()[along], 1)}
+	for i, d := range from.Shape() {
+		switch {
+		case i == along && d*c.count != n.Shape()[i], i != along && d != n.Shape()[i]:
+			return nil
+		case i <= along:
+			c.outer *= d
+		default:
+			c.inner *= d
+		}
+	}
+	return &part{outputs: gorgonia.Nodes{n}, inputs: gorgonia.Nodes{from}, make: func() computation { return c }}
+}
+
+// repeat copies each of outer blocks of inner elements count times.
+type repeat struct {
+	outer, count, inner int
+	shape               tensor.Shape
+}
+
+func (c *repeat) keeps() bool { return true }
+
+func (c *repeat) compute(results, args []gorgonia.Value) error {
+	switch args[0].Dtype() {
+	case tensor.Float32:
+		return runRepeat[float32](c, results, args)
+	case tensor.Float64:
+		return runRepeat[float64](c, results, args)
+	}
+	return otherDtype(args[0])
+}
+
+func runRepeat[T device.Float](c *repeat, results, args []gorgonia.Value) error {
+	x, err := contiguous[T](args[0])
+	if err != nil {
+		return err
+	}
+	if len(x) != c.outer*c.inner {
+		return fmt.Errorf("argument has shape %v, want %d elements", args[0].Shape(), c.outer*c.inner)
+	}
+	t, y := roomFor[T](results[0], c.shape)
+	results[0] = t
+	for i := range c.outer {
+		block := x[i*c.inner:][:c.inner]
+		for range c.count {
+			copy(y, block)
+			y = y[c.inner:]
+		}
+	}
+	return nil
+}
 
 // exponential is exp(x) of each element.
 type exponential struct{}
