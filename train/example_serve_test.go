@@ -23,7 +23,9 @@ var moons []byte
 
 // service answers POST with rows of features, [[0.5, 0.25], …], by the classes'
 // probabilities. Any number of requests share the predictor.
-type service struct{ predictor atomic.Pointer[train.Predictor] }
+type service struct {
+	predictor atomic.Pointer[train.Predictor]
+}
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var rows [][]float64
