@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/format"
@@ -118,10 +119,9 @@ func TestWidthsAreReadAsTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestDurationsAndRatesAreShort(t *testing.T) {
+func TestDurationsAreShort(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{duration(0), "0:00"}, {duration(0.2), "0:01"}, {duration(61), "1:01"}, {duration(3599), "59:59"}, {duration(3723), "1:02:03"},
-		{rate(12), "12 rows/s"}, {rate(9999), "9999 rows/s"}, {rate(12345), "12k rows/s"}, {rate(2.3e6), "2.3M rows/s"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)
@@ -129,19 +129,48 @@ func TestDurationsAndRatesAreShort(t *testing.T) {
 	}
 }
 
+// The epoch stays, then the time that is left.
 func TestProgressFitsTheTerminal(t *testing.T) {
-	parts := []string{"epoch 3/10", "loss 0.5", "", "accuracy 0.91", "0:03 left"}
+	parts := []part{{0, "epoch 3/10"}, {2, "loss 0.5"}, {3, "accuracy 0.91"}, {1, "0:03 left"}}
 	for _, c := range []struct {
 		room int
 		want string
 	}{
 		{80, "epoch 3/10 loss 0.5 accuracy 0.91 0:03 left"},
-		{35, "epoch 3/10 loss 0.5 accuracy 0.91"},
-		{20, "epoch 3/10 loss 0.5"},
+		{35, "epoch 3/10 loss 0.5 0:03 left"},
+		{20, "epoch 3/10 0:03 left"},
+		{12, "epoch 3/10"},
 		{1, "epoch 3/10"},
 	} {
-		if got := fitting(" ", c.room, parts...); got != c.want {
+		if got := fitting(" ", c.room, parts); got != c.want {
 			t.Errorf("in %d columns: %q, want %q", c.room, got, c.want)
+		}
+	}
+	if len(parts) != 4 || parts[1].text != "loss 0.5" {
+		t.Errorf("the parts have become %v", parts)
+	}
+}
+
+// A terminal of 60 columns has room for the time left, whatever the numbers.
+func TestSixtyColumnsHaveRoomForTheTimeLeft(t *testing.T) {
+	p := &train.Progress{Config: train.Config{Epochs: 100_000}, Epoch: 99_999, Step: 1, EpochSteps: 100, Rows: 1 << 30,
+		History: &train.History{Task: datasets.Classification, Epochs: []train.EpochRecord{{Epoch: 1, TrainLoss: 1.23e-10, ValLoss: 1.23e-10, ValMetric: 0.123}}}}
+	c := clock{started: time.Now().Add(-time.Hour)}
+	if text := fitting(" ", 60-leastBar-barFrame, c.parts(p)); !strings.HasPrefix(text, "epoch ") || !strings.Contains(text, " left") {
+		t.Errorf("60 columns show %q", text)
+	}
+}
+
+func TestTenLinesAreLeftOfAnyNumberOfEpochs(t *testing.T) {
+	for _, epochs := range []int{1, 2, 9, 10, 11, 15, 99, 100, 101, 1000} {
+		lines := 0
+		for epoch := 1; epoch <= epochs; epoch++ {
+			if tenth(epoch, epochs) {
+				lines++
+			}
+		}
+		if lines != min(epochs, 10) || !tenth(epochs, epochs) {
+			t.Errorf("%d epochs leave %d lines, the last one: %t", epochs, lines, tenth(epochs, epochs))
 		}
 	}
 }

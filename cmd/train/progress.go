@@ -5,23 +5,26 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
-// showProgress returns a callback that shows a training as it goes: a bar on a
-// terminal, elsewhere a line for some of the epochs.
+// showProgress returns a callback that shows a training as it goes: on a
+// terminal a bar that leaves a line for each tenth of the epochs, elsewhere the
+// lines alone.
 func showProgress(w io.Writer) train.Callback {
 	if f, ok := fileOf(w); ok && isTerminal(w) {
 		b := &progressBar{w: f}
-		return train.Callback{Name: "progress", OnStart: b.start, OnStep: b.step, OnEpoch: b.step, OnEnd: b.end}
+		return train.Callback{Name: "progress", OnStart: b.start, OnStep: b.step, OnEpoch: b.epoch, OnEnd: b.end}
 	}
-	l := &progressLines{w: w}
+	l := &progressLines{w: w, first: true}
 	return train.Callback{Name: "progress", OnStart: l.start, OnEpoch: l.epoch, OnEnd: l.end}
 }
 
@@ -33,38 +36,53 @@ type clock struct {
 
 func (c *clock) start(p *train.Progress) { *c = clock{started: time.Now(), step: p.Step} }
 
-// status is what progress shows of a training.
-type status struct{ epoch, loss, validation, metric, rate, left string }
+// part is something to tell of a training. If there is no room for all, those
+// of the highest rank are left out first.
+type part struct {
+	rank int
+	text string
+}
 
-func (c *clock) status(p *train.Progress) status {
-	s := status{epoch: fmt.Sprintf("epoch %*d/%d", len(fmt.Sprint(p.Config.Epochs)), p.Epoch, p.Config.Epochs)}
+// parts tell how far a training is. The throughput is that of
+// [report.Throughput], in this session.
+func (c *clock) parts(p *train.Progress) []part {
+	list := []part{{0, fmt.Sprintf("epoch %*d/%d", len(fmt.Sprint(p.Config.Epochs)), p.Epoch, p.Config.Epochs)}}
 	if n := len(p.History.Epochs); n > 0 {
 		last := p.History.Epochs[n-1]
-		s.loss = fmt.Sprintf("loss %-8.3g", last.TrainLoss)
+		list = append(list, part{2, fmt.Sprintf("loss %-8.3g", last.TrainLoss)})
 		if !math.IsNaN(last.ValLoss) {
-			s.validation = fmt.Sprintf("val %-8.3g", last.ValLoss)
-			s.metric = fmt.Sprintf("%s %.3f", p.History.MetricName(), last.ValMetric)
+			list = append(list, part{5, fmt.Sprintf("val %-8.3g", last.ValLoss)}, part{3, fmt.Sprintf("%s %.3f", p.History.MetricName(), last.ValMetric)})
 		}
 	} else if p.Step > 0 {
-		s.loss = fmt.Sprintf("loss %-8.3g", p.Loss)
+		list = append(list, part{2, fmt.Sprintf("loss %-8.3g", p.Loss)})
 	}
 	elapsed := time.Since(c.started).Seconds()
 	if done := p.Step - c.step; done > 0 && elapsed > 0 {
-		s.rate = rate(float64(p.Rows) / elapsed)
-		s.left = duration(elapsed/float64(done)*float64(p.Config.Epochs*p.EpochSteps-p.Step)) + " left"
+		list = append(list, part{4, format.Rate(float64(p.Rows)/elapsed) + " rows/s"})
+		if left := p.Config.Epochs*p.EpochSteps - p.Step; left > 0 {
+			list = append(list, part{1, duration(elapsed/float64(done)*float64(left)) + " left"})
+		}
 	}
-	return s
+	return list
 }
 
-// rate writes rows per second.
-func rate(rows float64) string {
-	switch {
-	case rows >= 1e6:
-		return fmt.Sprintf("%.1fM rows/s", rows/1e6)
-	case rows >= 1e4:
-		return fmt.Sprintf("%.0fk rows/s", rows/1e3)
+// fitting joins the parts that there is room for.
+func fitting(separator string, room int, parts []part) string {
+	parts = slices.Clone(parts)
+	for {
+		texts := make([]string, len(parts))
+		least := 0
+		for i, p := range parts {
+			if texts[i] = p.text; p.rank > parts[least].rank {
+				least = i
+			}
+		}
+		text := strings.Join(texts, separator)
+		if utf8.RuneCountInString(text) <= room || len(parts) == 1 {
+			return text
+		}
+		parts = slices.Delete(parts, least, least+1)
 	}
-	return fmt.Sprintf("%.0f rows/s", rows)
 }
 
 // duration writes seconds as 0:07, 12:34 or 1:02:03.
@@ -76,28 +94,29 @@ func duration(seconds float64) string {
 	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
-// progressLines writes a line for the first, the last and every so many epochs.
+// progressLines writes a line for each tenth of the epochs and for the last.
 type progressLines struct {
 	clock
 	w       io.Writer
-	every   int
-	written int // epoch of the last line
+	room    int  // columns of a line; 0 for any number
+	first   bool // a line for the first epoch too, as a sign of life
+	written int  // epoch of the last line
 }
-
-// mostLines is about how many lines a run writes.
-const mostLines = 20
 
 func (l *progressLines) start(p *train.Progress) error {
 	l.clock.start(p)
-	l.every = 1
-	for i := 0; p.Config.Epochs/l.every > mostLines; i++ {
-		l.every = l.every * []int{2, 5, 2}[i%3] / []int{1, 2, 1}[i%3] // 1, 2, 5, 10, 20, 50, …
-	}
 	return nil
 }
 
+// tenth reports whether an epoch completes a tenth of all.
+func tenth(epoch, epochs int) bool { return 10*epoch/epochs > 10*(epoch-1)/epochs }
+
+func (l *progressLines) due(p *train.Progress) bool {
+	return l.first && p.Epoch == 1 || tenth(p.Epoch, p.Config.Epochs)
+}
+
 func (l *progressLines) epoch(p *train.Progress) error {
-	if p.Epoch == 1 || p.Epoch%l.every == 0 {
+	if l.due(p) {
 		l.write(p)
 	}
 	return nil
@@ -112,45 +131,26 @@ func (l *progressLines) end(p *train.Progress) error {
 
 func (l *progressLines) write(p *train.Progress) {
 	l.written = p.Epoch
-	s := l.status(p)
-	fmt.Fprintln(l.w, fitting("  ", math.MaxInt, s.epoch, s.loss, s.validation, s.metric, s.rate, s.left))
-}
-
-// fitting joins those of the parts that are known, as many as there is room for.
-func fitting(separator string, room int, parts ...string) string {
-	var text string
-	for _, part := range parts {
-		switch longer := text + separator + part; {
-		case part == "":
-		case text == "":
-			text = part
-		case utf8.RuneCountInString(longer) <= room:
-			text = longer
-		}
+	room := l.room
+	if room == 0 {
+		room = math.MaxInt
 	}
-	return text
+	fmt.Fprintln(l.w, fitting("  ", room, l.parts(p)))
 }
 
-// progressBar redraws one line of a terminal.
+// progressBar redraws one line of a terminal, below the lines that it leaves.
 type progressBar struct {
-	clock
+	progressLines
 	w     *os.File
 	bar   *progressbar.ProgressBar
 	drawn time.Time
 }
 
 const (
-	barFrame = 10 // columns that the bar takes beside itself: percentage, edges, blanks
+	barFrame = 11 // columns besides the bar: percentage, edges, blanks
+	leastBar = 6  // columns that are left to the bar itself
 	redraw   = 100 * time.Millisecond
 )
-
-// width returns the columns of the bar itself: few where the numbers need them.
-func (b *progressBar) width() int {
-	if b.columns() < 100 {
-		return 6
-	}
-	return 20
-}
 
 func (b *progressBar) columns() int {
 	if n, _, err := term.GetSize(int(b.w.Fd())); err == nil && n > 0 {
@@ -160,9 +160,10 @@ func (b *progressBar) columns() int {
 }
 
 func (b *progressBar) start(p *train.Progress) error {
+	b.progressLines = progressLines{w: b.w}
 	b.clock.start(p)
 	b.bar = progressbar.NewOptions(p.Config.Epochs*p.EpochSteps,
-		progressbar.OptionSetWriter(b.w), progressbar.OptionSetWidth(b.width()),
+		progressbar.OptionSetWriter(b.w), progressbar.OptionFullWidth(),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionClearOnFinish())
 	return b.draw(p)
@@ -176,18 +177,34 @@ func (b *progressBar) step(p *train.Progress) error {
 	return b.draw(p)
 }
 
-func (b *progressBar) draw(p *train.Progress) error {
-	b.drawn = time.Now()
-	s := b.status(p)
-	room := b.columns() - b.width() - barFrame
-	b.bar.Describe(fitting(" ", room, s.epoch, strings.TrimSpace(s.loss), s.metric, s.left, s.rate, strings.TrimSpace(s.validation)))
-	b.bar.Set(p.Step) // a terminal that is gone does not end the training
-	return nil
+func (b *progressBar) epoch(p *train.Progress) error {
+	if !b.due(p) {
+		return b.step(p)
+	}
+	if err := b.bar.Clear(); err != nil {
+		return err
+	}
+	b.room = b.columns() - 1
+	b.write(p)
+	return b.draw(p)
 }
 
-func (b *progressBar) end(*train.Progress) error {
-	b.bar.Clear()
-	return nil
+func (b *progressBar) draw(p *train.Progress) error {
+	b.drawn = time.Now()
+	parts := b.parts(p)
+	for i := range parts {
+		parts[i].text = strings.TrimSpace(parts[i].text)
+	}
+	b.bar.Describe(fitting(" ", b.columns()-leastBar-barFrame, parts))
+	return b.bar.Set(p.Step)
+}
+
+func (b *progressBar) end(p *train.Progress) error {
+	if err := b.bar.Clear(); err != nil {
+		return err
+	}
+	b.room = b.columns() - 1
+	return b.progressLines.end(p)
 }
 
 // liveLine shows, on a terminal and nowhere else, one line that replaces the

@@ -10,6 +10,7 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/format"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/report"
 )
 
 // printSummary tells how a run ended, how good the model is, what was written
@@ -22,8 +23,9 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 	if m.BestEpoch == 0 {
 		kept = "no epoch finished: latest weights"
 	}
-	fmt.Fprintf(t.stdout, "%d steps in %.2f s, median step %s; %d parameters; %s kept\n\n",
-		m.Steps, m.WallSeconds, format.Microseconds(m.StepMicroseconds), m.Parameters, kept)
+	rate := format.Rate(report.Throughput(m, run.Config.Batch, parts.Train.Len()))
+	fmt.Fprintf(t.stdout, "%s in %s, %s rows/s, median step %s; %s; %s kept\n\n",
+		format.Plural(m.Steps, "step"), format.Seconds(m.WallSeconds), rate, format.Microseconds(m.StepMicroseconds), format.Plural(m.Parameters, "parameter"), kept)
 
 	rows := newTable("part", ">rows", ">loss", ">"+run.History.MetricName())
 	for _, part := range []struct {

@@ -139,13 +139,14 @@ func Seconds(s float64) string {
 	return Short(1000*s) + " ms"
 }
 
-// Rate writes a number of things in a second.
+// Rate writes a number of things in a second in thousands (k) or millions (M)
+// if there are many.
 func Rate(perSecond float64) string {
 	switch {
-	case perSecond >= 1e6:
-		return Short(perSecond/1e6) + " million"
-	case perSecond >= 1e4:
-		return Short(perSecond/1e3) + " thousand"
+	case perSecond >= 999_500:
+		return Short(perSecond/1e6) + "M"
+	case perSecond >= 9_999.5:
+		return Short(perSecond/1e3) + "k"
 	}
 	return Short(perSecond)
 }

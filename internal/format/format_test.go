@@ -16,7 +16,7 @@ func TestNumbersAreWrittenForPeople(t *testing.T) {
 		{Count(0), "0"}, {Count(999), "999"}, {Count(1000), "1\u202f000"}, {Count(1234567), "1\u202f234\u202f567"}, {Count(-1234), "−1\u202f234"}, {Count(-999), "−999"},
 		{Microseconds(7.86), "7.86 µs"}, {Microseconds(343), "343 µs"}, {Microseconds(1500), "1.5 ms"}, {Microseconds(2.5e6), "2.5 s"},
 		{Seconds(0.0587), "58.7 ms"}, {Seconds(12), "12 s"}, {Seconds(75), "1 min 15 s"}, {Seconds(3725), "1 h 02 min"},
-		{Rate(950), "950"}, {Rate(136000), "136 thousand"}, {Rate(6.15e6), "6.15 million"}, {Short(4500), "4\u202f500"}, {Short(999.4), "999"},
+		{Rate(950), "950"}, {Rate(9999), "9\u202f999"}, {Rate(136000), "136k"}, {Rate(6.15e6), "6.15M"}, {Rate(999_600), "1M"}, {Short(4500), "4\u202f500"}, {Short(999.4), "999"},
 		{Plural(1, "row"), "1 row"}, {Plural(2, "row"), "2 rows"}, {Plural(0, "row"), "0 rows"},
 		{Difference(0), "0"}, {Difference(6e-8), "6·10⁻⁸"}, {Difference(6.26e-8), "6.3·10⁻⁸"},
 		{Ratio(4.26), "4.26×"}, {Ratio(math.NaN()), "–"}, {Powers("1e+06"), "10⁶"}, {Powers("-1e+06"), "−10⁶"}, {Powers("-3"), "−3"},

@@ -36,6 +36,18 @@ func TestARunsPageTellsItsResults(t *testing.T) {
 		m.Environment.Device, m.Environment.Go)
 }
 
+// 25 rows in batches of 10 are 3 steps an epoch, the last one of 5 rows.
+func TestThroughputCountsRowsNotSteps(t *testing.T) {
+	for steps, want := range map[int]float64{0: 0, 1: 5, 3: 12.5, 7: 30} {
+		if got := Throughput(&train.Metrics{Steps: steps, WallSeconds: 2}, 10, 25); got != want {
+			t.Errorf("%d steps in two seconds: %v rows a second, want %v", steps, got, want)
+		}
+	}
+	if got := Throughput(&train.Metrics{Steps: 3}, 10, 25); got != 0 {
+		t.Errorf("no time: %v rows a second", got)
+	}
+}
+
 func TestAPageShowsWhatIsMissing(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -232,6 +232,18 @@ func (r *Run) parts() *table {
 	return t
 }
 
+// Throughput is how many rows a run trained on in a second of its training
+// time, validation included; 0 if it took no step. The command's progress and
+// summary tell the same. trainRows is the number of rows in an epoch.
+func Throughput(m *train.Metrics, batch, trainRows int) float64 {
+	epochSteps := (trainRows + batch - 1) / batch
+	if m.WallSeconds <= 0 || epochSteps == 0 {
+		return 0
+	}
+	rows := m.Steps/epochSteps*trainRows + m.Steps%epochSteps*batch
+	return float64(rows) / m.WallSeconds
+}
+
 // timing is how long the training took.
 func (r *Run) timing() facts {
 	m := r.Metrics
@@ -239,8 +251,10 @@ func (r *Run) timing() facts {
 	f.add("training", format.Seconds(m.WallSeconds))
 	f.add("steps", fmt.Sprintf("%s in %s", format.Count(m.Steps), format.Plural(m.Epochs, "epoch")))
 	f.add("median step", format.Microseconds(m.StepMicroseconds))
-	if m.StepMicroseconds > 0 {
-		f.add("rows a second, median step", format.Rate(1e6*float64(r.Config.Batch)/m.StepMicroseconds))
+	if r.Rows != nil && r.Rows.Train != nil {
+		if rows := Throughput(m, r.Config.Batch, r.Rows.Train.Len()); rows > 0 {
+			f.add("throughput, with validation", format.Rate(rows)+" rows/s")
+		}
 	}
 	if n := len(r.epochs()); n > 0 && r.epochs()[n-1].Wall > 0 {
 		f.add("mean epoch, with validation", format.Microseconds(1e6*r.epochs()[n-1].Wall/float64(n)))
