@@ -4,6 +4,7 @@
     apt-get install python3-torch          # Debian 12: PyTorch 1.13
     /usr/bin/python3 internal/reference/make.py            # all families
     python3 internal/reference/make.py second_order        # some; each file names its versions
+    pip install lion-pytorch                               # for optimizers_long
 
 Each family of cases is one file, testdata/FAMILY.npz. Its member "meta" holds
 JSON as bytes: the versions that made the file and the list of cases, each with
@@ -239,6 +240,122 @@ def optimizers():
     return family
 
 
+LONG_STEPS = 1000
+SNAPSHOTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+LONG_OPTIMIZERS = {
+    kind: variants | {
+        "amsgrad": dict(lr=0.02, amsgrad=True),
+        "amsgrad_weight_decay": dict(lr=0.02, amsgrad=True, weight_decay=0.05),
+    } if kind in ["adam", "adamw"] else dict(variants) for kind, variants in OPTIMIZERS.items()
+}
+for variants in LONG_OPTIMIZERS.values():
+    variants["maximize"] = dict(lr=0.01, maximize=True, weight_decay=0.02)
+# The group of b has options of its own.
+GROUPS = {
+    "sgd": (dict(lr=0.05, momentum=0.9), dict(lr=0.1, momentum=0.5, nesterov=True)),
+    "adam": (dict(lr=0.01, weight_decay=0.05), dict(lr=0.03, amsgrad=True)),
+    "adamw": (dict(lr=0.01, weight_decay=0.2), dict(weight_decay=0.0)),
+}
+LION = {
+    "default": dict(),
+    "weight_decay": dict(lr=0.001, weight_decay=0.1),
+    "betas": dict(lr=0.002, betas=(0.95, 0.98)),
+}
+
+
+def counted(*shape):
+    """Numbers that look random, are multiples of 1/1024 in [-1/2, 1/2) and can be
+    made in any language: a mixed counter."""
+    count = numpy.arange(int(numpy.prod(shape)), dtype=numpy.uint64)
+    mixed = (count * numpy.uint64(2654435761)) % numpy.uint64(1 << 32)
+    mixed = ((mixed ^ (mixed >> numpy.uint64(15))) * numpy.uint64(2246822519)) % numpy.uint64(1 << 32)
+    mixed = (mixed ^ (mixed >> numpy.uint64(13))) % numpy.uint64(1024)
+    return torch.tensor((mixed.astype(numpy.float64) / 1024 - 0.5).reshape(shape))
+
+
+def optimizers_long():
+    """The parameters in the course of 1,000 steps down a noisy paraboloid. All that
+    goes into a gradient is rounded at most twice, and the same everywhere: with
+    the counted noise, element i of a parameter has
+
+        g = scale * (slope * (w - target) + noise),  slope = 2**-(i % 3),  scale = 8**-(i % 4)
+
+    Lion's steps follow the noise alone, since where it settles the sign of a
+    difference decides, and so a rounding error does."""
+    from lion_pytorch import Lion  # pip install lion-pytorch
+
+    family = Family("optimizers_long")
+    shapes = {"W": (4, 3), "b": (3,)}
+    start = {k: counted(*s) for k, s in shapes.items()}
+    noise = {k: counted(LONG_STEPS, *s) for k, s in shapes.items()}
+
+    def run(name, make, feedback, sign, **settings):
+        for dtype, torch_dtype in DTYPES.items():
+            params = {k: leaf(v, torch_dtype) for k, v in start.items()}
+            optimizer = make(params)
+            path = {k: [] for k in params}
+            for step in range(LONG_STEPS):
+                for k, p in params.items():
+                    i = torch.arange(p.numel()).reshape(p.shape)
+                    slope, scale = 0.5 ** (i % 3), 0.125 ** (i % 4)
+                    g = noise[k][step].to(torch_dtype)
+                    if feedback:
+                        target = (2.0 - 0.25 * i).to(torch_dtype)
+                        g = slope.to(torch_dtype) * (p.detach() - target) + g
+                    p.grad = sign * scale.to(torch_dtype) * g
+                optimizer.step()
+                if step + 1 in SNAPSHOTS:
+                    for k, p in params.items():
+                        path[k].append(p.detach().clone())
+            family.store(name, dtype, **{k: torch.stack(v) for k, v in path.items()})
+        family.case(name, snapshots=SNAPSHOTS, feedback=feedback, sign=sign, **settings)
+
+    def recorded(options):
+        return {k: v for k, v in options.items() if isinstance(v, (int, float, tuple))}
+
+    for kind, variants in LONG_OPTIMIZERS.items():
+        for variant, options in variants.items():
+            defaults = OPTIMIZER_CLASSES[kind]([torch.zeros(1)], **options).defaults
+            run(f"{kind}/{variant}", lambda p: OPTIMIZER_CLASSES[kind](p.values(), **options),
+                True, -1 if "maximize" in options else 1, optimizer=kind, **recorded(defaults))
+    for kind, (options, group) in GROUPS.items():
+        defaults = OPTIMIZER_CLASSES[kind]([torch.zeros(1)], **options).defaults
+        run(f"{kind}/groups", lambda p: OPTIMIZER_CLASSES[kind]([{"params": [p["W"]]}, {"params": [p["b"]]} | group], **options),
+            True, 1, optimizer=kind, **recorded(defaults), group=recorded(defaults | group))
+    for variant, options in LION.items():
+        defaults = Lion([torch.zeros(1, requires_grad=True)], **options).defaults
+        run(f"lion/{variant}", lambda p: Lion(p.values(), **options), False, 1, optimizer="lion", **recorded(defaults))
+    return family
+
+
+def optimizers_tiny():
+    """Three steps with gradients so small that their squares are subnormal."""
+    family = Family("optimizers_tiny")
+    gradients = torch.tensor([1e-20, -1e-20, 1e-19, 3e-21, 0.5])
+    for name, make in {
+        "adam/eps_0": lambda p: torch.optim.Adam(p, lr=0.1, eps=0.0),
+        "adamw/eps_0": lambda p: torch.optim.AdamW(p, lr=0.1, eps=0.0),
+        "adam/eps_subnormal": lambda p: torch.optim.Adam(p, lr=0.1, eps=1e-40),
+        "rmsprop/eps_0": lambda p: torch.optim.RMSprop(p, lr=0.1, eps=0.0),
+        "adagrad/eps_0": lambda p: torch.optim.Adagrad(p, lr=0.1, eps=0.0),
+        "sgd/momentum": lambda p: torch.optim.SGD(p, lr=1e-20, momentum=0.9),
+    }.items():
+        w = torch.ones(5, requires_grad=True)
+        if name == "sgd/momentum":
+            w = torch.zeros(5, requires_grad=True)
+        family.store(name, "float32", w_initial=w, w_gradients=torch.stack(3 * [gradients]))
+        optimizer = make([w])
+        path = []
+        for _ in range(3):
+            w.grad = gradients.clone()
+            optimizer.step()
+            path.append(w.detach().clone())
+        family.store(name, "float32", w=torch.stack(path))
+        settings = {k: v for k, v in optimizer.defaults.items() if isinstance(v, (int, float, tuple))}
+        family.case(name, optimizer=name.split("/")[0], **settings)
+    return family
+
+
 RATES = 60
 BASE_RATE = 0.1
 
@@ -280,6 +397,30 @@ def schedules():
     }.items():
         k = one_cycle | change
         add(f"one_cycle/{name}", lambda o: lr_scheduler.OneCycleLR(o, cycle_momentum=False, **k), **k)
+    return family
+
+
+def schedules_long():
+    """The learning rate of each of 1,000 steps, as in schedules."""
+    family = Family("schedules_long")
+    total = 1000
+    for strategy in ["cos", "linear"]:
+        for three in [False, True]:
+            for start in [0.0, 0.3, 0.5]:
+                if three and start == 0.5:
+                    continue  # leaves no third phase
+                k = dict(max_lr=BASE_RATE, total_steps=total, pct_start=start, three_phase=three, anneal_strategy=strategy)
+                optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=BASE_RATE)
+                scheduler = lr_scheduler.OneCycleLR(optimizer, cycle_momentum=False, **k)
+                rates = []
+                for step in range(total):
+                    rates.append(optimizer.param_groups[0]["lr"])
+                    optimizer.step()
+                    if step + 1 < total:
+                        scheduler.step()
+                name = f"one_cycle/{strategy}/{start}" + ("/three_phase" if three else "")
+                family.case(name, schedule="one_cycle", **k)
+                family.store(name, "float64", rates=torch.tensor(rates, dtype=torch.float64))
     return family
 
 
@@ -527,7 +668,9 @@ if __name__ == "__main__":
     # SequentialLR calls its own schedules in a way that PyTorch discourages.
     warnings.filterwarnings("ignore", message="The epoch parameter in")
     DIRECTORY.mkdir(exist_ok=True)
-    families = [linear, losses, optimizers, schedules, clipping, mlp, initializers, second_order, gradient_penalty, special]
+    families = [linear, losses, optimizers, optimizers_long, optimizers_tiny, schedules,
+                schedules_long, clipping, mlp, initializers, second_order, gradient_penalty,
+                special]
     for make in families:
         if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
             make().write()

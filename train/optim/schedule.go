@@ -53,32 +53,46 @@ func (s CosineLR) At(t int) float64 {
 
 // OneCycleLR rises from Max/Div to Max in the first Rise·Steps steps and falls
 // to Max/(Div·FinalDiv) in the last one, along half a cosine each or, with
-// Linear, in straight lines. It is PyTorch's OneCycleLR (Smith and Topin, 2017,
-// arXiv:1708.07120) without the cycling of the momentum. Fields that are 0 have
-// PyTorch's defaults: Rise 0.3, Div 25, FinalDiv 10,000. After Steps the rate
-// stays where it is.
+// Linear, in straight lines. With ThreePhase it falls to Max/Div first, in as many
+// steps as it rose, and on from there. It is PyTorch's OneCycleLR (Smith and
+// Topin, 2017, arXiv:1708.07120) without the cycling of the momentum. Fields that
+// are 0 have PyTorch's defaults: Rise 0.3, Div 25, FinalDiv 10,000; NoRise stands
+// for PyTorch's pct_start of 0. After Steps the rate stays what it is.
 type OneCycleLR struct {
-	Max                 float64
-	Steps               int
-	Rise, Div, FinalDiv float64
-	Linear              bool
+	Max                        float64
+	Steps                      int
+	Rise, Div, FinalDiv        float64
+	NoRise, ThreePhase, Linear bool
 }
 
 // At returns the rate at time t.
 func (s OneCycleLR) At(t int) float64 {
+	rise, steps := orDefault(s.Rise, 0.3), float64(s.Steps)
+	if s.NoRise {
+		rise = 0
+	}
 	first := s.Max / orDefault(s.Div, 25)
 	last := first / orDefault(s.FinalDiv, 1e4)
 	// The first step is number 0, so that the rise ends one before Rise·Steps.
-	top, end := orDefault(s.Rise, 0.3)*float64(s.Steps)-1, float64(s.Steps-1)
+	type phase struct{ end, from, to float64 }
+	phases := [3]phase{{rise*steps - 1, first, s.Max}, {steps - 1, s.Max, last}}
+	count := 2
+	if s.ThreePhase {
+		phases[1], phases[2] = phase{2*rise*steps - 2, s.Max, first}, phase{steps - 1, first, last}
+		count = 3
+	}
 	between := cosine
 	if s.Linear {
 		between = linear
 	}
-	now := float64(max(t, 0))
-	if now <= top {
-		return between(first, s.Max, fraction(now, top))
+	now, start := float64(max(t, 0)), 0.0
+	for i, p := range phases[:count] {
+		if now <= p.end || i == count-1 {
+			return between(p.from, p.to, fraction(now-start, p.end-start))
+		}
+		start = p.end
 	}
-	return between(s.Max, last, fraction(now-top, end-top))
+	panic("not reached")
 }
 
 // WarmupLR puts a linear rise of Steps steps in front of another schedule: the
