@@ -1,6 +1,10 @@
 package optim
 
-import "github.com/affine-go/affine/layer/device"
+import (
+	"math"
+
+	"github.com/affine-go/affine/layer/device"
+)
 
 // The formulas of Gorgonia's solvers, see FromGorgonia. Those for scalars are
 // written out, since they differ.
@@ -137,12 +141,13 @@ func stepGorgoniaAdaGrad[T device.Float](k device.Kernels[T], u *update[T]) erro
 func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
 	s := u.gorgonia
 	if l1 != 0 {
-		// A step of Lion without memory adds a multiple of the sign.
+		// A step of Lion without memory goes against the sign of its gradient, or
+		// along with it under Maximize.
 		zeros, err := u.spareMemory(k)
 		if err != nil {
 			return err
 		}
-		if err := k.Lion(u.g, of, zeros, device.LionStep{LR: -l1, Beta2: 1}); err != nil {
+		if err := k.Lion(u.g, of, zeros, device.LionStep{LR: math.Abs(l1), Beta2: 1, Maximize: l1 > 0}); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/internal/reference"
 	"github.com/affine-go/affine/train/optim"
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
@@ -137,6 +138,40 @@ func counted[T reference.Float](n int) []T {
 		x[i] = T(float64(mixed)/1024 - 0.5)
 	}
 	return x
+}
+
+// Gradients whose squares are subnormal count as in PyTorch.
+func TestTinyGradientsMoveWeightsAsInPyTorch(t *testing.T) {
+	cases, err := reference.Cases[float32]("optimizers_tiny")
+	nettest.Must(t, err)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			var s pytorchOptimizer
+			nettest.Must(t, c.Decode(&s))
+			o, err := optim.New(s.Optimizer, s.options(s.Optimizer)...)
+			nettest.Must(t, err)
+			array := func(name string) reference.Array[float32] {
+				a, err := c.Array(name)
+				nettest.Must(t, err)
+				return a
+			}
+			gradients, path := array("w_gradients"), array("w")
+			w := tensor.New(tensor.WithBacking(append([]float32(nil), array("w_initial").Data...)))
+			l := &learnable{name: "w", value: w}
+			n := w.Size()
+			for step := range path.Shape[0] {
+				l.grad = tensor.New(tensor.WithBacking(append([]float32(nil), gradients.Data[step*n:][:n]...)))
+				nettest.Must(t, o.Step([]gorgonia.ValueGrad{l}))
+				for i, got := range w.Float32s() {
+					want := path.Data[step*n+i]
+					same := math.IsNaN(float64(want)) && math.IsNaN(float64(got)) || got == want
+					if d := math.Abs(float64(got) - float64(want)); !same && !(d <= 1e-6*math.Abs(float64(want))) {
+						t.Errorf("step %d, gradient %v: w is %v, in PyTorch %v", step+1, gradients.Data[step*n+i], got, want)
+					}
+				}
+			}
+		})
+	}
 }
 
 func TestOneCycleOfAThousandStepsIsPyTorchs(t *testing.T) {
