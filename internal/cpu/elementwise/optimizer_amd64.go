@@ -14,7 +14,7 @@ package elementwise
 //	}
 //
 //go:noescape
-func sgdAVX512Float32(w *float32, grad *float32, n int, sign float32, rate float32, decay float32, clear bool)
+func sgdAVX512Float32(w *float32, grad *float32, n int, rate float32, decay float32, clear bool)
 
 // sgdMomentumAVX512Float32 computes
 //
@@ -27,7 +27,7 @@ func sgdAVX512Float32(w *float32, grad *float32, n int, sign float32, rate float
 //	}
 //
 //go:noescape
-func sgdMomentumAVX512Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, decay float32, mu float32, rest float32, clear bool)
+func sgdMomentumAVX512Float32(w *float32, grad *float32, m *float32, n int, rate float32, decay float32, mu float32, rest float32, clear bool)
 
 // sgdNesterovAVX512Float32 computes
 //
@@ -56,7 +56,7 @@ func sgdNesterovAVX512Float32(w *float32, grad *float32, m *float32, n int, sign
 //	}
 //
 //go:noescape
-func adamAVX512Float32(w *float32, grad *float32, m *float32, v *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+func adamAVX512Float32(w *float32, grad *float32, m *float32, v *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 
 // adamAMSGradAVX512Float32 computes
 //
@@ -72,7 +72,7 @@ func adamAVX512Float32(w *float32, grad *float32, m *float32, v *float32, n int,
 //	}
 //
 //go:noescape
-func adamAMSGradAVX512Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+func adamAMSGradAVX512Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 
 // rmspropAVX512Float32 computes
 //
@@ -146,7 +146,7 @@ func rmspropCenteredMomentumAVX512Float32(w *float32, grad *float32, v *float32,
 //	}
 //
 //go:noescape
-func adagradAVX512Float32(w *float32, grad *float32, sum *float32, n int, sign float32, rate float32, decay float32, eps float32, clear bool)
+func adagradAVX512Float32(w *float32, grad *float32, sum *float32, n int, rate float32, decay float32, eps float32, clear bool)
 
 // lionAVX512Float32 computes
 //
@@ -159,7 +159,7 @@ func adagradAVX512Float32(w *float32, grad *float32, sum *float32, n int, sign f
 //	}
 //
 //go:noescape
-func lionAVX512Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
+func lionAVX512Float32(w *float32, grad *float32, m *float32, n int, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
 
 // sgdAVX512Float64 computes
 //
@@ -171,7 +171,7 @@ func lionAVX512Float32(w *float32, grad *float32, m *float32, n int, sign float3
 //	}
 //
 //go:noescape
-func sgdAVX512Float64(w *float64, grad *float64, n int, sign float64, rate float64, decay float64, clear bool)
+func sgdAVX512Float64(w *float64, grad *float64, n int, rate float64, decay float64, clear bool)
 
 // sgdMomentumAVX512Float64 computes
 //
@@ -184,7 +184,7 @@ func sgdAVX512Float64(w *float64, grad *float64, n int, sign float64, rate float
 //	}
 //
 //go:noescape
-func sgdMomentumAVX512Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, decay float64, mu float64, rest float64, clear bool)
+func sgdMomentumAVX512Float64(w *float64, grad *float64, m *float64, n int, rate float64, decay float64, mu float64, rest float64, clear bool)
 
 // sgdNesterovAVX512Float64 computes
 //
@@ -213,7 +213,7 @@ func sgdNesterovAVX512Float64(w *float64, grad *float64, m *float64, n int, sign
 //	}
 //
 //go:noescape
-func adamAVX512Float64(w *float64, grad *float64, m *float64, v *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+func adamAVX512Float64(w *float64, grad *float64, m *float64, v *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 
 // adamAMSGradAVX512Float64 computes
 //
@@ -229,7 +229,7 @@ func adamAVX512Float64(w *float64, grad *float64, m *float64, v *float64, n int,
 //	}
 //
 //go:noescape
-func adamAMSGradAVX512Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+func adamAMSGradAVX512Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 
 // rmspropAVX512Float64 computes
 //
@@ -303,7 +303,7 @@ func rmspropCenteredMomentumAVX512Float64(w *float64, grad *float64, v *float64,
 //	}
 //
 //go:noescape
-func adagradAVX512Float64(w *float64, grad *float64, sum *float64, n int, sign float64, rate float64, decay float64, eps float64, clear bool)
+func adagradAVX512Float64(w *float64, grad *float64, sum *float64, n int, rate float64, decay float64, eps float64, clear bool)
 
 // lionAVX512Float64 computes
 //
@@ -316,7 +316,7 @@ func adagradAVX512Float64(w *float64, grad *float64, sum *float64, n int, sign f
 //	}
 //
 //go:noescape
-func lionAVX512Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)
+func lionAVX512Float64(w *float64, grad *float64, m *float64, n int, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)
 
 // sgdAVX2Float32 computes
 //
@@ -328,7 +328,7 @@ func lionAVX512Float64(w *float64, grad *float64, m *float64, n int, sign float6
 //	}
 //
 //go:noescape
-func sgdAVX2Float32(w *float32, grad *float32, n int, sign float32, rate float32, decay float32, clear bool)
+func sgdAVX2Float32(w *float32, grad *float32, n int, rate float32, decay float32, clear bool)
 
 // sgdMomentumAVX2Float32 computes
 //
@@ -341,7 +341,7 @@ func sgdAVX2Float32(w *float32, grad *float32, n int, sign float32, rate float32
 //	}
 //
 //go:noescape
-func sgdMomentumAVX2Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, decay float32, mu float32, rest float32, clear bool)
+func sgdMomentumAVX2Float32(w *float32, grad *float32, m *float32, n int, rate float32, decay float32, mu float32, rest float32, clear bool)
 
 // sgdNesterovAVX2Float32 computes
 //
@@ -370,7 +370,7 @@ func sgdNesterovAVX2Float32(w *float32, grad *float32, m *float32, n int, sign f
 //	}
 //
 //go:noescape
-func adamAVX2Float32(w *float32, grad *float32, m *float32, v *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+func adamAVX2Float32(w *float32, grad *float32, m *float32, v *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 
 // adamAMSGradAVX2Float32 computes
 //
@@ -386,7 +386,7 @@ func adamAVX2Float32(w *float32, grad *float32, m *float32, v *float32, n int, s
 //	}
 //
 //go:noescape
-func adamAMSGradAVX2Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+func adamAMSGradAVX2Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 
 // rmspropAVX2Float32 computes
 //
@@ -460,7 +460,7 @@ func rmspropCenteredMomentumAVX2Float32(w *float32, grad *float32, v *float32, m
 //	}
 //
 //go:noescape
-func adagradAVX2Float32(w *float32, grad *float32, sum *float32, n int, sign float32, rate float32, decay float32, eps float32, clear bool)
+func adagradAVX2Float32(w *float32, grad *float32, sum *float32, n int, rate float32, decay float32, eps float32, clear bool)
 
 // lionAVX2Float32 computes
 //
@@ -473,7 +473,7 @@ func adagradAVX2Float32(w *float32, grad *float32, sum *float32, n int, sign flo
 //	}
 //
 //go:noescape
-func lionAVX2Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
+func lionAVX2Float32(w *float32, grad *float32, m *float32, n int, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
 
 // sgdAVX2Float64 computes
 //
@@ -485,7 +485,7 @@ func lionAVX2Float32(w *float32, grad *float32, m *float32, n int, sign float32,
 //	}
 //
 //go:noescape
-func sgdAVX2Float64(w *float64, grad *float64, n int, sign float64, rate float64, decay float64, clear bool)
+func sgdAVX2Float64(w *float64, grad *float64, n int, rate float64, decay float64, clear bool)
 
 // sgdMomentumAVX2Float64 computes
 //
@@ -498,7 +498,7 @@ func sgdAVX2Float64(w *float64, grad *float64, n int, sign float64, rate float64
 //	}
 //
 //go:noescape
-func sgdMomentumAVX2Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, decay float64, mu float64, rest float64, clear bool)
+func sgdMomentumAVX2Float64(w *float64, grad *float64, m *float64, n int, rate float64, decay float64, mu float64, rest float64, clear bool)
 
 // sgdNesterovAVX2Float64 computes
 //
@@ -527,7 +527,7 @@ func sgdNesterovAVX2Float64(w *float64, grad *float64, m *float64, n int, sign f
 //	}
 //
 //go:noescape
-func adamAVX2Float64(w *float64, grad *float64, m *float64, v *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+func adamAVX2Float64(w *float64, grad *float64, m *float64, v *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 
 // adamAMSGradAVX2Float64 computes
 //
@@ -543,7 +543,7 @@ func adamAVX2Float64(w *float64, grad *float64, m *float64, v *float64, n int, s
 //	}
 //
 //go:noescape
-func adamAMSGradAVX2Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+func adamAMSGradAVX2Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 
 // rmspropAVX2Float64 computes
 //
@@ -617,7 +617,7 @@ func rmspropCenteredMomentumAVX2Float64(w *float64, grad *float64, v *float64, m
 //	}
 //
 //go:noescape
-func adagradAVX2Float64(w *float64, grad *float64, sum *float64, n int, sign float64, rate float64, decay float64, eps float64, clear bool)
+func adagradAVX2Float64(w *float64, grad *float64, sum *float64, n int, rate float64, decay float64, eps float64, clear bool)
 
 // lionAVX2Float64 computes
 //
@@ -630,4 +630,4 @@ func adagradAVX2Float64(w *float64, grad *float64, sum *float64, n int, sign flo
 //	}
 //
 //go:noescape
-func lionAVX2Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)
+func lionAVX2Float64(w *float64, grad *float64, m *float64, n int, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)

@@ -4,31 +4,29 @@
 
 #include "textflag.h"
 
-// func sgdAVX512Float32(w *float32, grad *float32, n int, sign float32, rate float32, decay float32, clear bool)
+// func sgdAVX512Float32(w *float32, grad *float32, n int, rate float32, decay float32, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·sgdAVX512Float32(SB), NOSPLIT, $0-37
+TEXT ·sgdAVX512Float32(SB), NOSPLIT, $0-33
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
-	VBROADCASTSS sign+24(FP), Z0
-	VBROADCASTSS rate+28(FP), Z1
-	VBROADCASTSS decay+32(FP), Z2
+	VBROADCASTSS rate+24(FP), Z0
+	VBROADCASTSS decay+28(FP), Z1
 	MOVQ         n+16(FP), CX
-	MOVB         clear+36(FP), BL
+	MOVB         clear+32(FP), BL
 	XORQ         SI, SI
 
 loop1:
 	CMPQ         CX, $0x10
 	JLT          loop1_end
-	VMOVUPS      (AX)(SI*4), Z3
-	VMOVUPS      (DX)(SI*4), Z4
-	VMULPS       Z0, Z4, Z4
-	VFMADD231PS  Z2, Z3, Z4
-	VFNMADD231PS Z1, Z4, Z3
-	VMOVUPS      Z3, (AX)(SI*4)
+	VMOVUPS      (AX)(SI*4), Z2
+	VMOVUPS      (DX)(SI*4), Z3
+	VFMADD231PS  Z1, Z2, Z3
+	VFNMADD231PS Z0, Z3, Z2
+	VMOVUPS      Z2, (AX)(SI*4)
 	TESTB        BL, BL
 	JZ           kept2
-	VPXORQ       Z5, Z5, Z5
-	VMOVUPS      Z5, (DX)(SI*4)
+	VPXORQ       Z4, Z4, Z4
+	VMOVUPS      Z4, (DX)(SI*4)
 
 kept2:
 	ADDQ $0x10, SI
@@ -42,54 +40,51 @@ loop1_end:
 	SHLQ         CL, DI
 	DECQ         DI
 	KMOVW        DI, K1
-	VMOVUPS.Z    (AX)(SI*4), K1, Z3
-	VMOVUPS.Z    (DX)(SI*4), K1, Z4
-	VMULPS       Z0, Z4, Z4
-	VFMADD231PS  Z2, Z3, Z4
-	VFNMADD231PS Z1, Z4, Z3
-	VMOVUPS      Z3, K1, (AX)(SI*4)
+	VMOVUPS.Z    (AX)(SI*4), K1, Z2
+	VMOVUPS.Z    (DX)(SI*4), K1, Z3
+	VFMADD231PS  Z1, Z2, Z3
+	VFNMADD231PS Z0, Z3, Z2
+	VMOVUPS      Z2, K1, (AX)(SI*4)
 	TESTB        BL, BL
 	JZ           kept4
-	VPXORQ       Z6, Z6, Z6
-	VMOVUPS      Z6, K1, (DX)(SI*4)
+	VPXORQ       Z5, Z5, Z5
+	VMOVUPS      Z5, K1, (DX)(SI*4)
 
 kept4:
 end3:
 	VZEROUPPER
 	RET
 
-// func sgdMomentumAVX512Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, decay float32, mu float32, rest float32, clear bool)
+// func sgdMomentumAVX512Float32(w *float32, grad *float32, m *float32, n int, rate float32, decay float32, mu float32, rest float32, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·sgdMomentumAVX512Float32(SB), NOSPLIT, $0-53
+TEXT ·sgdMomentumAVX512Float32(SB), NOSPLIT, $0-49
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
-	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS rate+36(FP), Z1
-	VBROADCASTSS decay+40(FP), Z2
-	VBROADCASTSS mu+44(FP), Z3
-	VBROADCASTSS rest+48(FP), Z4
+	VBROADCASTSS rate+32(FP), Z0
+	VBROADCASTSS decay+36(FP), Z1
+	VBROADCASTSS mu+40(FP), Z2
+	VBROADCASTSS rest+44(FP), Z3
 	MOVQ         n+24(FP), CX
-	MOVB         clear+52(FP), SI
+	MOVB         clear+48(FP), SI
 	XORQ         DI, DI
 
 loop5:
 	CMPQ         CX, $0x10
 	JLT          loop5_end
-	VMOVUPS      (AX)(DI*4), Z5
-	VMOVUPS      (DX)(DI*4), Z6
-	VMOVUPS      (BX)(DI*4), Z7
-	VMULPS       Z0, Z6, Z6
-	VFMADD231PS  Z2, Z5, Z6
-	VMULPS       Z3, Z7, Z7
-	VFMADD231PS  Z4, Z6, Z7
-	VFNMADD231PS Z1, Z7, Z5
-	VMOVUPS      Z5, (AX)(DI*4)
-	VMOVUPS      Z7, (BX)(DI*4)
+	VMOVUPS      (AX)(DI*4), Z4
+	VMOVUPS      (DX)(DI*4), Z5
+	VMOVUPS      (BX)(DI*4), Z6
+	VFMADD231PS  Z1, Z4, Z5
+	VMULPS       Z2, Z6, Z6
+	VFMADD231PS  Z3, Z5, Z6
+	VFNMADD231PS Z0, Z6, Z4
+	VMOVUPS      Z4, (AX)(DI*4)
+	VMOVUPS      Z6, (BX)(DI*4)
 	TESTB        SI, SI
 	JZ           kept6
-	VPXORQ       Z8, Z8, Z8
-	VMOVUPS      Z8, (DX)(DI*4)
+	VPXORQ       Z7, Z7, Z7
+	VMOVUPS      Z7, (DX)(DI*4)
 
 kept6:
 	ADDQ $0x10, DI
@@ -103,20 +98,19 @@ loop5_end:
 	SHLQ         CL, R8
 	DECQ         R8
 	KMOVW        R8, K1
-	VMOVUPS.Z    (AX)(DI*4), K1, Z5
-	VMOVUPS.Z    (DX)(DI*4), K1, Z6
-	VMOVUPS.Z    (BX)(DI*4), K1, Z7
-	VMULPS       Z0, Z6, Z6
-	VFMADD231PS  Z2, Z5, Z6
-	VMULPS       Z3, Z7, Z7
-	VFMADD231PS  Z4, Z6, Z7
-	VFNMADD231PS Z1, Z7, Z5
-	VMOVUPS      Z5, K1, (AX)(DI*4)
-	VMOVUPS      Z7, K1, (BX)(DI*4)
+	VMOVUPS.Z    (AX)(DI*4), K1, Z4
+	VMOVUPS.Z    (DX)(DI*4), K1, Z5
+	VMOVUPS.Z    (BX)(DI*4), K1, Z6
+	VFMADD231PS  Z1, Z4, Z5
+	VMULPS       Z2, Z6, Z6
+	VFMADD231PS  Z3, Z5, Z6
+	VFNMADD231PS Z0, Z6, Z4
+	VMOVUPS      Z4, K1, (AX)(DI*4)
+	VMOVUPS      Z6, K1, (BX)(DI*4)
 	TESTB        SI, SI
 	JZ           kept8
-	VPXORQ       Z9, Z9, Z9
-	VMOVUPS      Z9, K1, (DX)(DI*4)
+	VPXORQ       Z8, Z8, Z8
+	VMOVUPS      Z8, K1, (DX)(DI*4)
 
 kept8:
 end7:
@@ -190,54 +184,52 @@ end11:
 	VZEROUPPER
 	RET
 
-// func adamAVX512Float32(w *float32, grad *float32, m *float32, v *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+// func adamAVX512Float32(w *float32, grad *float32, m *float32, v *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·adamAVX512Float32(SB), NOSPLIT, $0-81
+TEXT ·adamAVX512Float32(SB), NOSPLIT, $0-77
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
 	MOVQ         v+24(FP), SI
-	VBROADCASTSS sign+40(FP), Z0
-	VBROADCASTSS step+44(FP), Z1
-	VBROADCASTSS keep+48(FP), Z2
-	VBROADCASTSS decay+52(FP), Z3
-	VBROADCASTSS beta1+56(FP), Z4
-	VBROADCASTSS rest1+60(FP), Z5
-	VBROADCASTSS beta2+64(FP), Z6
-	VBROADCASTSS rest2+68(FP), Z7
-	VBROADCASTSS scale+72(FP), Z8
-	VBROADCASTSS eps+76(FP), Z9
+	VBROADCASTSS step+40(FP), Z0
+	VBROADCASTSS keep+44(FP), Z1
+	VBROADCASTSS decay+48(FP), Z2
+	VBROADCASTSS beta1+52(FP), Z3
+	VBROADCASTSS rest1+56(FP), Z4
+	VBROADCASTSS beta2+60(FP), Z5
+	VBROADCASTSS rest2+64(FP), Z6
+	VBROADCASTSS scale+68(FP), Z7
+	VBROADCASTSS eps+72(FP), Z8
 	MOVQ         n+32(FP), CX
-	MOVB         clear+80(FP), DI
+	MOVB         clear+76(FP), DI
 	XORQ         R8, R8
 
 loop13:
 	CMPQ        CX, $0x10
 	JLT         loop13_end
-	VMOVUPS     (AX)(R8*4), Z10
-	VMOVUPS     (DX)(R8*4), Z11
-	VMOVUPS     (BX)(R8*4), Z12
-	VMOVUPS     (SI)(R8*4), Z13
-	VMULPS      Z0, Z11, Z11
-	VFMADD231PS Z3, Z10, Z11
-	VMULPS      Z2, Z10, Z10
-	VMULPS      Z4, Z12, Z12
-	VFMADD231PS Z5, Z11, Z12
-	VMULPS      Z6, Z13, Z13
-	VMULPS      Z7, Z11, Z14
-	VFMADD231PS Z11, Z14, Z13
-	VSQRTPS     Z13, Z11
-	VFMADD213PS Z9, Z8, Z11
-	VMULPS      Z1, Z12, Z14
-	VDIVPS      Z11, Z14, Z11
-	VSUBPS      Z11, Z10, Z10
-	VMOVUPS     Z10, (AX)(R8*4)
-	VMOVUPS     Z12, (BX)(R8*4)
-	VMOVUPS     Z13, (SI)(R8*4)
+	VMOVUPS     (AX)(R8*4), Z9
+	VMOVUPS     (DX)(R8*4), Z10
+	VMOVUPS     (BX)(R8*4), Z11
+	VMOVUPS     (SI)(R8*4), Z12
+	VFMADD231PS Z2, Z9, Z10
+	VMULPS      Z1, Z9, Z9
+	VMULPS      Z3, Z11, Z11
+	VFMADD231PS Z4, Z10, Z11
+	VMULPS      Z5, Z12, Z12
+	VMULPS      Z6, Z10, Z13
+	VFMADD231PS Z10, Z13, Z12
+	VSQRTPS     Z12, Z10
+	VFMADD213PS Z8, Z7, Z10
+	VMULPS      Z0, Z11, Z13
+	VDIVPS      Z10, Z13, Z10
+	VSUBPS      Z10, Z9, Z9
+	VMOVUPS     Z9, (AX)(R8*4)
+	VMOVUPS     Z11, (BX)(R8*4)
+	VMOVUPS     Z12, (SI)(R8*4)
 	TESTB       DI, DI
 	JZ          kept14
-	VPXORQ      Z15, Z15, Z15
-	VMOVUPS     Z15, (DX)(R8*4)
+	VPXORQ      Z14, Z14, Z14
+	VMOVUPS     Z14, (DX)(R8*4)
 
 kept14:
 	ADDQ $0x10, R8
@@ -251,88 +243,85 @@ loop13_end:
 	SHLQ        CL, R9
 	DECQ        R9
 	KMOVW       R9, K1
-	VMOVUPS.Z   (AX)(R8*4), K1, Z10
-	VMOVUPS.Z   (DX)(R8*4), K1, Z11
-	VMOVUPS.Z   (BX)(R8*4), K1, Z12
-	VMOVUPS.Z   (SI)(R8*4), K1, Z13
-	VMULPS      Z0, Z11, Z11
-	VFMADD231PS Z3, Z10, Z11
-	VMULPS      Z2, Z10, Z10
-	VMULPS      Z4, Z12, Z12
-	VFMADD231PS Z5, Z11, Z12
-	VMULPS      Z6, Z13, Z13
-	VMULPS      Z7, Z11, Z0
-	VFMADD231PS Z11, Z0, Z13
-	VSQRTPS     Z13, Z0
-	VFMADD213PS Z9, Z8, Z0
-	VMULPS      Z1, Z12, Z1
-	VDIVPS      Z0, Z1, Z0
-	VSUBPS      Z0, Z10, Z0
+	VMOVUPS.Z   (AX)(R8*4), K1, Z9
+	VMOVUPS.Z   (DX)(R8*4), K1, Z10
+	VMOVUPS.Z   (BX)(R8*4), K1, Z11
+	VMOVUPS.Z   (SI)(R8*4), K1, Z12
+	VFMADD231PS Z2, Z9, Z10
+	VMULPS      Z1, Z9, Z9
+	VMULPS      Z3, Z11, Z11
+	VFMADD231PS Z4, Z10, Z11
+	VMULPS      Z5, Z12, Z12
+	VMULPS      Z6, Z10, Z1
+	VFMADD231PS Z10, Z1, Z12
+	VSQRTPS     Z12, Z1
+	VFMADD213PS Z8, Z7, Z1
+	VMULPS      Z0, Z11, Z0
+	VDIVPS      Z1, Z0, Z0
+	VSUBPS      Z0, Z9, Z0
 	VMOVUPS     Z0, K1, (AX)(R8*4)
-	VMOVUPS     Z12, K1, (BX)(R8*4)
-	VMOVUPS     Z13, K1, (SI)(R8*4)
+	VMOVUPS     Z11, K1, (BX)(R8*4)
+	VMOVUPS     Z12, K1, (SI)(R8*4)
 	TESTB       DI, DI
 	JZ          kept16
-	VPXORQ      Z16, Z16, Z16
-	VMOVUPS     Z16, K1, (DX)(R8*4)
+	VPXORQ      Z15, Z15, Z15
+	VMOVUPS     Z15, K1, (DX)(R8*4)
 
 kept16:
 end15:
 	VZEROUPPER
 	RET
 
-// func adamAMSGradAVX512Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+// func adamAMSGradAVX512Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·adamAMSGradAVX512Float32(SB), NOSPLIT, $0-89
+TEXT ·adamAMSGradAVX512Float32(SB), NOSPLIT, $0-85
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
 	MOVQ         v+24(FP), SI
 	MOVQ         vmax+32(FP), DI
-	VBROADCASTSS sign+48(FP), Z0
-	VBROADCASTSS step+52(FP), Z1
-	VBROADCASTSS keep+56(FP), Z2
-	VBROADCASTSS decay+60(FP), Z3
-	VBROADCASTSS beta1+64(FP), Z4
-	VBROADCASTSS rest1+68(FP), Z5
-	VBROADCASTSS beta2+72(FP), Z6
-	VBROADCASTSS rest2+76(FP), Z7
-	VBROADCASTSS scale+80(FP), Z8
-	VBROADCASTSS eps+84(FP), Z9
+	VBROADCASTSS step+48(FP), Z0
+	VBROADCASTSS keep+52(FP), Z1
+	VBROADCASTSS decay+56(FP), Z2
+	VBROADCASTSS beta1+60(FP), Z3
+	VBROADCASTSS rest1+64(FP), Z4
+	VBROADCASTSS beta2+68(FP), Z5
+	VBROADCASTSS rest2+72(FP), Z6
+	VBROADCASTSS scale+76(FP), Z7
+	VBROADCASTSS eps+80(FP), Z8
 	MOVQ         n+40(FP), CX
-	MOVB         clear+88(FP), R8
+	MOVB         clear+84(FP), R8
 	XORQ         R9, R9
 
 loop17:
 	CMPQ        CX, $0x10
 	JLT         loop17_end
-	VMOVUPS     (AX)(R9*4), Z10
-	VMOVUPS     (DX)(R9*4), Z11
-	VMOVUPS     (BX)(R9*4), Z12
-	VMOVUPS     (SI)(R9*4), Z13
-	VMOVUPS     (DI)(R9*4), Z14
-	VMULPS      Z0, Z11, Z11
-	VFMADD231PS Z3, Z10, Z11
-	VMULPS      Z2, Z10, Z10
-	VMULPS      Z4, Z12, Z12
-	VFMADD231PS Z5, Z11, Z12
-	VMULPS      Z6, Z13, Z13
-	VMULPS      Z7, Z11, Z15
-	VFMADD231PS Z11, Z15, Z13
-	VMAXPS      Z13, Z14, Z11
-	VSQRTPS     Z11, Z14
-	VFMADD213PS Z9, Z8, Z14
-	VMULPS      Z1, Z12, Z15
-	VDIVPS      Z14, Z15, Z14
-	VSUBPS      Z14, Z10, Z10
-	VMOVUPS     Z10, (AX)(R9*4)
-	VMOVUPS     Z12, (BX)(R9*4)
-	VMOVUPS     Z13, (SI)(R9*4)
-	VMOVUPS     Z11, (DI)(R9*4)
+	VMOVUPS     (AX)(R9*4), Z9
+	VMOVUPS     (DX)(R9*4), Z10
+	VMOVUPS     (BX)(R9*4), Z11
+	VMOVUPS     (SI)(R9*4), Z12
+	VMOVUPS     (DI)(R9*4), Z13
+	VFMADD231PS Z2, Z9, Z10
+	VMULPS      Z1, Z9, Z9
+	VMULPS      Z3, Z11, Z11
+	VFMADD231PS Z4, Z10, Z11
+	VMULPS      Z5, Z12, Z12
+	VMULPS      Z6, Z10, Z14
+	VFMADD231PS Z10, Z14, Z12
+	VMAXPS      Z12, Z13, Z10
+	VSQRTPS     Z10, Z13
+	VFMADD213PS Z8, Z7, Z13
+	VMULPS      Z0, Z11, Z14
+	VDIVPS      Z13, Z14, Z13
+	VSUBPS      Z13, Z9, Z9
+	VMOVUPS     Z9, (AX)(R9*4)
+	VMOVUPS     Z11, (BX)(R9*4)
+	VMOVUPS     Z12, (SI)(R9*4)
+	VMOVUPS     Z10, (DI)(R9*4)
 	TESTB       R8, R8
 	JZ          kept18
-	VPXORQ      Z16, Z16, Z16
-	VMOVUPS     Z16, (DX)(R9*4)
+	VPXORQ      Z15, Z15, Z15
+	VMOVUPS     Z15, (DX)(R9*4)
 
 kept18:
 	ADDQ $0x10, R9
@@ -346,33 +335,32 @@ loop17_end:
 	SHLQ        CL, R10
 	DECQ        R10
 	KMOVW       R10, K1
-	VMOVUPS.Z   (AX)(R9*4), K1, Z10
-	VMOVUPS.Z   (DX)(R9*4), K1, Z11
-	VMOVUPS.Z   (BX)(R9*4), K1, Z12
-	VMOVUPS.Z   (SI)(R9*4), K1, Z13
-	VMOVUPS.Z   (DI)(R9*4), K1, Z14
-	VMULPS      Z0, Z11, Z11
-	VFMADD231PS Z3, Z10, Z11
-	VMULPS      Z2, Z10, Z10
-	VMULPS      Z4, Z12, Z12
-	VFMADD231PS Z5, Z11, Z12
-	VMULPS      Z6, Z13, Z13
-	VMULPS      Z7, Z11, Z0
-	VFMADD231PS Z11, Z0, Z13
-	VMAXPS      Z13, Z14, Z0
-	VSQRTPS     Z0, Z2
-	VFMADD213PS Z9, Z8, Z2
-	VMULPS      Z1, Z12, Z1
-	VDIVPS      Z2, Z1, Z1
-	VSUBPS      Z1, Z10, Z1
-	VMOVUPS     Z1, K1, (AX)(R9*4)
-	VMOVUPS     Z12, K1, (BX)(R9*4)
-	VMOVUPS     Z13, K1, (SI)(R9*4)
-	VMOVUPS     Z0, K1, (DI)(R9*4)
+	VMOVUPS.Z   (AX)(R9*4), K1, Z9
+	VMOVUPS.Z   (DX)(R9*4), K1, Z10
+	VMOVUPS.Z   (BX)(R9*4), K1, Z11
+	VMOVUPS.Z   (SI)(R9*4), K1, Z12
+	VMOVUPS.Z   (DI)(R9*4), K1, Z13
+	VFMADD231PS Z2, Z9, Z10
+	VMULPS      Z1, Z9, Z9
+	VMULPS      Z3, Z11, Z11
+	VFMADD231PS Z4, Z10, Z11
+	VMULPS      Z5, Z12, Z12
+	VMULPS      Z6, Z10, Z1
+	VFMADD231PS Z10, Z1, Z12
+	VMAXPS      Z12, Z13, Z1
+	VSQRTPS     Z1, Z2
+	VFMADD213PS Z8, Z7, Z2
+	VMULPS      Z0, Z11, Z0
+	VDIVPS      Z2, Z0, Z0
+	VSUBPS      Z0, Z9, Z0
+	VMOVUPS     Z0, K1, (AX)(R9*4)
+	VMOVUPS     Z11, K1, (BX)(R9*4)
+	VMOVUPS     Z12, K1, (SI)(R9*4)
+	VMOVUPS     Z1, K1, (DI)(R9*4)
 	TESTB       R8, R8
 	JZ          kept20
-	VPXORQ      Z17, Z17, Z17
-	VMOVUPS     Z17, K1, (DX)(R9*4)
+	VPXORQ      Z16, Z16, Z16
+	VMOVUPS     Z16, K1, (DX)(R9*4)
 
 kept20:
 end19:
@@ -737,40 +725,38 @@ end35:
 	VZEROUPPER
 	RET
 
-// func adagradAVX512Float32(w *float32, grad *float32, sum *float32, n int, sign float32, rate float32, decay float32, eps float32, clear bool)
+// func adagradAVX512Float32(w *float32, grad *float32, sum *float32, n int, rate float32, decay float32, eps float32, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·adagradAVX512Float32(SB), NOSPLIT, $0-49
+TEXT ·adagradAVX512Float32(SB), NOSPLIT, $0-45
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         sum+16(FP), BX
-	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS rate+36(FP), Z1
-	VBROADCASTSS decay+40(FP), Z2
-	VBROADCASTSS eps+44(FP), Z3
+	VBROADCASTSS rate+32(FP), Z0
+	VBROADCASTSS decay+36(FP), Z1
+	VBROADCASTSS eps+40(FP), Z2
 	MOVQ         n+24(FP), CX
-	MOVB         clear+48(FP), SI
+	MOVB         clear+44(FP), SI
 	XORQ         DI, DI
 
 loop37:
 	CMPQ        CX, $0x10
 	JLT         loop37_end
-	VMOVUPS     (AX)(DI*4), Z4
-	VMOVUPS     (DX)(DI*4), Z5
-	VMOVUPS     (BX)(DI*4), Z6
-	VMULPS      Z0, Z5, Z5
-	VFMADD231PS Z2, Z4, Z5
-	VFMADD231PS Z5, Z5, Z6
-	VMULPS      Z1, Z5, Z5
-	VSQRTPS     Z6, Z9
-	VADDPS      Z3, Z9, Z9
-	VDIVPS      Z9, Z5, Z5
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z4, (AX)(DI*4)
-	VMOVUPS     Z6, (BX)(DI*4)
+	VMOVUPS     (AX)(DI*4), Z3
+	VMOVUPS     (DX)(DI*4), Z4
+	VMOVUPS     (BX)(DI*4), Z5
+	VFMADD231PS Z1, Z3, Z4
+	VFMADD231PS Z4, Z4, Z5
+	VMULPS      Z0, Z4, Z4
+	VSQRTPS     Z5, Z8
+	VADDPS      Z2, Z8, Z8
+	VDIVPS      Z8, Z4, Z4
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z3, (AX)(DI*4)
+	VMOVUPS     Z5, (BX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept38
-	VPXORQ      Z7, Z7, Z7
-	VMOVUPS     Z7, (DX)(DI*4)
+	VPXORQ      Z6, Z6, Z6
+	VMOVUPS     Z6, (DX)(DI*4)
 
 kept38:
 	ADDQ $0x10, DI
@@ -784,70 +770,67 @@ loop37_end:
 	SHLQ        CL, R8
 	DECQ        R8
 	KMOVW       R8, K1
-	VMOVUPS.Z   (AX)(DI*4), K1, Z4
-	VMOVUPS.Z   (DX)(DI*4), K1, Z5
-	VMOVUPS.Z   (BX)(DI*4), K1, Z6
-	VMULPS      Z0, Z5, Z5
-	VFMADD231PS Z2, Z4, Z5
-	VFMADD231PS Z5, Z5, Z6
-	VMULPS      Z1, Z5, Z0
-	VSQRTPS     Z6, Z1
-	VADDPS      Z3, Z1, Z1
+	VMOVUPS.Z   (AX)(DI*4), K1, Z3
+	VMOVUPS.Z   (DX)(DI*4), K1, Z4
+	VMOVUPS.Z   (BX)(DI*4), K1, Z5
+	VFMADD231PS Z1, Z3, Z4
+	VFMADD231PS Z4, Z4, Z5
+	VMULPS      Z0, Z4, Z0
+	VSQRTPS     Z5, Z1
+	VADDPS      Z2, Z1, Z1
 	VDIVPS      Z1, Z0, Z0
-	VSUBPS      Z0, Z4, Z0
+	VSUBPS      Z0, Z3, Z0
 	VMOVUPS     Z0, K1, (AX)(DI*4)
-	VMOVUPS     Z6, K1, (BX)(DI*4)
+	VMOVUPS     Z5, K1, (BX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept40
-	VPXORQ      Z8, Z8, Z8
-	VMOVUPS     Z8, K1, (DX)(DI*4)
+	VPXORQ      Z7, Z7, Z7
+	VMOVUPS     Z7, K1, (DX)(DI*4)
 
 kept40:
 end39:
 	VZEROUPPER
 	RET
 
-// func lionAVX512Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
+// func lionAVX512Float32(w *float32, grad *float32, m *float32, n int, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·lionAVX512Float32(SB), NOSPLIT, $0-61
+TEXT ·lionAVX512Float32(SB), NOSPLIT, $0-57
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
-	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS rate+36(FP), Z1
-	VBROADCASTSS keep+40(FP), Z2
-	VBROADCASTSS beta1+44(FP), Z3
-	VBROADCASTSS rest1+48(FP), Z4
-	VBROADCASTSS beta2+52(FP), Z5
-	VBROADCASTSS rest2+56(FP), Z6
+	VBROADCASTSS rate+32(FP), Z0
+	VBROADCASTSS keep+36(FP), Z1
+	VBROADCASTSS beta1+40(FP), Z2
+	VBROADCASTSS rest1+44(FP), Z3
+	VBROADCASTSS beta2+48(FP), Z4
+	VBROADCASTSS rest2+52(FP), Z5
 	MOVQ         n+24(FP), CX
-	MOVB         clear+60(FP), SI
+	MOVB         clear+56(FP), SI
 	XORQ         DI, DI
 
 loop41:
 	CMPQ        CX, $0x10
 	JLT         loop41_end
-	VMOVUPS     (AX)(DI*4), Z7
-	VMOVUPS     (DX)(DI*4), Z8
-	VMOVUPS     (BX)(DI*4), Z9
-	VMULPS      Z0, Z8, Z8
-	VMOVUPS     Z9, Z10
-	VMULPS      Z3, Z10, Z10
-	VFMADD231PS Z4, Z8, Z10
-	VMULPS      Z5, Z9, Z9
-	VFMADD231PS Z6, Z8, Z9
-	VANDPS.BCST constantsAVX512Float32<>+4(SB), Z10, Z8
-	VORPS       Z8, Z1, Z8
-	VCMPPS.BCST $0x0c, constantsAVX512Float32<>+0(SB), Z10, K1
-	VMOVUPS.Z   Z8, K1, Z8
-	VMULPS      Z2, Z7, Z7
-	VSUBPS      Z8, Z7, Z7
-	VMOVUPS     Z7, (AX)(DI*4)
-	VMOVUPS     Z9, (BX)(DI*4)
+	VMOVUPS     (AX)(DI*4), Z6
+	VMOVUPS     (DX)(DI*4), Z7
+	VMOVUPS     (BX)(DI*4), Z8
+	VMOVUPS     Z8, Z9
+	VMULPS      Z2, Z9, Z9
+	VFMADD231PS Z3, Z7, Z9
+	VMULPS      Z4, Z8, Z8
+	VFMADD231PS Z5, Z7, Z8
+	VANDPS.BCST constantsAVX512Float32<>+4(SB), Z9, Z7
+	VORPS       Z7, Z0, Z7
+	VCMPPS.BCST $0x0c, constantsAVX512Float32<>+0(SB), Z9, K1
+	VMOVUPS.Z   Z7, K1, Z7
+	VMULPS      Z1, Z6, Z6
+	VSUBPS      Z7, Z6, Z6
+	VMOVUPS     Z6, (AX)(DI*4)
+	VMOVUPS     Z8, (BX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept42
-	VPXORQ      Z11, Z11, Z11
-	VMOVUPS     Z11, (DX)(DI*4)
+	VPXORQ      Z10, Z10, Z10
+	VMOVUPS     Z10, (DX)(DI*4)
 
 kept42:
 	ADDQ $0x10, DI
@@ -861,27 +844,26 @@ loop41_end:
 	SHLQ        CL, R8
 	DECQ        R8
 	KMOVW       R8, K1
-	VMOVUPS.Z   (AX)(DI*4), K1, Z7
-	VMOVUPS.Z   (DX)(DI*4), K1, Z8
-	VMOVUPS.Z   (BX)(DI*4), K1, Z9
-	VMULPS      Z0, Z8, Z8
-	VMOVUPS     Z9, Z0
-	VMULPS      Z3, Z0, Z0
-	VFMADD231PS Z4, Z8, Z0
-	VMULPS      Z5, Z9, Z9
-	VFMADD231PS Z6, Z8, Z9
-	VANDPS.BCST constantsAVX512Float32<>+4(SB), Z0, Z3
-	VORPS       Z3, Z1, Z1
-	VCMPPS.BCST $0x0c, constantsAVX512Float32<>+0(SB), Z0, K2
-	VMOVUPS.Z   Z1, K2, Z0
-	VMULPS      Z2, Z7, Z7
-	VSUBPS      Z0, Z7, Z0
+	VMOVUPS.Z   (AX)(DI*4), K1, Z6
+	VMOVUPS.Z   (DX)(DI*4), K1, Z7
+	VMOVUPS.Z   (BX)(DI*4), K1, Z8
+	VMOVUPS     Z8, Z9
+	VMULPS      Z2, Z9, Z9
+	VFMADD231PS Z3, Z7, Z9
+	VMULPS      Z4, Z8, Z8
+	VFMADD231PS Z5, Z7, Z8
+	VANDPS.BCST constantsAVX512Float32<>+4(SB), Z9, Z2
+	VORPS       Z2, Z0, Z0
+	VCMPPS.BCST $0x0c, constantsAVX512Float32<>+0(SB), Z9, K2
+	VMOVUPS.Z   Z0, K2, Z0
+	VMULPS      Z1, Z6, Z6
+	VSUBPS      Z0, Z6, Z0
 	VMOVUPS     Z0, K1, (AX)(DI*4)
-	VMOVUPS     Z9, K1, (BX)(DI*4)
+	VMOVUPS     Z8, K1, (BX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept44
-	VPXORQ      Z12, Z12, Z12
-	VMOVUPS     Z12, K1, (DX)(DI*4)
+	VPXORQ      Z11, Z11, Z11
+	VMOVUPS     Z11, K1, (DX)(DI*4)
 
 kept44:
 end43:
@@ -892,31 +874,29 @@ DATA constantsAVX512Float32<>+0(SB)/4, $0x00000000
 DATA constantsAVX512Float32<>+4(SB)/4, $0x80000000
 GLOBL constantsAVX512Float32<>(SB), RODATA|NOPTR, $8
 
-// func sgdAVX512Float64(w *float64, grad *float64, n int, sign float64, rate float64, decay float64, clear bool)
+// func sgdAVX512Float64(w *float64, grad *float64, n int, rate float64, decay float64, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·sgdAVX512Float64(SB), NOSPLIT, $0-49
+TEXT ·sgdAVX512Float64(SB), NOSPLIT, $0-41
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
-	VBROADCASTSD sign+24(FP), Z0
-	VBROADCASTSD rate+32(FP), Z1
-	VBROADCASTSD decay+40(FP), Z2
+	VBROADCASTSD rate+24(FP), Z0
+	VBROADCASTSD decay+32(FP), Z1
 	MOVQ         n+16(FP), CX
-	MOVB         clear+48(FP), BL
+	MOVB         clear+40(FP), BL
 	XORQ         SI, SI
 
 loop45:
 	CMPQ         CX, $0x08
 	JLT          loop45_end
-	VMOVUPD      (AX)(SI*8), Z3
-	VMOVUPD      (DX)(SI*8), Z4
-	VMULPD       Z0, Z4, Z4
-	VFMADD231PD  Z2, Z3, Z4
-	VFNMADD231PD Z1, Z4, Z3
-	VMOVUPD      Z3, (AX)(SI*8)
+	VMOVUPD      (AX)(SI*8), Z2
+	VMOVUPD      (DX)(SI*8), Z3
+	VFMADD231PD  Z1, Z2, Z3
+	VFNMADD231PD Z0, Z3, Z2
+	VMOVUPD      Z2, (AX)(SI*8)
 	TESTB        BL, BL
 	JZ           kept46
-	VPXORQ       Z5, Z5, Z5
-	VMOVUPD      Z5, (DX)(SI*8)
+	VPXORQ       Z4, Z4, Z4
+	VMOVUPD      Z4, (DX)(SI*8)
 
 kept46:
 	ADDQ $0x08, SI
@@ -930,54 +910,51 @@ loop45_end:
 	SHLQ         CL, DI
 	DECQ         DI
 	KMOVW        DI, K1
-	VMOVUPD.Z    (AX)(SI*8), K1, Z3
-	VMOVUPD.Z    (DX)(SI*8), K1, Z4
-	VMULPD       Z0, Z4, Z4
-	VFMADD231PD  Z2, Z3, Z4
-	VFNMADD231PD Z1, Z4, Z3
-	VMOVUPD      Z3, K1, (AX)(SI*8)
+	VMOVUPD.Z    (AX)(SI*8), K1, Z2
+	VMOVUPD.Z    (DX)(SI*8), K1, Z3
+	VFMADD231PD  Z1, Z2, Z3
+	VFNMADD231PD Z0, Z3, Z2
+	VMOVUPD      Z2, K1, (AX)(SI*8)
 	TESTB        BL, BL
 	JZ           kept48
-	VPXORQ       Z6, Z6, Z6
-	VMOVUPD      Z6, K1, (DX)(SI*8)
+	VPXORQ       Z5, Z5, Z5
+	VMOVUPD      Z5, K1, (DX)(SI*8)
 
 kept48:
 end47:
 	VZEROUPPER
 	RET
 
-// func sgdMomentumAVX512Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, decay float64, mu float64, rest float64, clear bool)
+// func sgdMomentumAVX512Float64(w *float64, grad *float64, m *float64, n int, rate float64, decay float64, mu float64, rest float64, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·sgdMomentumAVX512Float64(SB), NOSPLIT, $0-73
+TEXT ·sgdMomentumAVX512Float64(SB), NOSPLIT, $0-65
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
-	VBROADCASTSD sign+32(FP), Z0
-	VBROADCASTSD rate+40(FP), Z1
-	VBROADCASTSD decay+48(FP), Z2
-	VBROADCASTSD mu+56(FP), Z3
-	VBROADCASTSD rest+64(FP), Z4
+	VBROADCASTSD rate+32(FP), Z0
+	VBROADCASTSD decay+40(FP), Z1
+	VBROADCASTSD mu+48(FP), Z2
+	VBROADCASTSD rest+56(FP), Z3
 	MOVQ         n+24(FP), CX
-	MOVB         clear+72(FP), SI
+	MOVB         clear+64(FP), SI
 	XORQ         DI, DI
 
 loop49:
 	CMPQ         CX, $0x08
 	JLT          loop49_end
-	VMOVUPD      (AX)(DI*8), Z5
-	VMOVUPD      (DX)(DI*8), Z6
-	VMOVUPD      (BX)(DI*8), Z7
-	VMULPD       Z0, Z6, Z6
-	VFMADD231PD  Z2, Z5, Z6
-	VMULPD       Z3, Z7, Z7
-	VFMADD231PD  Z4, Z6, Z7
-	VFNMADD231PD Z1, Z7, Z5
-	VMOVUPD      Z5, (AX)(DI*8)
-	VMOVUPD      Z7, (BX)(DI*8)
+	VMOVUPD      (AX)(DI*8), Z4
+	VMOVUPD      (DX)(DI*8), Z5
+	VMOVUPD      (BX)(DI*8), Z6
+	VFMADD231PD  Z1, Z4, Z5
+	VMULPD       Z2, Z6, Z6
+	VFMADD231PD  Z3, Z5, Z6
+	VFNMADD231PD Z0, Z6, Z4
+	VMOVUPD      Z4, (AX)(DI*8)
+	VMOVUPD      Z6, (BX)(DI*8)
 	TESTB        SI, SI
 	JZ           kept50
-	VPXORQ       Z8, Z8, Z8
-	VMOVUPD      Z8, (DX)(DI*8)
+	VPXORQ       Z7, Z7, Z7
+	VMOVUPD      Z7, (DX)(DI*8)
 
 kept50:
 	ADDQ $0x08, DI
@@ -991,20 +968,19 @@ loop49_end:
 	SHLQ         CL, R8
 	DECQ         R8
 	KMOVW        R8, K1
-	VMOVUPD.Z    (AX)(DI*8), K1, Z5
-	VMOVUPD.Z    (DX)(DI*8), K1, Z6
-	VMOVUPD.Z    (BX)(DI*8), K1, Z7
-	VMULPD       Z0, Z6, Z6
-	VFMADD231PD  Z2, Z5, Z6
-	VMULPD       Z3, Z7, Z7
-	VFMADD231PD  Z4, Z6, Z7
-	VFNMADD231PD Z1, Z7, Z5
-	VMOVUPD      Z5, K1, (AX)(DI*8)
-	VMOVUPD      Z7, K1, (BX)(DI*8)
+	VMOVUPD.Z    (AX)(DI*8), K1, Z4
+	VMOVUPD.Z    (DX)(DI*8), K1, Z5
+	VMOVUPD.Z    (BX)(DI*8), K1, Z6
+	VFMADD231PD  Z1, Z4, Z5
+	VMULPD       Z2, Z6, Z6
+	VFMADD231PD  Z3, Z5, Z6
+	VFNMADD231PD Z0, Z6, Z4
+	VMOVUPD      Z4, K1, (AX)(DI*8)
+	VMOVUPD      Z6, K1, (BX)(DI*8)
 	TESTB        SI, SI
 	JZ           kept52
-	VPXORQ       Z9, Z9, Z9
-	VMOVUPD      Z9, K1, (DX)(DI*8)
+	VPXORQ       Z8, Z8, Z8
+	VMOVUPD      Z8, K1, (DX)(DI*8)
 
 kept52:
 end51:
@@ -1078,54 +1054,52 @@ end55:
 	VZEROUPPER
 	RET
 
-// func adamAVX512Float64(w *float64, grad *float64, m *float64, v *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+// func adamAVX512Float64(w *float64, grad *float64, m *float64, v *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·adamAVX512Float64(SB), NOSPLIT, $0-121
+TEXT ·adamAVX512Float64(SB), NOSPLIT, $0-113
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
 	MOVQ         v+24(FP), SI
-	VBROADCASTSD sign+40(FP), Z0
-	VBROADCASTSD step+48(FP), Z1
-	VBROADCASTSD keep+56(FP), Z2
-	VBROADCASTSD decay+64(FP), Z3
-	VBROADCASTSD beta1+72(FP), Z4
-	VBROADCASTSD rest1+80(FP), Z5
-	VBROADCASTSD beta2+88(FP), Z6
-	VBROADCASTSD rest2+96(FP), Z7
-	VBROADCASTSD scale+104(FP), Z8
-	VBROADCASTSD eps+112(FP), Z9
+	VBROADCASTSD step+40(FP), Z0
+	VBROADCASTSD keep+48(FP), Z1
+	VBROADCASTSD decay+56(FP), Z2
+	VBROADCASTSD beta1+64(FP), Z3
+	VBROADCASTSD rest1+72(FP), Z4
+	VBROADCASTSD beta2+80(FP), Z5
+	VBROADCASTSD rest2+88(FP), Z6
+	VBROADCASTSD scale+96(FP), Z7
+	VBROADCASTSD eps+104(FP), Z8
 	MOVQ         n+32(FP), CX
-	MOVB         clear+120(FP), DI
+	MOVB         clear+112(FP), DI
 	XORQ         R8, R8
 
 loop57:
 	CMPQ        CX, $0x08
 	JLT         loop57_end
-	VMOVUPD     (AX)(R8*8), Z10
-	VMOVUPD     (DX)(R8*8), Z11
-	VMOVUPD     (BX)(R8*8), Z12
-	VMOVUPD     (SI)(R8*8), Z13
-	VMULPD      Z0, Z11, Z11
-	VFMADD231PD Z3, Z10, Z11
-	VMULPD      Z2, Z10, Z10
-	VMULPD      Z4, Z12, Z12
-	VFMADD231PD Z5, Z11, Z12
-	VMULPD      Z6, Z13, Z13
-	VMULPD      Z7, Z11, Z14
-	VFMADD231PD Z11, Z14, Z13
-	VSQRTPD     Z13, Z11
-	VFMADD213PD Z9, Z8, Z11
-	VMULPD      Z1, Z12, Z14
-	VDIVPD      Z11, Z14, Z11
-	VSUBPD      Z11, Z10, Z10
-	VMOVUPD     Z10, (AX)(R8*8)
-	VMOVUPD     Z12, (BX)(R8*8)
-	VMOVUPD     Z13, (SI)(R8*8)
+	VMOVUPD     (AX)(R8*8), Z9
+	VMOVUPD     (DX)(R8*8), Z10
+	VMOVUPD     (BX)(R8*8), Z11
+	VMOVUPD     (SI)(R8*8), Z12
+	VFMADD231PD Z2, Z9, Z10
+	VMULPD      Z1, Z9, Z9
+	VMULPD      Z3, Z11, Z11
+	VFMADD231PD Z4, Z10, Z11
+	VMULPD      Z5, Z12, Z12
+	VMULPD      Z6, Z10, Z13
+	VFMADD231PD Z10, Z13, Z12
+	VSQRTPD     Z12, Z10
+	VFMADD213PD Z8, Z7, Z10
+	VMULPD      Z0, Z11, Z13
+	VDIVPD      Z10, Z13, Z10
+	VSUBPD      Z10, Z9, Z9
+	VMOVUPD     Z9, (AX)(R8*8)
+	VMOVUPD     Z11, (BX)(R8*8)
+	VMOVUPD     Z12, (SI)(R8*8)
 	TESTB       DI, DI
 	JZ          kept58
-	VPXORQ      Z15, Z15, Z15
-	VMOVUPD     Z15, (DX)(R8*8)
+	VPXORQ      Z14, Z14, Z14
+	VMOVUPD     Z14, (DX)(R8*8)
 
 kept58:
 	ADDQ $0x08, R8
@@ -1139,88 +1113,85 @@ loop57_end:
 	SHLQ        CL, R9
 	DECQ        R9
 	KMOVW       R9, K1
-	VMOVUPD.Z   (AX)(R8*8), K1, Z10
-	VMOVUPD.Z   (DX)(R8*8), K1, Z11
-	VMOVUPD.Z   (BX)(R8*8), K1, Z12
-	VMOVUPD.Z   (SI)(R8*8), K1, Z13
-	VMULPD      Z0, Z11, Z11
-	VFMADD231PD Z3, Z10, Z11
-	VMULPD      Z2, Z10, Z10
-	VMULPD      Z4, Z12, Z12
-	VFMADD231PD Z5, Z11, Z12
-	VMULPD      Z6, Z13, Z13
-	VMULPD      Z7, Z11, Z0
-	VFMADD231PD Z11, Z0, Z13
-	VSQRTPD     Z13, Z0
-	VFMADD213PD Z9, Z8, Z0
-	VMULPD      Z1, Z12, Z1
-	VDIVPD      Z0, Z1, Z0
-	VSUBPD      Z0, Z10, Z0
+	VMOVUPD.Z   (AX)(R8*8), K1, Z9
+	VMOVUPD.Z   (DX)(R8*8), K1, Z10
+	VMOVUPD.Z   (BX)(R8*8), K1, Z11
+	VMOVUPD.Z   (SI)(R8*8), K1, Z12
+	VFMADD231PD Z2, Z9, Z10
+	VMULPD      Z1, Z9, Z9
+	VMULPD      Z3, Z11, Z11
+	VFMADD231PD Z4, Z10, Z11
+	VMULPD      Z5, Z12, Z12
+	VMULPD      Z6, Z10, Z1
+	VFMADD231PD Z10, Z1, Z12
+	VSQRTPD     Z12, Z1
+	VFMADD213PD Z8, Z7, Z1
+	VMULPD      Z0, Z11, Z0
+	VDIVPD      Z1, Z0, Z0
+	VSUBPD      Z0, Z9, Z0
 	VMOVUPD     Z0, K1, (AX)(R8*8)
-	VMOVUPD     Z12, K1, (BX)(R8*8)
-	VMOVUPD     Z13, K1, (SI)(R8*8)
+	VMOVUPD     Z11, K1, (BX)(R8*8)
+	VMOVUPD     Z12, K1, (SI)(R8*8)
 	TESTB       DI, DI
 	JZ          kept60
-	VPXORQ      Z16, Z16, Z16
-	VMOVUPD     Z16, K1, (DX)(R8*8)
+	VPXORQ      Z15, Z15, Z15
+	VMOVUPD     Z15, K1, (DX)(R8*8)
 
 kept60:
 end59:
 	VZEROUPPER
 	RET
 
-// func adamAMSGradAVX512Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+// func adamAMSGradAVX512Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·adamAMSGradAVX512Float64(SB), NOSPLIT, $0-129
+TEXT ·adamAMSGradAVX512Float64(SB), NOSPLIT, $0-121
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
 	MOVQ         v+24(FP), SI
 	MOVQ         vmax+32(FP), DI
-	VBROADCASTSD sign+48(FP), Z0
-	VBROADCASTSD step+56(FP), Z1
-	VBROADCASTSD keep+64(FP), Z2
-	VBROADCASTSD decay+72(FP), Z3
-	VBROADCASTSD beta1+80(FP), Z4
-	VBROADCASTSD rest1+88(FP), Z5
-	VBROADCASTSD beta2+96(FP), Z6
-	VBROADCASTSD rest2+104(FP), Z7
-	VBROADCASTSD scale+112(FP), Z8
-	VBROADCASTSD eps+120(FP), Z9
+	VBROADCASTSD step+48(FP), Z0
+	VBROADCASTSD keep+56(FP), Z1
+	VBROADCASTSD decay+64(FP), Z2
+	VBROADCASTSD beta1+72(FP), Z3
+	VBROADCASTSD rest1+80(FP), Z4
+	VBROADCASTSD beta2+88(FP), Z5
+	VBROADCASTSD rest2+96(FP), Z6
+	VBROADCASTSD scale+104(FP), Z7
+	VBROADCASTSD eps+112(FP), Z8
 	MOVQ         n+40(FP), CX
-	MOVB         clear+128(FP), R8
+	MOVB         clear+120(FP), R8
 	XORQ         R9, R9
 
 loop61:
 	CMPQ        CX, $0x08
 	JLT         loop61_end
-	VMOVUPD     (AX)(R9*8), Z10
-	VMOVUPD     (DX)(R9*8), Z11
-	VMOVUPD     (BX)(R9*8), Z12
-	VMOVUPD     (SI)(R9*8), Z13
-	VMOVUPD     (DI)(R9*8), Z14
-	VMULPD      Z0, Z11, Z11
-	VFMADD231PD Z3, Z10, Z11
-	VMULPD      Z2, Z10, Z10
-	VMULPD      Z4, Z12, Z12
-	VFMADD231PD Z5, Z11, Z12
-	VMULPD      Z6, Z13, Z13
-	VMULPD      Z7, Z11, Z15
-	VFMADD231PD Z11, Z15, Z13
-	VMAXPD      Z13, Z14, Z11
-	VSQRTPD     Z11, Z14
-	VFMADD213PD Z9, Z8, Z14
-	VMULPD      Z1, Z12, Z15
-	VDIVPD      Z14, Z15, Z14
-	VSUBPD      Z14, Z10, Z10
-	VMOVUPD     Z10, (AX)(R9*8)
-	VMOVUPD     Z12, (BX)(R9*8)
-	VMOVUPD     Z13, (SI)(R9*8)
-	VMOVUPD     Z11, (DI)(R9*8)
+	VMOVUPD     (AX)(R9*8), Z9
+	VMOVUPD     (DX)(R9*8), Z10
+	VMOVUPD     (BX)(R9*8), Z11
+	VMOVUPD     (SI)(R9*8), Z12
+	VMOVUPD     (DI)(R9*8), Z13
+	VFMADD231PD Z2, Z9, Z10
+	VMULPD      Z1, Z9, Z9
+	VMULPD      Z3, Z11, Z11
+	VFMADD231PD Z4, Z10, Z11
+	VMULPD      Z5, Z12, Z12
+	VMULPD      Z6, Z10, Z14
+	VFMADD231PD Z10, Z14, Z12
+	VMAXPD      Z12, Z13, Z10
+	VSQRTPD     Z10, Z13
+	VFMADD213PD Z8, Z7, Z13
+	VMULPD      Z0, Z11, Z14
+	VDIVPD      Z13, Z14, Z13
+	VSUBPD      Z13, Z9, Z9
+	VMOVUPD     Z9, (AX)(R9*8)
+	VMOVUPD     Z11, (BX)(R9*8)
+	VMOVUPD     Z12, (SI)(R9*8)
+	VMOVUPD     Z10, (DI)(R9*8)
 	TESTB       R8, R8
 	JZ          kept62
-	VPXORQ      Z16, Z16, Z16
-	VMOVUPD     Z16, (DX)(R9*8)
+	VPXORQ      Z15, Z15, Z15
+	VMOVUPD     Z15, (DX)(R9*8)
 
 kept62:
 	ADDQ $0x08, R9
@@ -1234,33 +1205,32 @@ loop61_end:
 	SHLQ        CL, R10
 	DECQ        R10
 	KMOVW       R10, K1
-	VMOVUPD.Z   (AX)(R9*8), K1, Z10
-	VMOVUPD.Z   (DX)(R9*8), K1, Z11
-	VMOVUPD.Z   (BX)(R9*8), K1, Z12
-	VMOVUPD.Z   (SI)(R9*8), K1, Z13
-	VMOVUPD.Z   (DI)(R9*8), K1, Z14
-	VMULPD      Z0, Z11, Z11
-	VFMADD231PD Z3, Z10, Z11
-	VMULPD      Z2, Z10, Z10
-	VMULPD      Z4, Z12, Z12
-	VFMADD231PD Z5, Z11, Z12
-	VMULPD      Z6, Z13, Z13
-	VMULPD      Z7, Z11, Z0
-	VFMADD231PD Z11, Z0, Z13
-	VMAXPD      Z13, Z14, Z0
-	VSQRTPD     Z0, Z2
-	VFMADD213PD Z9, Z8, Z2
-	VMULPD      Z1, Z12, Z1
-	VDIVPD      Z2, Z1, Z1
-	VSUBPD      Z1, Z10, Z1
-	VMOVUPD     Z1, K1, (AX)(R9*8)
-	VMOVUPD     Z12, K1, (BX)(R9*8)
-	VMOVUPD     Z13, K1, (SI)(R9*8)
-	VMOVUPD     Z0, K1, (DI)(R9*8)
+	VMOVUPD.Z   (AX)(R9*8), K1, Z9
+	VMOVUPD.Z   (DX)(R9*8), K1, Z10
+	VMOVUPD.Z   (BX)(R9*8), K1, Z11
+	VMOVUPD.Z   (SI)(R9*8), K1, Z12
+	VMOVUPD.Z   (DI)(R9*8), K1, Z13
+	VFMADD231PD Z2, Z9, Z10
+	VMULPD      Z1, Z9, Z9
+	VMULPD      Z3, Z11, Z11
+	VFMADD231PD Z4, Z10, Z11
+	VMULPD      Z5, Z12, Z12
+	VMULPD      Z6, Z10, Z1
+	VFMADD231PD Z10, Z1, Z12
+	VMAXPD      Z12, Z13, Z1
+	VSQRTPD     Z1, Z2
+	VFMADD213PD Z8, Z7, Z2
+	VMULPD      Z0, Z11, Z0
+	VDIVPD      Z2, Z0, Z0
+	VSUBPD      Z0, Z9, Z0
+	VMOVUPD     Z0, K1, (AX)(R9*8)
+	VMOVUPD     Z11, K1, (BX)(R9*8)
+	VMOVUPD     Z12, K1, (SI)(R9*8)
+	VMOVUPD     Z1, K1, (DI)(R9*8)
 	TESTB       R8, R8
 	JZ          kept64
-	VPXORQ      Z17, Z17, Z17
-	VMOVUPD     Z17, K1, (DX)(R9*8)
+	VPXORQ      Z16, Z16, Z16
+	VMOVUPD     Z16, K1, (DX)(R9*8)
 
 kept64:
 end63:
@@ -1625,40 +1595,38 @@ end79:
 	VZEROUPPER
 	RET
 
-// func adagradAVX512Float64(w *float64, grad *float64, sum *float64, n int, sign float64, rate float64, decay float64, eps float64, clear bool)
+// func adagradAVX512Float64(w *float64, grad *float64, sum *float64, n int, rate float64, decay float64, eps float64, clear bool)
 // Requires: AVX, AVX512F
-TEXT ·adagradAVX512Float64(SB), NOSPLIT, $0-65
+TEXT ·adagradAVX512Float64(SB), NOSPLIT, $0-57
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         sum+16(FP), BX
-	VBROADCASTSD sign+32(FP), Z0
-	VBROADCASTSD rate+40(FP), Z1
-	VBROADCASTSD decay+48(FP), Z2
-	VBROADCASTSD eps+56(FP), Z3
+	VBROADCASTSD rate+32(FP), Z0
+	VBROADCASTSD decay+40(FP), Z1
+	VBROADCASTSD eps+48(FP), Z2
 	MOVQ         n+24(FP), CX
-	MOVB         clear+64(FP), SI
+	MOVB         clear+56(FP), SI
 	XORQ         DI, DI
 
 loop81:
 	CMPQ        CX, $0x08
 	JLT         loop81_end
-	VMOVUPD     (AX)(DI*8), Z4
-	VMOVUPD     (DX)(DI*8), Z5
-	VMOVUPD     (BX)(DI*8), Z6
-	VMULPD      Z0, Z5, Z5
-	VFMADD231PD Z2, Z4, Z5
-	VFMADD231PD Z5, Z5, Z6
-	VMULPD      Z1, Z5, Z5
-	VSQRTPD     Z6, Z9
-	VADDPD      Z3, Z9, Z9
-	VDIVPD      Z9, Z5, Z5
-	VSUBPD      Z5, Z4, Z4
-	VMOVUPD     Z4, (AX)(DI*8)
-	VMOVUPD     Z6, (BX)(DI*8)
+	VMOVUPD     (AX)(DI*8), Z3
+	VMOVUPD     (DX)(DI*8), Z4
+	VMOVUPD     (BX)(DI*8), Z5
+	VFMADD231PD Z1, Z3, Z4
+	VFMADD231PD Z4, Z4, Z5
+	VMULPD      Z0, Z4, Z4
+	VSQRTPD     Z5, Z8
+	VADDPD      Z2, Z8, Z8
+	VDIVPD      Z8, Z4, Z4
+	VSUBPD      Z4, Z3, Z3
+	VMOVUPD     Z3, (AX)(DI*8)
+	VMOVUPD     Z5, (BX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept82
-	VPXORQ      Z7, Z7, Z7
-	VMOVUPD     Z7, (DX)(DI*8)
+	VPXORQ      Z6, Z6, Z6
+	VMOVUPD     Z6, (DX)(DI*8)
 
 kept82:
 	ADDQ $0x08, DI
@@ -1672,70 +1640,67 @@ loop81_end:
 	SHLQ        CL, R8
 	DECQ        R8
 	KMOVW       R8, K1
-	VMOVUPD.Z   (AX)(DI*8), K1, Z4
-	VMOVUPD.Z   (DX)(DI*8), K1, Z5
-	VMOVUPD.Z   (BX)(DI*8), K1, Z6
-	VMULPD      Z0, Z5, Z5
-	VFMADD231PD Z2, Z4, Z5
-	VFMADD231PD Z5, Z5, Z6
-	VMULPD      Z1, Z5, Z0
-	VSQRTPD     Z6, Z1
-	VADDPD      Z3, Z1, Z1
+	VMOVUPD.Z   (AX)(DI*8), K1, Z3
+	VMOVUPD.Z   (DX)(DI*8), K1, Z4
+	VMOVUPD.Z   (BX)(DI*8), K1, Z5
+	VFMADD231PD Z1, Z3, Z4
+	VFMADD231PD Z4, Z4, Z5
+	VMULPD      Z0, Z4, Z0
+	VSQRTPD     Z5, Z1
+	VADDPD      Z2, Z1, Z1
 	VDIVPD      Z1, Z0, Z0
-	VSUBPD      Z0, Z4, Z0
+	VSUBPD      Z0, Z3, Z0
 	VMOVUPD     Z0, K1, (AX)(DI*8)
-	VMOVUPD     Z6, K1, (BX)(DI*8)
+	VMOVUPD     Z5, K1, (BX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept84
-	VPXORQ      Z8, Z8, Z8
-	VMOVUPD     Z8, K1, (DX)(DI*8)
+	VPXORQ      Z7, Z7, Z7
+	VMOVUPD     Z7, K1, (DX)(DI*8)
 
 kept84:
 end83:
 	VZEROUPPER
 	RET
 
-// func lionAVX512Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)
+// func lionAVX512Float64(w *float64, grad *float64, m *float64, n int, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·lionAVX512Float64(SB), NOSPLIT, $0-89
+TEXT ·lionAVX512Float64(SB), NOSPLIT, $0-81
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), DX
 	MOVQ         m+16(FP), BX
-	VBROADCASTSD sign+32(FP), Z0
-	VBROADCASTSD rate+40(FP), Z1
-	VBROADCASTSD keep+48(FP), Z2
-	VBROADCASTSD beta1+56(FP), Z3
-	VBROADCASTSD rest1+64(FP), Z4
-	VBROADCASTSD beta2+72(FP), Z5
-	VBROADCASTSD rest2+80(FP), Z6
+	VBROADCASTSD rate+32(FP), Z0
+	VBROADCASTSD keep+40(FP), Z1
+	VBROADCASTSD beta1+48(FP), Z2
+	VBROADCASTSD rest1+56(FP), Z3
+	VBROADCASTSD beta2+64(FP), Z4
+	VBROADCASTSD rest2+72(FP), Z5
 	MOVQ         n+24(FP), CX
-	MOVB         clear+88(FP), SI
+	MOVB         clear+80(FP), SI
 	XORQ         DI, DI
 
 loop85:
 	CMPQ        CX, $0x08
 	JLT         loop85_end
-	VMOVUPD     (AX)(DI*8), Z7
-	VMOVUPD     (DX)(DI*8), Z8
-	VMOVUPD     (BX)(DI*8), Z9
-	VMULPD      Z0, Z8, Z8
-	VMOVUPD     Z9, Z10
-	VMULPD      Z3, Z10, Z10
-	VFMADD231PD Z4, Z8, Z10
-	VMULPD      Z5, Z9, Z9
-	VFMADD231PD Z6, Z8, Z9
-	VANDPD.BCST constantsAVX512Float64<>+8(SB), Z10, Z8
-	VORPD       Z8, Z1, Z8
-	VCMPPD.BCST $0x0c, constantsAVX512Float64<>+0(SB), Z10, K1
-	VMOVUPD.Z   Z8, K1, Z8
-	VMULPD      Z2, Z7, Z7
-	VSUBPD      Z8, Z7, Z7
-	VMOVUPD     Z7, (AX)(DI*8)
-	VMOVUPD     Z9, (BX)(DI*8)
+	VMOVUPD     (AX)(DI*8), Z6
+	VMOVUPD     (DX)(DI*8), Z7
+	VMOVUPD     (BX)(DI*8), Z8
+	VMOVUPD     Z8, Z9
+	VMULPD      Z2, Z9, Z9
+	VFMADD231PD Z3, Z7, Z9
+	VMULPD      Z4, Z8, Z8
+	VFMADD231PD Z5, Z7, Z8
+	VANDPD.BCST constantsAVX512Float64<>+8(SB), Z9, Z7
+	VORPD       Z7, Z0, Z7
+	VCMPPD.BCST $0x0c, constantsAVX512Float64<>+0(SB), Z9, K1
+	VMOVUPD.Z   Z7, K1, Z7
+	VMULPD      Z1, Z6, Z6
+	VSUBPD      Z7, Z6, Z6
+	VMOVUPD     Z6, (AX)(DI*8)
+	VMOVUPD     Z8, (BX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept86
-	VPXORQ      Z11, Z11, Z11
-	VMOVUPD     Z11, (DX)(DI*8)
+	VPXORQ      Z10, Z10, Z10
+	VMOVUPD     Z10, (DX)(DI*8)
 
 kept86:
 	ADDQ $0x08, DI
@@ -1749,27 +1714,26 @@ loop85_end:
 	SHLQ        CL, R8
 	DECQ        R8
 	KMOVW       R8, K1
-	VMOVUPD.Z   (AX)(DI*8), K1, Z7
-	VMOVUPD.Z   (DX)(DI*8), K1, Z8
-	VMOVUPD.Z   (BX)(DI*8), K1, Z9
-	VMULPD      Z0, Z8, Z8
-	VMOVUPD     Z9, Z0
-	VMULPD      Z3, Z0, Z0
-	VFMADD231PD Z4, Z8, Z0
-	VMULPD      Z5, Z9, Z9
-	VFMADD231PD Z6, Z8, Z9
-	VANDPD.BCST constantsAVX512Float64<>+8(SB), Z0, Z3
-	VORPD       Z3, Z1, Z1
-	VCMPPD.BCST $0x0c, constantsAVX512Float64<>+0(SB), Z0, K2
-	VMOVUPD.Z   Z1, K2, Z0
-	VMULPD      Z2, Z7, Z7
-	VSUBPD      Z0, Z7, Z0
+	VMOVUPD.Z   (AX)(DI*8), K1, Z6
+	VMOVUPD.Z   (DX)(DI*8), K1, Z7
+	VMOVUPD.Z   (BX)(DI*8), K1, Z8
+	VMOVUPD     Z8, Z9
+	VMULPD      Z2, Z9, Z9
+	VFMADD231PD Z3, Z7, Z9
+	VMULPD      Z4, Z8, Z8
+	VFMADD231PD Z5, Z7, Z8
+	VANDPD.BCST constantsAVX512Float64<>+8(SB), Z9, Z2
+	VORPD       Z2, Z0, Z0
+	VCMPPD.BCST $0x0c, constantsAVX512Float64<>+0(SB), Z9, K2
+	VMOVUPD.Z   Z0, K2, Z0
+	VMULPD      Z1, Z6, Z6
+	VSUBPD      Z0, Z6, Z0
 	VMOVUPD     Z0, K1, (AX)(DI*8)
-	VMOVUPD     Z9, K1, (BX)(DI*8)
+	VMOVUPD     Z8, K1, (BX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept88
-	VPXORQ      Z12, Z12, Z12
-	VMOVUPD     Z12, K1, (DX)(DI*8)
+	VPXORQ      Z11, Z11, Z11
+	VMOVUPD     Z11, K1, (DX)(DI*8)
 
 kept88:
 end87:
@@ -1780,31 +1744,29 @@ DATA constantsAVX512Float64<>+0(SB)/8, $0x0000000000000000
 DATA constantsAVX512Float64<>+8(SB)/8, $0x8000000000000000
 GLOBL constantsAVX512Float64<>(SB), RODATA|NOPTR, $16
 
-// func sgdAVX2Float32(w *float32, grad *float32, n int, sign float32, rate float32, decay float32, clear bool)
+// func sgdAVX2Float32(w *float32, grad *float32, n int, rate float32, decay float32, clear bool)
 // Requires: AVX, FMA3
-TEXT ·sgdAVX2Float32(SB), NOSPLIT, $0-37
+TEXT ·sgdAVX2Float32(SB), NOSPLIT, $0-33
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
-	VBROADCASTSS sign+24(FP), Y0
-	VBROADCASTSS rate+28(FP), Y1
-	VBROADCASTSS decay+32(FP), Y2
+	VBROADCASTSS rate+24(FP), Y0
+	VBROADCASTSS decay+28(FP), Y1
 	MOVQ         n+16(FP), DX
-	MOVB         clear+36(FP), BL
+	MOVB         clear+32(FP), BL
 	XORQ         SI, SI
 
 loop89:
 	CMPQ         DX, $0x08
 	JLT          loop89_end
-	VMOVUPS      (AX)(SI*4), Y3
-	VMOVUPS      (CX)(SI*4), Y4
-	VMULPS       Y0, Y4, Y4
-	VFMADD231PS  Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VMOVUPS      Y3, (AX)(SI*4)
+	VMOVUPS      (AX)(SI*4), Y2
+	VMOVUPS      (CX)(SI*4), Y3
+	VFMADD231PS  Y1, Y2, Y3
+	VFNMADD231PS Y0, Y3, Y2
+	VMOVUPS      Y2, (AX)(SI*4)
 	TESTB        BL, BL
 	JZ           kept90
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, (CX)(SI*4)
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (CX)(SI*4)
 
 kept90:
 	ADDQ $0x08, SI
@@ -1816,55 +1778,52 @@ loop89_end:
 	JZ           end91
 	LEAQ         lanes<>+32(SB), DI
 	NEGQ         DX
-	VMOVDQU      (DI)(DX*4), Y3
-	VMASKMOVPS   (AX)(SI*4), Y3, Y4
-	VMASKMOVPS   (CX)(SI*4), Y3, Y5
-	VMULPS       Y0, Y5, Y5
-	VFMADD231PS  Y2, Y4, Y5
-	VFNMADD231PS Y1, Y5, Y4
-	VMASKMOVPS   Y4, Y3, (AX)(SI*4)
+	VMOVDQU      (DI)(DX*4), Y2
+	VMASKMOVPS   (AX)(SI*4), Y2, Y3
+	VMASKMOVPS   (CX)(SI*4), Y2, Y4
+	VFMADD231PS  Y1, Y3, Y4
+	VFNMADD231PS Y0, Y4, Y3
+	VMASKMOVPS   Y3, Y2, (AX)(SI*4)
 	TESTB        BL, BL
 	JZ           kept92
 	VXORPS       Y0, Y0, Y0
-	VMASKMOVPS   Y0, Y3, (CX)(SI*4)
+	VMASKMOVPS   Y0, Y2, (CX)(SI*4)
 
 kept92:
 end91:
 	VZEROUPPER
 	RET
 
-// func sgdMomentumAVX2Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, decay float32, mu float32, rest float32, clear bool)
+// func sgdMomentumAVX2Float32(w *float32, grad *float32, m *float32, n int, rate float32, decay float32, mu float32, rest float32, clear bool)
 // Requires: AVX, FMA3
-TEXT ·sgdMomentumAVX2Float32(SB), NOSPLIT, $0-53
+TEXT ·sgdMomentumAVX2Float32(SB), NOSPLIT, $0-49
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
-	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS rate+36(FP), Y1
-	VBROADCASTSS decay+40(FP), Y2
-	VBROADCASTSS mu+44(FP), Y3
-	VBROADCASTSS rest+48(FP), Y4
+	VBROADCASTSS rate+32(FP), Y0
+	VBROADCASTSS decay+36(FP), Y1
+	VBROADCASTSS mu+40(FP), Y2
+	VBROADCASTSS rest+44(FP), Y3
 	MOVQ         n+24(FP), BX
-	MOVB         clear+52(FP), SI
+	MOVB         clear+48(FP), SI
 	XORQ         DI, DI
 
 loop93:
 	CMPQ         BX, $0x08
 	JLT          loop93_end
-	VMOVUPS      (AX)(DI*4), Y5
-	VMOVUPS      (CX)(DI*4), Y6
-	VMOVUPS      (DX)(DI*4), Y7
-	VMULPS       Y0, Y6, Y6
-	VFMADD231PS  Y2, Y5, Y6
-	VMULPS       Y3, Y7, Y7
-	VFMADD231PS  Y4, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y5
-	VMOVUPS      Y5, (AX)(DI*4)
-	VMOVUPS      Y7, (DX)(DI*4)
+	VMOVUPS      (AX)(DI*4), Y4
+	VMOVUPS      (CX)(DI*4), Y5
+	VMOVUPS      (DX)(DI*4), Y6
+	VFMADD231PS  Y1, Y4, Y5
+	VMULPS       Y2, Y6, Y6
+	VFMADD231PS  Y3, Y5, Y6
+	VFNMADD231PS Y0, Y6, Y4
+	VMOVUPS      Y4, (AX)(DI*4)
+	VMOVUPS      Y6, (DX)(DI*4)
 	TESTB        SI, SI
 	JZ           kept94
-	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, (CX)(DI*4)
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, (CX)(DI*4)
 
 kept94:
 	ADDQ $0x08, DI
@@ -1876,21 +1835,20 @@ loop93_end:
 	JZ           end95
 	LEAQ         lanes<>+32(SB), R8
 	NEGQ         BX
-	VMOVDQU      (R8)(BX*4), Y5
-	VMASKMOVPS   (AX)(DI*4), Y5, Y6
-	VMASKMOVPS   (CX)(DI*4), Y5, Y7
-	VMASKMOVPS   (DX)(DI*4), Y5, Y8
-	VMULPS       Y0, Y7, Y7
-	VFMADD231PS  Y2, Y6, Y7
-	VMULPS       Y3, Y8, Y8
-	VFMADD231PS  Y4, Y7, Y8
-	VFNMADD231PS Y1, Y8, Y6
-	VMASKMOVPS   Y6, Y5, (AX)(DI*4)
-	VMASKMOVPS   Y8, Y5, (DX)(DI*4)
+	VMOVDQU      (R8)(BX*4), Y4
+	VMASKMOVPS   (AX)(DI*4), Y4, Y5
+	VMASKMOVPS   (CX)(DI*4), Y4, Y6
+	VMASKMOVPS   (DX)(DI*4), Y4, Y7
+	VFMADD231PS  Y1, Y5, Y6
+	VMULPS       Y2, Y7, Y7
+	VFMADD231PS  Y3, Y6, Y7
+	VFNMADD231PS Y0, Y7, Y5
+	VMASKMOVPS   Y5, Y4, (AX)(DI*4)
+	VMASKMOVPS   Y7, Y4, (DX)(DI*4)
 	TESTB        SI, SI
 	JZ           kept96
 	VXORPS       Y0, Y0, Y0
-	VMASKMOVPS   Y0, Y5, (CX)(DI*4)
+	VMASKMOVPS   Y0, Y4, (CX)(DI*4)
 
 kept96:
 end95:
@@ -1963,54 +1921,52 @@ end99:
 	VZEROUPPER
 	RET
 
-// func adamAVX2Float32(w *float32, grad *float32, m *float32, v *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+// func adamAVX2Float32(w *float32, grad *float32, m *float32, v *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 // Requires: AVX, FMA3
-TEXT ·adamAVX2Float32(SB), NOSPLIT, $0-81
+TEXT ·adamAVX2Float32(SB), NOSPLIT, $0-77
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
 	MOVQ         v+24(FP), BX
-	VBROADCASTSS sign+40(FP), Y0
-	VBROADCASTSS step+44(FP), Y1
-	VBROADCASTSS keep+48(FP), Y2
-	VBROADCASTSS decay+52(FP), Y3
-	VBROADCASTSS beta1+56(FP), Y4
-	VBROADCASTSS rest1+60(FP), Y5
-	VBROADCASTSS beta2+64(FP), Y6
-	VBROADCASTSS rest2+68(FP), Y7
-	VBROADCASTSS scale+72(FP), Y8
-	VBROADCASTSS eps+76(FP), Y9
+	VBROADCASTSS step+40(FP), Y0
+	VBROADCASTSS keep+44(FP), Y1
+	VBROADCASTSS decay+48(FP), Y2
+	VBROADCASTSS beta1+52(FP), Y3
+	VBROADCASTSS rest1+56(FP), Y4
+	VBROADCASTSS beta2+60(FP), Y5
+	VBROADCASTSS rest2+64(FP), Y6
+	VBROADCASTSS scale+68(FP), Y7
+	VBROADCASTSS eps+72(FP), Y8
 	MOVQ         n+32(FP), SI
-	MOVB         clear+80(FP), DI
+	MOVB         clear+76(FP), DI
 	XORQ         R8, R8
 
 loop101:
 	CMPQ        SI, $0x08
 	JLT         loop101_end
-	VMOVUPS     (AX)(R8*4), Y10
-	VMOVUPS     (CX)(R8*4), Y11
-	VMOVUPS     (DX)(R8*4), Y12
-	VMOVUPS     (BX)(R8*4), Y13
-	VMULPS      Y0, Y11, Y11
-	VFMADD231PS Y3, Y10, Y11
-	VMULPS      Y2, Y10, Y10
-	VMULPS      Y4, Y12, Y12
-	VFMADD231PS Y5, Y11, Y12
-	VMULPS      Y6, Y13, Y13
-	VMULPS      Y7, Y11, Y14
-	VFMADD231PS Y11, Y14, Y13
-	VSQRTPS     Y13, Y11
-	VFMADD213PS Y9, Y8, Y11
-	VMULPS      Y1, Y12, Y14
-	VDIVPS      Y11, Y14, Y11
-	VSUBPS      Y11, Y10, Y10
-	VMOVUPS     Y10, (AX)(R8*4)
-	VMOVUPS     Y12, (DX)(R8*4)
-	VMOVUPS     Y13, (BX)(R8*4)
+	VMOVUPS     (AX)(R8*4), Y9
+	VMOVUPS     (CX)(R8*4), Y10
+	VMOVUPS     (DX)(R8*4), Y11
+	VMOVUPS     (BX)(R8*4), Y12
+	VFMADD231PS Y2, Y9, Y10
+	VMULPS      Y1, Y9, Y9
+	VMULPS      Y3, Y11, Y11
+	VFMADD231PS Y4, Y10, Y11
+	VMULPS      Y5, Y12, Y12
+	VMULPS      Y6, Y10, Y13
+	VFMADD231PS Y10, Y13, Y12
+	VSQRTPS     Y12, Y10
+	VFMADD213PS Y8, Y7, Y10
+	VMULPS      Y0, Y11, Y13
+	VDIVPS      Y10, Y13, Y10
+	VSUBPS      Y10, Y9, Y9
+	VMOVUPS     Y9, (AX)(R8*4)
+	VMOVUPS     Y11, (DX)(R8*4)
+	VMOVUPS     Y12, (BX)(R8*4)
 	TESTB       DI, DI
 	JZ          kept102
-	VXORPS      Y10, Y10, Y10
-	VMOVUPS     Y10, (CX)(R8*4)
+	VXORPS      Y9, Y9, Y9
+	VMOVUPS     Y9, (CX)(R8*4)
 
 kept102:
 	ADDQ $0x08, R8
@@ -2022,89 +1978,86 @@ loop101_end:
 	JZ          end103
 	LEAQ        lanes<>+32(SB), R9
 	NEGQ        SI
-	VMOVDQU     (R9)(SI*4), Y10
-	VMASKMOVPS  (AX)(R8*4), Y10, Y11
-	VMASKMOVPS  (CX)(R8*4), Y10, Y12
-	VMASKMOVPS  (DX)(R8*4), Y10, Y13
-	VMASKMOVPS  (BX)(R8*4), Y10, Y14
-	VMULPS      Y0, Y12, Y12
-	VFMADD231PS Y3, Y11, Y12
-	VMULPS      Y2, Y11, Y11
-	VMULPS      Y4, Y13, Y13
-	VFMADD231PS Y5, Y12, Y13
-	VMULPS      Y6, Y14, Y14
-	VMULPS      Y7, Y12, Y0
-	VFMADD231PS Y12, Y0, Y14
-	VSQRTPS     Y14, Y0
-	VFMADD213PS Y9, Y8, Y0
-	VMULPS      Y1, Y13, Y1
-	VDIVPS      Y0, Y1, Y0
-	VSUBPS      Y0, Y11, Y0
-	VMASKMOVPS  Y0, Y10, (AX)(R8*4)
-	VMASKMOVPS  Y13, Y10, (DX)(R8*4)
-	VMASKMOVPS  Y14, Y10, (BX)(R8*4)
+	VMOVDQU     (R9)(SI*4), Y9
+	VMASKMOVPS  (AX)(R8*4), Y9, Y10
+	VMASKMOVPS  (CX)(R8*4), Y9, Y11
+	VMASKMOVPS  (DX)(R8*4), Y9, Y12
+	VMASKMOVPS  (BX)(R8*4), Y9, Y13
+	VFMADD231PS Y2, Y10, Y11
+	VMULPS      Y1, Y10, Y10
+	VMULPS      Y3, Y12, Y12
+	VFMADD231PS Y4, Y11, Y12
+	VMULPS      Y5, Y13, Y13
+	VMULPS      Y6, Y11, Y1
+	VFMADD231PS Y11, Y1, Y13
+	VSQRTPS     Y13, Y1
+	VFMADD213PS Y8, Y7, Y1
+	VMULPS      Y0, Y12, Y0
+	VDIVPS      Y1, Y0, Y0
+	VSUBPS      Y0, Y10, Y0
+	VMASKMOVPS  Y0, Y9, (AX)(R8*4)
+	VMASKMOVPS  Y12, Y9, (DX)(R8*4)
+	VMASKMOVPS  Y13, Y9, (BX)(R8*4)
 	TESTB       DI, DI
 	JZ          kept104
 	VXORPS      Y0, Y0, Y0
-	VMASKMOVPS  Y0, Y10, (CX)(R8*4)
+	VMASKMOVPS  Y0, Y9, (CX)(R8*4)
 
 kept104:
 end103:
 	VZEROUPPER
 	RET
 
-// func adamAMSGradAVX2Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, sign float32, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
+// func adamAMSGradAVX2Float32(w *float32, grad *float32, m *float32, v *float32, vmax *float32, n int, step float32, keep float32, decay float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, scale float32, eps float32, clear bool)
 // Requires: AVX, FMA3
-TEXT ·adamAMSGradAVX2Float32(SB), NOSPLIT, $0-89
+TEXT ·adamAMSGradAVX2Float32(SB), NOSPLIT, $0-85
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
 	MOVQ         v+24(FP), BX
 	MOVQ         vmax+32(FP), SI
-	VBROADCASTSS sign+48(FP), Y0
-	VBROADCASTSS step+52(FP), Y1
-	VBROADCASTSS keep+56(FP), Y2
-	VBROADCASTSS decay+60(FP), Y3
-	VBROADCASTSS beta1+64(FP), Y4
-	VBROADCASTSS rest1+68(FP), Y5
-	VBROADCASTSS beta2+72(FP), Y6
-	VBROADCASTSS rest2+76(FP), Y7
-	VBROADCASTSS scale+80(FP), Y8
-	VBROADCASTSS eps+84(FP), Y9
+	VBROADCASTSS step+48(FP), Y0
+	VBROADCASTSS keep+52(FP), Y1
+	VBROADCASTSS decay+56(FP), Y2
+	VBROADCASTSS beta1+60(FP), Y3
+	VBROADCASTSS rest1+64(FP), Y4
+	VBROADCASTSS beta2+68(FP), Y5
+	VBROADCASTSS rest2+72(FP), Y6
+	VBROADCASTSS scale+76(FP), Y7
+	VBROADCASTSS eps+80(FP), Y8
 	MOVQ         n+40(FP), DI
-	MOVB         clear+88(FP), R8
+	MOVB         clear+84(FP), R8
 	XORQ         R9, R9
 
 loop105:
 	CMPQ        DI, $0x08
 	JLT         loop105_end
-	VMOVUPS     (AX)(R9*4), Y10
-	VMOVUPS     (CX)(R9*4), Y11
-	VMOVUPS     (DX)(R9*4), Y12
-	VMOVUPS     (BX)(R9*4), Y13
-	VMOVUPS     (SI)(R9*4), Y14
-	VMULPS      Y0, Y11, Y11
-	VFMADD231PS Y3, Y10, Y11
-	VMULPS      Y2, Y10, Y10
-	VMULPS      Y4, Y12, Y12
-	VFMADD231PS Y5, Y11, Y12
-	VMULPS      Y6, Y13, Y13
-	VMULPS      Y7, Y11, Y15
-	VFMADD231PS Y11, Y15, Y13
-	VMAXPS      Y13, Y14, Y11
-	VSQRTPS     Y11, Y14
-	VFMADD213PS Y9, Y8, Y14
-	VMULPS      Y1, Y12, Y15
-	VDIVPS      Y14, Y15, Y14
-	VSUBPS      Y14, Y10, Y10
-	VMOVUPS     Y10, (AX)(R9*4)
-	VMOVUPS     Y12, (DX)(R9*4)
-	VMOVUPS     Y13, (BX)(R9*4)
-	VMOVUPS     Y11, (SI)(R9*4)
+	VMOVUPS     (AX)(R9*4), Y9
+	VMOVUPS     (CX)(R9*4), Y10
+	VMOVUPS     (DX)(R9*4), Y11
+	VMOVUPS     (BX)(R9*4), Y12
+	VMOVUPS     (SI)(R9*4), Y13
+	VFMADD231PS Y2, Y9, Y10
+	VMULPS      Y1, Y9, Y9
+	VMULPS      Y3, Y11, Y11
+	VFMADD231PS Y4, Y10, Y11
+	VMULPS      Y5, Y12, Y12
+	VMULPS      Y6, Y10, Y14
+	VFMADD231PS Y10, Y14, Y12
+	VMAXPS      Y12, Y13, Y10
+	VSQRTPS     Y10, Y13
+	VFMADD213PS Y8, Y7, Y13
+	VMULPS      Y0, Y11, Y14
+	VDIVPS      Y13, Y14, Y13
+	VSUBPS      Y13, Y9, Y9
+	VMOVUPS     Y9, (AX)(R9*4)
+	VMOVUPS     Y11, (DX)(R9*4)
+	VMOVUPS     Y12, (BX)(R9*4)
+	VMOVUPS     Y10, (SI)(R9*4)
 	TESTB       R8, R8
 	JZ          kept106
-	VXORPS      Y10, Y10, Y10
-	VMOVUPS     Y10, (CX)(R9*4)
+	VXORPS      Y9, Y9, Y9
+	VMOVUPS     Y9, (CX)(R9*4)
 
 kept106:
 	ADDQ $0x08, R9
@@ -2116,34 +2069,33 @@ loop105_end:
 	JZ          end107
 	LEAQ        lanes<>+32(SB), R10
 	NEGQ        DI
-	VMOVDQU     (R10)(DI*4), Y10
-	VMASKMOVPS  (AX)(R9*4), Y10, Y11
-	VMASKMOVPS  (CX)(R9*4), Y10, Y12
-	VMASKMOVPS  (DX)(R9*4), Y10, Y13
-	VMASKMOVPS  (BX)(R9*4), Y10, Y14
-	VMASKMOVPS  (SI)(R9*4), Y10, Y15
-	VMULPS      Y0, Y12, Y12
-	VFMADD231PS Y3, Y11, Y12
-	VMULPS      Y2, Y11, Y11
-	VMULPS      Y4, Y13, Y13
-	VFMADD231PS Y5, Y12, Y13
-	VMULPS      Y6, Y14, Y14
-	VMULPS      Y7, Y12, Y0
-	VFMADD231PS Y12, Y0, Y14
-	VMAXPS      Y14, Y15, Y0
-	VSQRTPS     Y0, Y2
-	VFMADD213PS Y9, Y8, Y2
-	VMULPS      Y1, Y13, Y1
-	VDIVPS      Y2, Y1, Y1
-	VSUBPS      Y1, Y11, Y1
-	VMASKMOVPS  Y1, Y10, (AX)(R9*4)
-	VMASKMOVPS  Y13, Y10, (DX)(R9*4)
-	VMASKMOVPS  Y14, Y10, (BX)(R9*4)
-	VMASKMOVPS  Y0, Y10, (SI)(R9*4)
+	VMOVDQU     (R10)(DI*4), Y9
+	VMASKMOVPS  (AX)(R9*4), Y9, Y10
+	VMASKMOVPS  (CX)(R9*4), Y9, Y11
+	VMASKMOVPS  (DX)(R9*4), Y9, Y12
+	VMASKMOVPS  (BX)(R9*4), Y9, Y13
+	VMASKMOVPS  (SI)(R9*4), Y9, Y14
+	VFMADD231PS Y2, Y10, Y11
+	VMULPS      Y1, Y10, Y10
+	VMULPS      Y3, Y12, Y12
+	VFMADD231PS Y4, Y11, Y12
+	VMULPS      Y5, Y13, Y13
+	VMULPS      Y6, Y11, Y1
+	VFMADD231PS Y11, Y1, Y13
+	VMAXPS      Y13, Y14, Y1
+	VSQRTPS     Y1, Y2
+	VFMADD213PS Y8, Y7, Y2
+	VMULPS      Y0, Y12, Y0
+	VDIVPS      Y2, Y0, Y0
+	VSUBPS      Y0, Y10, Y0
+	VMASKMOVPS  Y0, Y9, (AX)(R9*4)
+	VMASKMOVPS  Y12, Y9, (DX)(R9*4)
+	VMASKMOVPS  Y13, Y9, (BX)(R9*4)
+	VMASKMOVPS  Y1, Y9, (SI)(R9*4)
 	TESTB       R8, R8
 	JZ          kept108
 	VXORPS      Y0, Y0, Y0
-	VMASKMOVPS  Y0, Y10, (CX)(R9*4)
+	VMASKMOVPS  Y0, Y9, (CX)(R9*4)
 
 kept108:
 end107:
@@ -2504,40 +2456,38 @@ end123:
 	VZEROUPPER
 	RET
 
-// func adagradAVX2Float32(w *float32, grad *float32, sum *float32, n int, sign float32, rate float32, decay float32, eps float32, clear bool)
+// func adagradAVX2Float32(w *float32, grad *float32, sum *float32, n int, rate float32, decay float32, eps float32, clear bool)
 // Requires: AVX, FMA3
-TEXT ·adagradAVX2Float32(SB), NOSPLIT, $0-49
+TEXT ·adagradAVX2Float32(SB), NOSPLIT, $0-45
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         sum+16(FP), DX
-	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS rate+36(FP), Y1
-	VBROADCASTSS decay+40(FP), Y2
-	VBROADCASTSS eps+44(FP), Y3
+	VBROADCASTSS rate+32(FP), Y0
+	VBROADCASTSS decay+36(FP), Y1
+	VBROADCASTSS eps+40(FP), Y2
 	MOVQ         n+24(FP), BX
-	MOVB         clear+48(FP), SI
+	MOVB         clear+44(FP), SI
 	XORQ         DI, DI
 
 loop125:
 	CMPQ        BX, $0x08
 	JLT         loop125_end
-	VMOVUPS     (AX)(DI*4), Y4
-	VMOVUPS     (CX)(DI*4), Y5
-	VMOVUPS     (DX)(DI*4), Y6
-	VMULPS      Y0, Y5, Y5
-	VFMADD231PS Y2, Y4, Y5
-	VFMADD231PS Y5, Y5, Y6
-	VMULPS      Y1, Y5, Y5
-	VSQRTPS     Y6, Y7
-	VADDPS      Y3, Y7, Y7
-	VDIVPS      Y7, Y5, Y5
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, (AX)(DI*4)
-	VMOVUPS     Y6, (DX)(DI*4)
+	VMOVUPS     (AX)(DI*4), Y3
+	VMOVUPS     (CX)(DI*4), Y4
+	VMOVUPS     (DX)(DI*4), Y5
+	VFMADD231PS Y1, Y3, Y4
+	VFMADD231PS Y4, Y4, Y5
+	VMULPS      Y0, Y4, Y4
+	VSQRTPS     Y5, Y6
+	VADDPS      Y2, Y6, Y6
+	VDIVPS      Y6, Y4, Y4
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y3, (AX)(DI*4)
+	VMOVUPS     Y5, (DX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept126
-	VXORPS      Y4, Y4, Y4
-	VMOVUPS     Y4, (CX)(DI*4)
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     Y3, (CX)(DI*4)
 
 kept126:
 	ADDQ $0x08, DI
@@ -2549,71 +2499,68 @@ loop125_end:
 	JZ          end127
 	LEAQ        lanes<>+32(SB), R8
 	NEGQ        BX
-	VMOVDQU     (R8)(BX*4), Y4
-	VMASKMOVPS  (AX)(DI*4), Y4, Y5
-	VMASKMOVPS  (CX)(DI*4), Y4, Y6
-	VMASKMOVPS  (DX)(DI*4), Y4, Y7
-	VMULPS      Y0, Y6, Y6
-	VFMADD231PS Y2, Y5, Y6
-	VFMADD231PS Y6, Y6, Y7
-	VMULPS      Y1, Y6, Y0
-	VSQRTPS     Y7, Y1
-	VADDPS      Y3, Y1, Y1
+	VMOVDQU     (R8)(BX*4), Y3
+	VMASKMOVPS  (AX)(DI*4), Y3, Y4
+	VMASKMOVPS  (CX)(DI*4), Y3, Y5
+	VMASKMOVPS  (DX)(DI*4), Y3, Y6
+	VFMADD231PS Y1, Y4, Y5
+	VFMADD231PS Y5, Y5, Y6
+	VMULPS      Y0, Y5, Y0
+	VSQRTPS     Y6, Y1
+	VADDPS      Y2, Y1, Y1
 	VDIVPS      Y1, Y0, Y0
-	VSUBPS      Y0, Y5, Y0
-	VMASKMOVPS  Y0, Y4, (AX)(DI*4)
-	VMASKMOVPS  Y7, Y4, (DX)(DI*4)
+	VSUBPS      Y0, Y4, Y0
+	VMASKMOVPS  Y0, Y3, (AX)(DI*4)
+	VMASKMOVPS  Y6, Y3, (DX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept128
 	VXORPS      Y0, Y0, Y0
-	VMASKMOVPS  Y0, Y4, (CX)(DI*4)
+	VMASKMOVPS  Y0, Y3, (CX)(DI*4)
 
 kept128:
 end127:
 	VZEROUPPER
 	RET
 
-// func lionAVX2Float32(w *float32, grad *float32, m *float32, n int, sign float32, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
+// func lionAVX2Float32(w *float32, grad *float32, m *float32, n int, rate float32, keep float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, clear bool)
 // Requires: AVX, FMA3
-TEXT ·lionAVX2Float32(SB), NOSPLIT, $0-61
+TEXT ·lionAVX2Float32(SB), NOSPLIT, $0-57
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
-	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS rate+36(FP), Y1
-	VBROADCASTSS keep+40(FP), Y2
-	VBROADCASTSS beta1+44(FP), Y3
-	VBROADCASTSS rest1+48(FP), Y4
-	VBROADCASTSS beta2+52(FP), Y5
-	VBROADCASTSS rest2+56(FP), Y6
+	VBROADCASTSS rate+32(FP), Y0
+	VBROADCASTSS keep+36(FP), Y1
+	VBROADCASTSS beta1+40(FP), Y2
+	VBROADCASTSS rest1+44(FP), Y3
+	VBROADCASTSS beta2+48(FP), Y4
+	VBROADCASTSS rest2+52(FP), Y5
 	MOVQ         n+24(FP), BX
-	MOVB         clear+60(FP), SI
+	MOVB         clear+56(FP), SI
 	XORQ         DI, DI
 
 loop129:
 	CMPQ        BX, $0x08
 	JLT         loop129_end
-	VMOVUPS     (AX)(DI*4), Y7
-	VMOVUPS     (CX)(DI*4), Y8
-	VMOVUPS     (DX)(DI*4), Y9
-	VMULPS      Y0, Y8, Y8
-	VMOVUPS     Y9, Y10
-	VMULPS      Y3, Y10, Y10
-	VFMADD231PS Y4, Y8, Y10
-	VMULPS      Y5, Y9, Y9
-	VFMADD231PS Y6, Y8, Y9
-	VANDPS      constantsAVX2Float32<>+32(SB), Y10, Y8
-	VORPS       Y8, Y1, Y8
-	VCMPPS      $0x0c, constantsAVX2Float32<>+0(SB), Y10, Y10
-	VANDPS      Y10, Y8, Y8
-	VMULPS      Y2, Y7, Y7
-	VSUBPS      Y8, Y7, Y7
-	VMOVUPS     Y7, (AX)(DI*4)
-	VMOVUPS     Y9, (DX)(DI*4)
+	VMOVUPS     (AX)(DI*4), Y6
+	VMOVUPS     (CX)(DI*4), Y7
+	VMOVUPS     (DX)(DI*4), Y8
+	VMOVUPS     Y8, Y9
+	VMULPS      Y2, Y9, Y9
+	VFMADD231PS Y3, Y7, Y9
+	VMULPS      Y4, Y8, Y8
+	VFMADD231PS Y5, Y7, Y8
+	VANDPS      constantsAVX2Float32<>+32(SB), Y9, Y7
+	VORPS       Y7, Y0, Y7
+	VCMPPS      $0x0c, constantsAVX2Float32<>+0(SB), Y9, Y9
+	VANDPS      Y9, Y7, Y7
+	VMULPS      Y1, Y6, Y6
+	VSUBPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (AX)(DI*4)
+	VMOVUPS     Y8, (DX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept130
-	VXORPS      Y7, Y7, Y7
-	VMOVUPS     Y7, (CX)(DI*4)
+	VXORPS      Y6, Y6, Y6
+	VMOVUPS     Y6, (CX)(DI*4)
 
 kept130:
 	ADDQ $0x08, DI
@@ -2625,28 +2572,27 @@ loop129_end:
 	JZ          end131
 	LEAQ        lanes<>+32(SB), R8
 	NEGQ        BX
-	VMOVDQU     (R8)(BX*4), Y7
-	VMASKMOVPS  (AX)(DI*4), Y7, Y8
-	VMASKMOVPS  (CX)(DI*4), Y7, Y9
-	VMASKMOVPS  (DX)(DI*4), Y7, Y10
-	VMULPS      Y0, Y9, Y9
-	VMOVUPS     Y10, Y0
-	VMULPS      Y3, Y0, Y0
-	VFMADD231PS Y4, Y9, Y0
-	VMULPS      Y5, Y10, Y10
-	VFMADD231PS Y6, Y9, Y10
-	VANDPS      constantsAVX2Float32<>+32(SB), Y0, Y3
-	VORPS       Y3, Y1, Y1
-	VCMPPS      $0x0c, constantsAVX2Float32<>+0(SB), Y0, Y0
-	VANDPS      Y0, Y1, Y0
-	VMULPS      Y2, Y8, Y8
-	VSUBPS      Y0, Y8, Y0
-	VMASKMOVPS  Y0, Y7, (AX)(DI*4)
-	VMASKMOVPS  Y10, Y7, (DX)(DI*4)
+	VMOVDQU     (R8)(BX*4), Y6
+	VMASKMOVPS  (AX)(DI*4), Y6, Y7
+	VMASKMOVPS  (CX)(DI*4), Y6, Y8
+	VMASKMOVPS  (DX)(DI*4), Y6, Y9
+	VMOVUPS     Y9, Y10
+	VMULPS      Y2, Y10, Y10
+	VFMADD231PS Y3, Y8, Y10
+	VMULPS      Y4, Y9, Y9
+	VFMADD231PS Y5, Y8, Y9
+	VANDPS      constantsAVX2Float32<>+32(SB), Y10, Y2
+	VORPS       Y2, Y0, Y0
+	VCMPPS      $0x0c, constantsAVX2Float32<>+0(SB), Y10, Y2
+	VANDPS      Y2, Y0, Y0
+	VMULPS      Y1, Y7, Y7
+	VSUBPS      Y0, Y7, Y0
+	VMASKMOVPS  Y0, Y6, (AX)(DI*4)
+	VMASKMOVPS  Y9, Y6, (DX)(DI*4)
 	TESTB       SI, SI
 	JZ          kept132
 	VXORPS      Y0, Y0, Y0
-	VMASKMOVPS  Y0, Y7, (CX)(DI*4)
+	VMASKMOVPS  Y0, Y6, (CX)(DI*4)
 
 kept132:
 end131:
@@ -2671,31 +2617,29 @@ DATA constantsAVX2Float32<>+56(SB)/4, $0x80000000
 DATA constantsAVX2Float32<>+60(SB)/4, $0x80000000
 GLOBL constantsAVX2Float32<>(SB), RODATA|NOPTR, $64
 
-// func sgdAVX2Float64(w *float64, grad *float64, n int, sign float64, rate float64, decay float64, clear bool)
+// func sgdAVX2Float64(w *float64, grad *float64, n int, rate float64, decay float64, clear bool)
 // Requires: AVX, FMA3
-TEXT ·sgdAVX2Float64(SB), NOSPLIT, $0-49
+TEXT ·sgdAVX2Float64(SB), NOSPLIT, $0-41
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
-	VBROADCASTSD sign+24(FP), Y0
-	VBROADCASTSD rate+32(FP), Y1
-	VBROADCASTSD decay+40(FP), Y2
+	VBROADCASTSD rate+24(FP), Y0
+	VBROADCASTSD decay+32(FP), Y1
 	MOVQ         n+16(FP), DX
-	MOVB         clear+48(FP), BL
+	MOVB         clear+40(FP), BL
 	XORQ         SI, SI
 
 loop133:
 	CMPQ         DX, $0x04
 	JLT          loop133_end
-	VMOVUPD      (AX)(SI*8), Y3
-	VMOVUPD      (CX)(SI*8), Y4
-	VMULPD       Y0, Y4, Y4
-	VFMADD231PD  Y2, Y3, Y4
-	VFNMADD231PD Y1, Y4, Y3
-	VMOVUPD      Y3, (AX)(SI*8)
+	VMOVUPD      (AX)(SI*8), Y2
+	VMOVUPD      (CX)(SI*8), Y3
+	VFMADD231PD  Y1, Y2, Y3
+	VFNMADD231PD Y0, Y3, Y2
+	VMOVUPD      Y2, (AX)(SI*8)
 	TESTB        BL, BL
 	JZ           kept134
-	VXORPD       Y3, Y3, Y3
-	VMOVUPD      Y3, (CX)(SI*8)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPD      Y2, (CX)(SI*8)
 
 kept134:
 	ADDQ $0x04, SI
@@ -2707,55 +2651,52 @@ loop133_end:
 	JZ           end135
 	LEAQ         lanes<>+32(SB), DI
 	NEGQ         DX
-	VMOVDQU      (DI)(DX*8), Y3
-	VMASKMOVPD   (AX)(SI*8), Y3, Y4
-	VMASKMOVPD   (CX)(SI*8), Y3, Y5
-	VMULPD       Y0, Y5, Y5
-	VFMADD231PD  Y2, Y4, Y5
-	VFNMADD231PD Y1, Y5, Y4
-	VMASKMOVPD   Y4, Y3, (AX)(SI*8)
+	VMOVDQU      (DI)(DX*8), Y2
+	VMASKMOVPD   (AX)(SI*8), Y2, Y3
+	VMASKMOVPD   (CX)(SI*8), Y2, Y4
+	VFMADD231PD  Y1, Y3, Y4
+	VFNMADD231PD Y0, Y4, Y3
+	VMASKMOVPD   Y3, Y2, (AX)(SI*8)
 	TESTB        BL, BL
 	JZ           kept136
 	VXORPD       Y0, Y0, Y0
-	VMASKMOVPD   Y0, Y3, (CX)(SI*8)
+	VMASKMOVPD   Y0, Y2, (CX)(SI*8)
 
 kept136:
 end135:
 	VZEROUPPER
 	RET
 
-// func sgdMomentumAVX2Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, decay float64, mu float64, rest float64, clear bool)
+// func sgdMomentumAVX2Float64(w *float64, grad *float64, m *float64, n int, rate float64, decay float64, mu float64, rest float64, clear bool)
 // Requires: AVX, FMA3
-TEXT ·sgdMomentumAVX2Float64(SB), NOSPLIT, $0-73
+TEXT ·sgdMomentumAVX2Float64(SB), NOSPLIT, $0-65
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
-	VBROADCASTSD sign+32(FP), Y0
-	VBROADCASTSD rate+40(FP), Y1
-	VBROADCASTSD decay+48(FP), Y2
-	VBROADCASTSD mu+56(FP), Y3
-	VBROADCASTSD rest+64(FP), Y4
+	VBROADCASTSD rate+32(FP), Y0
+	VBROADCASTSD decay+40(FP), Y1
+	VBROADCASTSD mu+48(FP), Y2
+	VBROADCASTSD rest+56(FP), Y3
 	MOVQ         n+24(FP), BX
-	MOVB         clear+72(FP), SI
+	MOVB         clear+64(FP), SI
 	XORQ         DI, DI
 
 loop137:
 	CMPQ         BX, $0x04
 	JLT          loop137_end
-	VMOVUPD      (AX)(DI*8), Y5
-	VMOVUPD      (CX)(DI*8), Y6
-	VMOVUPD      (DX)(DI*8), Y7
-	VMULPD       Y0, Y6, Y6
-	VFMADD231PD  Y2, Y5, Y6
-	VMULPD       Y3, Y7, Y7
-	VFMADD231PD  Y4, Y6, Y7
-	VFNMADD231PD Y1, Y7, Y5
-	VMOVUPD      Y5, (AX)(DI*8)
-	VMOVUPD      Y7, (DX)(DI*8)
+	VMOVUPD      (AX)(DI*8), Y4
+	VMOVUPD      (CX)(DI*8), Y5
+	VMOVUPD      (DX)(DI*8), Y6
+	VFMADD231PD  Y1, Y4, Y5
+	VMULPD       Y2, Y6, Y6
+	VFMADD231PD  Y3, Y5, Y6
+	VFNMADD231PD Y0, Y6, Y4
+	VMOVUPD      Y4, (AX)(DI*8)
+	VMOVUPD      Y6, (DX)(DI*8)
 	TESTB        SI, SI
 	JZ           kept138
-	VXORPD       Y5, Y5, Y5
-	VMOVUPD      Y5, (CX)(DI*8)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPD      Y4, (CX)(DI*8)
 
 kept138:
 	ADDQ $0x04, DI
@@ -2767,21 +2708,20 @@ loop137_end:
 	JZ           end139
 	LEAQ         lanes<>+32(SB), R8
 	NEGQ         BX
-	VMOVDQU      (R8)(BX*8), Y5
-	VMASKMOVPD   (AX)(DI*8), Y5, Y6
-	VMASKMOVPD   (CX)(DI*8), Y5, Y7
-	VMASKMOVPD   (DX)(DI*8), Y5, Y8
-	VMULPD       Y0, Y7, Y7
-	VFMADD231PD  Y2, Y6, Y7
-	VMULPD       Y3, Y8, Y8
-	VFMADD231PD  Y4, Y7, Y8
-	VFNMADD231PD Y1, Y8, Y6
-	VMASKMOVPD   Y6, Y5, (AX)(DI*8)
-	VMASKMOVPD   Y8, Y5, (DX)(DI*8)
+	VMOVDQU      (R8)(BX*8), Y4
+	VMASKMOVPD   (AX)(DI*8), Y4, Y5
+	VMASKMOVPD   (CX)(DI*8), Y4, Y6
+	VMASKMOVPD   (DX)(DI*8), Y4, Y7
+	VFMADD231PD  Y1, Y5, Y6
+	VMULPD       Y2, Y7, Y7
+	VFMADD231PD  Y3, Y6, Y7
+	VFNMADD231PD Y0, Y7, Y5
+	VMASKMOVPD   Y5, Y4, (AX)(DI*8)
+	VMASKMOVPD   Y7, Y4, (DX)(DI*8)
 	TESTB        SI, SI
 	JZ           kept140
 	VXORPD       Y0, Y0, Y0
-	VMASKMOVPD   Y0, Y5, (CX)(DI*8)
+	VMASKMOVPD   Y0, Y4, (CX)(DI*8)
 
 kept140:
 end139:
@@ -2854,54 +2794,52 @@ end143:
 	VZEROUPPER
 	RET
 
-// func adamAVX2Float64(w *float64, grad *float64, m *float64, v *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+// func adamAVX2Float64(w *float64, grad *float64, m *float64, v *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 // Requires: AVX, FMA3
-TEXT ·adamAVX2Float64(SB), NOSPLIT, $0-121
+TEXT ·adamAVX2Float64(SB), NOSPLIT, $0-113
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
 	MOVQ         v+24(FP), BX
-	VBROADCASTSD sign+40(FP), Y0
-	VBROADCASTSD step+48(FP), Y1
-	VBROADCASTSD keep+56(FP), Y2
-	VBROADCASTSD decay+64(FP), Y3
-	VBROADCASTSD beta1+72(FP), Y4
-	VBROADCASTSD rest1+80(FP), Y5
-	VBROADCASTSD beta2+88(FP), Y6
-	VBROADCASTSD rest2+96(FP), Y7
-	VBROADCASTSD scale+104(FP), Y8
-	VBROADCASTSD eps+112(FP), Y9
+	VBROADCASTSD step+40(FP), Y0
+	VBROADCASTSD keep+48(FP), Y1
+	VBROADCASTSD decay+56(FP), Y2
+	VBROADCASTSD beta1+64(FP), Y3
+	VBROADCASTSD rest1+72(FP), Y4
+	VBROADCASTSD beta2+80(FP), Y5
+	VBROADCASTSD rest2+88(FP), Y6
+	VBROADCASTSD scale+96(FP), Y7
+	VBROADCASTSD eps+104(FP), Y8
 	MOVQ         n+32(FP), SI
-	MOVB         clear+120(FP), DI
+	MOVB         clear+112(FP), DI
 	XORQ         R8, R8
 
 loop145:
 	CMPQ        SI, $0x04
 	JLT         loop145_end
-	VMOVUPD     (AX)(R8*8), Y10
-	VMOVUPD     (CX)(R8*8), Y11
-	VMOVUPD     (DX)(R8*8), Y12
-	VMOVUPD     (BX)(R8*8), Y13
-	VMULPD      Y0, Y11, Y11
-	VFMADD231PD Y3, Y10, Y11
-	VMULPD      Y2, Y10, Y10
-	VMULPD      Y4, Y12, Y12
-	VFMADD231PD Y5, Y11, Y12
-	VMULPD      Y6, Y13, Y13
-	VMULPD      Y7, Y11, Y14
-	VFMADD231PD Y11, Y14, Y13
-	VSQRTPD     Y13, Y11
-	VFMADD213PD Y9, Y8, Y11
-	VMULPD      Y1, Y12, Y14
-	VDIVPD      Y11, Y14, Y11
-	VSUBPD      Y11, Y10, Y10
-	VMOVUPD     Y10, (AX)(R8*8)
-	VMOVUPD     Y12, (DX)(R8*8)
-	VMOVUPD     Y13, (BX)(R8*8)
+	VMOVUPD     (AX)(R8*8), Y9
+	VMOVUPD     (CX)(R8*8), Y10
+	VMOVUPD     (DX)(R8*8), Y11
+	VMOVUPD     (BX)(R8*8), Y12
+	VFMADD231PD Y2, Y9, Y10
+	VMULPD      Y1, Y9, Y9
+	VMULPD      Y3, Y11, Y11
+	VFMADD231PD Y4, Y10, Y11
+	VMULPD      Y5, Y12, Y12
+	VMULPD      Y6, Y10, Y13
+	VFMADD231PD Y10, Y13, Y12
+	VSQRTPD     Y12, Y10
+	VFMADD213PD Y8, Y7, Y10
+	VMULPD      Y0, Y11, Y13
+	VDIVPD      Y10, Y13, Y10
+	VSUBPD      Y10, Y9, Y9
+	VMOVUPD     Y9, (AX)(R8*8)
+	VMOVUPD     Y11, (DX)(R8*8)
+	VMOVUPD     Y12, (BX)(R8*8)
 	TESTB       DI, DI
 	JZ          kept146
-	VXORPD      Y10, Y10, Y10
-	VMOVUPD     Y10, (CX)(R8*8)
+	VXORPD      Y9, Y9, Y9
+	VMOVUPD     Y9, (CX)(R8*8)
 
 kept146:
 	ADDQ $0x04, R8
@@ -2913,89 +2851,86 @@ loop145_end:
 	JZ          end147
 	LEAQ        lanes<>+32(SB), R9
 	NEGQ        SI
-	VMOVDQU     (R9)(SI*8), Y10
-	VMASKMOVPD  (AX)(R8*8), Y10, Y11
-	VMASKMOVPD  (CX)(R8*8), Y10, Y12
-	VMASKMOVPD  (DX)(R8*8), Y10, Y13
-	VMASKMOVPD  (BX)(R8*8), Y10, Y14
-	VMULPD      Y0, Y12, Y12
-	VFMADD231PD Y3, Y11, Y12
-	VMULPD      Y2, Y11, Y11
-	VMULPD      Y4, Y13, Y13
-	VFMADD231PD Y5, Y12, Y13
-	VMULPD      Y6, Y14, Y14
-	VMULPD      Y7, Y12, Y0
-	VFMADD231PD Y12, Y0, Y14
-	VSQRTPD     Y14, Y0
-	VFMADD213PD Y9, Y8, Y0
-	VMULPD      Y1, Y13, Y1
-	VDIVPD      Y0, Y1, Y0
-	VSUBPD      Y0, Y11, Y0
-	VMASKMOVPD  Y0, Y10, (AX)(R8*8)
-	VMASKMOVPD  Y13, Y10, (DX)(R8*8)
-	VMASKMOVPD  Y14, Y10, (BX)(R8*8)
+	VMOVDQU     (R9)(SI*8), Y9
+	VMASKMOVPD  (AX)(R8*8), Y9, Y10
+	VMASKMOVPD  (CX)(R8*8), Y9, Y11
+	VMASKMOVPD  (DX)(R8*8), Y9, Y12
+	VMASKMOVPD  (BX)(R8*8), Y9, Y13
+	VFMADD231PD Y2, Y10, Y11
+	VMULPD      Y1, Y10, Y10
+	VMULPD      Y3, Y12, Y12
+	VFMADD231PD Y4, Y11, Y12
+	VMULPD      Y5, Y13, Y13
+	VMULPD      Y6, Y11, Y1
+	VFMADD231PD Y11, Y1, Y13
+	VSQRTPD     Y13, Y1
+	VFMADD213PD Y8, Y7, Y1
+	VMULPD      Y0, Y12, Y0
+	VDIVPD      Y1, Y0, Y0
+	VSUBPD      Y0, Y10, Y0
+	VMASKMOVPD  Y0, Y9, (AX)(R8*8)
+	VMASKMOVPD  Y12, Y9, (DX)(R8*8)
+	VMASKMOVPD  Y13, Y9, (BX)(R8*8)
 	TESTB       DI, DI
 	JZ          kept148
 	VXORPD      Y0, Y0, Y0
-	VMASKMOVPD  Y0, Y10, (CX)(R8*8)
+	VMASKMOVPD  Y0, Y9, (CX)(R8*8)
 
 kept148:
 end147:
 	VZEROUPPER
 	RET
 
-// func adamAMSGradAVX2Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, sign float64, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
+// func adamAMSGradAVX2Float64(w *float64, grad *float64, m *float64, v *float64, vmax *float64, n int, step float64, keep float64, decay float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, scale float64, eps float64, clear bool)
 // Requires: AVX, FMA3
-TEXT ·adamAMSGradAVX2Float64(SB), NOSPLIT, $0-129
+TEXT ·adamAMSGradAVX2Float64(SB), NOSPLIT, $0-121
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
 	MOVQ         v+24(FP), BX
 	MOVQ         vmax+32(FP), SI
-	VBROADCASTSD sign+48(FP), Y0
-	VBROADCASTSD step+56(FP), Y1
-	VBROADCASTSD keep+64(FP), Y2
-	VBROADCASTSD decay+72(FP), Y3
-	VBROADCASTSD beta1+80(FP), Y4
-	VBROADCASTSD rest1+88(FP), Y5
-	VBROADCASTSD beta2+96(FP), Y6
-	VBROADCASTSD rest2+104(FP), Y7
-	VBROADCASTSD scale+112(FP), Y8
-	VBROADCASTSD eps+120(FP), Y9
+	VBROADCASTSD step+48(FP), Y0
+	VBROADCASTSD keep+56(FP), Y1
+	VBROADCASTSD decay+64(FP), Y2
+	VBROADCASTSD beta1+72(FP), Y3
+	VBROADCASTSD rest1+80(FP), Y4
+	VBROADCASTSD beta2+88(FP), Y5
+	VBROADCASTSD rest2+96(FP), Y6
+	VBROADCASTSD scale+104(FP), Y7
+	VBROADCASTSD eps+112(FP), Y8
 	MOVQ         n+40(FP), DI
-	MOVB         clear+128(FP), R8
+	MOVB         clear+120(FP), R8
 	XORQ         R9, R9
 
 loop149:
 	CMPQ        DI, $0x04
 	JLT         loop149_end
-	VMOVUPD     (AX)(R9*8), Y10
-	VMOVUPD     (CX)(R9*8), Y11
-	VMOVUPD     (DX)(R9*8), Y12
-	VMOVUPD     (BX)(R9*8), Y13
-	VMOVUPD     (SI)(R9*8), Y14
-	VMULPD      Y0, Y11, Y11
-	VFMADD231PD Y3, Y10, Y11
-	VMULPD      Y2, Y10, Y10
-	VMULPD      Y4, Y12, Y12
-	VFMADD231PD Y5, Y11, Y12
-	VMULPD      Y6, Y13, Y13
-	VMULPD      Y7, Y11, Y15
-	VFMADD231PD Y11, Y15, Y13
-	VMAXPD      Y13, Y14, Y11
-	VSQRTPD     Y11, Y14
-	VFMADD213PD Y9, Y8, Y14
-	VMULPD      Y1, Y12, Y15
-	VDIVPD      Y14, Y15, Y14
-	VSUBPD      Y14, Y10, Y10
-	VMOVUPD     Y10, (AX)(R9*8)
-	VMOVUPD     Y12, (DX)(R9*8)
-	VMOVUPD     Y13, (BX)(R9*8)
-	VMOVUPD     Y11, (SI)(R9*8)
+	VMOVUPD     (AX)(R9*8), Y9
+	VMOVUPD     (CX)(R9*8), Y10
+	VMOVUPD     (DX)(R9*8), Y11
+	VMOVUPD     (BX)(R9*8), Y12
+	VMOVUPD     (SI)(R9*8), Y13
+	VFMADD231PD Y2, Y9, Y10
+	VMULPD      Y1, Y9, Y9
+	VMULPD      Y3, Y11, Y11
+	VFMADD231PD Y4, Y10, Y11
+	VMULPD      Y5, Y12, Y12
+	VMULPD      Y6, Y10, Y14
+	VFMADD231PD Y10, Y14, Y12
+	VMAXPD      Y12, Y13, Y10
+	VSQRTPD     Y10, Y13
+	VFMADD213PD Y8, Y7, Y13
+	VMULPD      Y0, Y11, Y14
+	VDIVPD      Y13, Y14, Y13
+	VSUBPD      Y13, Y9, Y9
+	VMOVUPD     Y9, (AX)(R9*8)
+	VMOVUPD     Y11, (DX)(R9*8)
+	VMOVUPD     Y12, (BX)(R9*8)
+	VMOVUPD     Y10, (SI)(R9*8)
 	TESTB       R8, R8
 	JZ          kept150
-	VXORPD      Y10, Y10, Y10
-	VMOVUPD     Y10, (CX)(R9*8)
+	VXORPD      Y9, Y9, Y9
+	VMOVUPD     Y9, (CX)(R9*8)
 
 kept150:
 	ADDQ $0x04, R9
@@ -3007,34 +2942,33 @@ loop149_end:
 	JZ          end151
 	LEAQ        lanes<>+32(SB), R10
 	NEGQ        DI
-	VMOVDQU     (R10)(DI*8), Y10
-	VMASKMOVPD  (AX)(R9*8), Y10, Y11
-	VMASKMOVPD  (CX)(R9*8), Y10, Y12
-	VMASKMOVPD  (DX)(R9*8), Y10, Y13
-	VMASKMOVPD  (BX)(R9*8), Y10, Y14
-	VMASKMOVPD  (SI)(R9*8), Y10, Y15
-	VMULPD      Y0, Y12, Y12
-	VFMADD231PD Y3, Y11, Y12
-	VMULPD      Y2, Y11, Y11
-	VMULPD      Y4, Y13, Y13
-	VFMADD231PD Y5, Y12, Y13
-	VMULPD      Y6, Y14, Y14
-	VMULPD      Y7, Y12, Y0
-	VFMADD231PD Y12, Y0, Y14
-	VMAXPD      Y14, Y15, Y0
-	VSQRTPD     Y0, Y2
-	VFMADD213PD Y9, Y8, Y2
-	VMULPD      Y1, Y13, Y1
-	VDIVPD      Y2, Y1, Y1
-	VSUBPD      Y1, Y11, Y1
-	VMASKMOVPD  Y1, Y10, (AX)(R9*8)
-	VMASKMOVPD  Y13, Y10, (DX)(R9*8)
-	VMASKMOVPD  Y14, Y10, (BX)(R9*8)
-	VMASKMOVPD  Y0, Y10, (SI)(R9*8)
+	VMOVDQU     (R10)(DI*8), Y9
+	VMASKMOVPD  (AX)(R9*8), Y9, Y10
+	VMASKMOVPD  (CX)(R9*8), Y9, Y11
+	VMASKMOVPD  (DX)(R9*8), Y9, Y12
+	VMASKMOVPD  (BX)(R9*8), Y9, Y13
+	VMASKMOVPD  (SI)(R9*8), Y9, Y14
+	VFMADD231PD Y2, Y10, Y11
+	VMULPD      Y1, Y10, Y10
+	VMULPD      Y3, Y12, Y12
+	VFMADD231PD Y4, Y11, Y12
+	VMULPD      Y5, Y13, Y13
+	VMULPD      Y6, Y11, Y1
+	VFMADD231PD Y11, Y1, Y13
+	VMAXPD      Y13, Y14, Y1
+	VSQRTPD     Y1, Y2
+	VFMADD213PD Y8, Y7, Y2
+	VMULPD      Y0, Y12, Y0
+	VDIVPD      Y2, Y0, Y0
+	VSUBPD      Y0, Y10, Y0
+	VMASKMOVPD  Y0, Y9, (AX)(R9*8)
+	VMASKMOVPD  Y12, Y9, (DX)(R9*8)
+	VMASKMOVPD  Y13, Y9, (BX)(R9*8)
+	VMASKMOVPD  Y1, Y9, (SI)(R9*8)
 	TESTB       R8, R8
 	JZ          kept152
 	VXORPD      Y0, Y0, Y0
-	VMASKMOVPD  Y0, Y10, (CX)(R9*8)
+	VMASKMOVPD  Y0, Y9, (CX)(R9*8)
 
 kept152:
 end151:
@@ -3395,40 +3329,38 @@ end167:
 	VZEROUPPER
 	RET
 
-// func adagradAVX2Float64(w *float64, grad *float64, sum *float64, n int, sign float64, rate float64, decay float64, eps float64, clear bool)
+// func adagradAVX2Float64(w *float64, grad *float64, sum *float64, n int, rate float64, decay float64, eps float64, clear bool)
 // Requires: AVX, FMA3
-TEXT ·adagradAVX2Float64(SB), NOSPLIT, $0-65
+TEXT ·adagradAVX2Float64(SB), NOSPLIT, $0-57
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         sum+16(FP), DX
-	VBROADCASTSD sign+32(FP), Y0
-	VBROADCASTSD rate+40(FP), Y1
-	VBROADCASTSD decay+48(FP), Y2
-	VBROADCASTSD eps+56(FP), Y3
+	VBROADCASTSD rate+32(FP), Y0
+	VBROADCASTSD decay+40(FP), Y1
+	VBROADCASTSD eps+48(FP), Y2
 	MOVQ         n+24(FP), BX
-	MOVB         clear+64(FP), SI
+	MOVB         clear+56(FP), SI
 	XORQ         DI, DI
 
 loop169:
 	CMPQ        BX, $0x04
 	JLT         loop169_end
-	VMOVUPD     (AX)(DI*8), Y4
-	VMOVUPD     (CX)(DI*8), Y5
-	VMOVUPD     (DX)(DI*8), Y6
-	VMULPD      Y0, Y5, Y5
-	VFMADD231PD Y2, Y4, Y5
-	VFMADD231PD Y5, Y5, Y6
-	VMULPD      Y1, Y5, Y5
-	VSQRTPD     Y6, Y7
-	VADDPD      Y3, Y7, Y7
-	VDIVPD      Y7, Y5, Y5
-	VSUBPD      Y5, Y4, Y4
-	VMOVUPD     Y4, (AX)(DI*8)
-	VMOVUPD     Y6, (DX)(DI*8)
+	VMOVUPD     (AX)(DI*8), Y3
+	VMOVUPD     (CX)(DI*8), Y4
+	VMOVUPD     (DX)(DI*8), Y5
+	VFMADD231PD Y1, Y3, Y4
+	VFMADD231PD Y4, Y4, Y5
+	VMULPD      Y0, Y4, Y4
+	VSQRTPD     Y5, Y6
+	VADDPD      Y2, Y6, Y6
+	VDIVPD      Y6, Y4, Y4
+	VSUBPD      Y4, Y3, Y3
+	VMOVUPD     Y3, (AX)(DI*8)
+	VMOVUPD     Y5, (DX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept170
-	VXORPD      Y4, Y4, Y4
-	VMOVUPD     Y4, (CX)(DI*8)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPD     Y3, (CX)(DI*8)
 
 kept170:
 	ADDQ $0x04, DI
@@ -3440,71 +3372,68 @@ loop169_end:
 	JZ          end171
 	LEAQ        lanes<>+32(SB), R8
 	NEGQ        BX
-	VMOVDQU     (R8)(BX*8), Y4
-	VMASKMOVPD  (AX)(DI*8), Y4, Y5
-	VMASKMOVPD  (CX)(DI*8), Y4, Y6
-	VMASKMOVPD  (DX)(DI*8), Y4, Y7
-	VMULPD      Y0, Y6, Y6
-	VFMADD231PD Y2, Y5, Y6
-	VFMADD231PD Y6, Y6, Y7
-	VMULPD      Y1, Y6, Y0
-	VSQRTPD     Y7, Y1
-	VADDPD      Y3, Y1, Y1
+	VMOVDQU     (R8)(BX*8), Y3
+	VMASKMOVPD  (AX)(DI*8), Y3, Y4
+	VMASKMOVPD  (CX)(DI*8), Y3, Y5
+	VMASKMOVPD  (DX)(DI*8), Y3, Y6
+	VFMADD231PD Y1, Y4, Y5
+	VFMADD231PD Y5, Y5, Y6
+	VMULPD      Y0, Y5, Y0
+	VSQRTPD     Y6, Y1
+	VADDPD      Y2, Y1, Y1
 	VDIVPD      Y1, Y0, Y0
-	VSUBPD      Y0, Y5, Y0
-	VMASKMOVPD  Y0, Y4, (AX)(DI*8)
-	VMASKMOVPD  Y7, Y4, (DX)(DI*8)
+	VSUBPD      Y0, Y4, Y0
+	VMASKMOVPD  Y0, Y3, (AX)(DI*8)
+	VMASKMOVPD  Y6, Y3, (DX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept172
 	VXORPD      Y0, Y0, Y0
-	VMASKMOVPD  Y0, Y4, (CX)(DI*8)
+	VMASKMOVPD  Y0, Y3, (CX)(DI*8)
 
 kept172:
 end171:
 	VZEROUPPER
 	RET
 
-// func lionAVX2Float64(w *float64, grad *float64, m *float64, n int, sign float64, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)
+// func lionAVX2Float64(w *float64, grad *float64, m *float64, n int, rate float64, keep float64, beta1 float64, rest1 float64, beta2 float64, rest2 float64, clear bool)
 // Requires: AVX, FMA3
-TEXT ·lionAVX2Float64(SB), NOSPLIT, $0-89
+TEXT ·lionAVX2Float64(SB), NOSPLIT, $0-81
 	MOVQ         w+0(FP), AX
 	MOVQ         grad+8(FP), CX
 	MOVQ         m+16(FP), DX
-	VBROADCASTSD sign+32(FP), Y0
-	VBROADCASTSD rate+40(FP), Y1
-	VBROADCASTSD keep+48(FP), Y2
-	VBROADCASTSD beta1+56(FP), Y3
-	VBROADCASTSD rest1+64(FP), Y4
-	VBROADCASTSD beta2+72(FP), Y5
-	VBROADCASTSD rest2+80(FP), Y6
+	VBROADCASTSD rate+32(FP), Y0
+	VBROADCASTSD keep+40(FP), Y1
+	VBROADCASTSD beta1+48(FP), Y2
+	VBROADCASTSD rest1+56(FP), Y3
+	VBROADCASTSD beta2+64(FP), Y4
+	VBROADCASTSD rest2+72(FP), Y5
 	MOVQ         n+24(FP), BX
-	MOVB         clear+88(FP), SI
+	MOVB         clear+80(FP), SI
 	XORQ         DI, DI
 
 loop173:
 	CMPQ        BX, $0x04
 	JLT         loop173_end
-	VMOVUPD     (AX)(DI*8), Y7
-	VMOVUPD     (CX)(DI*8), Y8
-	VMOVUPD     (DX)(DI*8), Y9
-	VMULPD      Y0, Y8, Y8
-	VMOVUPD     Y9, Y10
-	VMULPD      Y3, Y10, Y10
-	VFMADD231PD Y4, Y8, Y10
-	VMULPD      Y5, Y9, Y9
-	VFMADD231PD Y6, Y8, Y9
-	VANDPD      constantsAVX2Float64<>+32(SB), Y10, Y8
-	VORPD       Y8, Y1, Y8
-	VCMPPD      $0x0c, constantsAVX2Float64<>+0(SB), Y10, Y10
-	VANDPD      Y10, Y8, Y8
-	VMULPD      Y2, Y7, Y7
-	VSUBPD      Y8, Y7, Y7
-	VMOVUPD     Y7, (AX)(DI*8)
-	VMOVUPD     Y9, (DX)(DI*8)
+	VMOVUPD     (AX)(DI*8), Y6
+	VMOVUPD     (CX)(DI*8), Y7
+	VMOVUPD     (DX)(DI*8), Y8
+	VMOVUPD     Y8, Y9
+	VMULPD      Y2, Y9, Y9
+	VFMADD231PD Y3, Y7, Y9
+	VMULPD      Y4, Y8, Y8
+	VFMADD231PD Y5, Y7, Y8
+	VANDPD      constantsAVX2Float64<>+32(SB), Y9, Y7
+	VORPD       Y7, Y0, Y7
+	VCMPPD      $0x0c, constantsAVX2Float64<>+0(SB), Y9, Y9
+	VANDPD      Y9, Y7, Y7
+	VMULPD      Y1, Y6, Y6
+	VSUBPD      Y7, Y6, Y6
+	VMOVUPD     Y6, (AX)(DI*8)
+	VMOVUPD     Y8, (DX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept174
-	VXORPD      Y7, Y7, Y7
-	VMOVUPD     Y7, (CX)(DI*8)
+	VXORPD      Y6, Y6, Y6
+	VMOVUPD     Y6, (CX)(DI*8)
 
 kept174:
 	ADDQ $0x04, DI
@@ -3516,28 +3445,27 @@ loop173_end:
 	JZ          end175
 	LEAQ        lanes<>+32(SB), R8
 	NEGQ        BX
-	VMOVDQU     (R8)(BX*8), Y7
-	VMASKMOVPD  (AX)(DI*8), Y7, Y8
-	VMASKMOVPD  (CX)(DI*8), Y7, Y9
-	VMASKMOVPD  (DX)(DI*8), Y7, Y10
-	VMULPD      Y0, Y9, Y9
-	VMOVUPD     Y10, Y0
-	VMULPD      Y3, Y0, Y0
-	VFMADD231PD Y4, Y9, Y0
-	VMULPD      Y5, Y10, Y10
-	VFMADD231PD Y6, Y9, Y10
-	VANDPD      constantsAVX2Float64<>+32(SB), Y0, Y3
-	VORPD       Y3, Y1, Y1
-	VCMPPD      $0x0c, constantsAVX2Float64<>+0(SB), Y0, Y0
-	VANDPD      Y0, Y1, Y0
-	VMULPD      Y2, Y8, Y8
-	VSUBPD      Y0, Y8, Y0
-	VMASKMOVPD  Y0, Y7, (AX)(DI*8)
-	VMASKMOVPD  Y10, Y7, (DX)(DI*8)
+	VMOVDQU     (R8)(BX*8), Y6
+	VMASKMOVPD  (AX)(DI*8), Y6, Y7
+	VMASKMOVPD  (CX)(DI*8), Y6, Y8
+	VMASKMOVPD  (DX)(DI*8), Y6, Y9
+	VMOVUPD     Y9, Y10
+	VMULPD      Y2, Y10, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMULPD      Y4, Y9, Y9
+	VFMADD231PD Y5, Y8, Y9
+	VANDPD      constantsAVX2Float64<>+32(SB), Y10, Y2
+	VORPD       Y2, Y0, Y0
+	VCMPPD      $0x0c, constantsAVX2Float64<>+0(SB), Y10, Y2
+	VANDPD      Y2, Y0, Y0
+	VMULPD      Y1, Y7, Y7
+	VSUBPD      Y0, Y7, Y0
+	VMASKMOVPD  Y0, Y6, (AX)(DI*8)
+	VMASKMOVPD  Y9, Y6, (DX)(DI*8)
 	TESTB       SI, SI
 	JZ          kept176
 	VXORPD      Y0, Y0, Y0
-	VMASKMOVPD  Y0, Y7, (CX)(DI*8)
+	VMASKMOVPD  Y0, Y6, (CX)(DI*8)
 
 kept176:
 end175:

@@ -9,23 +9,25 @@ import (
 
 // updateKernels are the updates of one variant; nil in the generic one. The
 // scalars are named as in the formulas, rest being 1 less the factor of the
-// average before it, and sign −1 to maximize. If clear is set g is zero
-// afterwards.
+// average before it. If clear is set g is zero afterwards. To maximize, sign is
+// −1; those without it get scalars of the other sign instead: d' = g −
+// decay·w stands for −d, so the factors of d change theirs, and those of d² do
+// not.
 type updateKernels[T kernel.Float] struct {
-	sgd         func(w, g *T, n int, sign, rate, decay T, clear bool)
-	sgdMomentum func(w, g, m *T, n int, sign, rate, decay, mu, rest T, clear bool)
+	sgd         func(w, g *T, n int, rate, decay T, clear bool)
+	sgdMomentum func(w, g, m *T, n int, rate, decay, mu, rest T, clear bool)
 	sgdNesterov func(w, g, m *T, n int, sign, rate, decay, mu, rest T, clear bool)
 
-	adam        func(w, g, m, v *T, n int, sign, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
-	adamAMSGrad func(w, g, m, v, vmax *T, n int, sign, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
+	adam        func(w, g, m, v *T, n int, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
+	adamAMSGrad func(w, g, m, v, vmax *T, n int, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps T, clear bool)
 
 	rmsprop                 func(w, g, v *T, n int, sign, rate, decay, alpha, rest, inside, eps T, clear bool)
 	rmspropMomentum         func(w, g, v, b *T, n int, sign, rate, decay, alpha, rest, inside, eps, mu T, clear bool)
 	rmspropCentered         func(w, g, v, mean *T, n int, sign, rate, decay, alpha, rest, inside, eps T, clear bool)
 	rmspropCenteredMomentum func(w, g, v, mean, b *T, n int, sign, rate, decay, alpha, rest, inside, eps, mu T, clear bool)
 
-	lion    func(w, g, m *T, n int, sign, rate, keep, beta1, rest1, beta2, rest2 T, clear bool)
-	adagrad func(w, g, sum *T, n int, sign, rate, decay, eps T, clear bool)
+	lion    func(w, g, m *T, n int, rate, keep, beta1, rest1, beta2, rest2 T, clear bool)
+	adagrad func(w, g, sum *T, n int, rate, decay, eps T, clear bool)
 }
 
 // updatesOf returns the updates of v for element type T, or nil in the generic
@@ -54,17 +56,18 @@ func sgd[T kernel.Float](w, g, m []T, s kernel.SGDStep) {
 		clear(m)
 		rest = 1
 	}
+	sign := sign[T](s.Maximize)
 	k := updatesOf[T](arch.Current())
 	switch {
 	case k == nil:
 		sgdGeneric(w, g, m, rate, decay, mu, rest, s)
 		zero(g, s.ZeroGrad)
 	case s.Momentum == 0:
-		k.sgd(&w[0], &g[0], n, sign[T](s.Maximize), rate, decay, s.ZeroGrad)
+		k.sgd(&w[0], &g[0], n, sign*rate, sign*decay, s.ZeroGrad)
 	case s.Nesterov:
-		k.sgdNesterov(&w[0], &g[0], &m[0], n, sign[T](s.Maximize), rate, decay, mu, rest, s.ZeroGrad)
+		k.sgdNesterov(&w[0], &g[0], &m[0], n, sign, rate, decay, mu, rest, s.ZeroGrad)
 	default:
-		k.sgdMomentum(&w[0], &g[0], &m[0], n, sign[T](s.Maximize), rate, decay, mu, rest, s.ZeroGrad)
+		k.sgdMomentum(&w[0], &g[0], &m[0], n, rate, sign*decay, mu, sign*rest, s.ZeroGrad)
 	}
 }
 
@@ -81,14 +84,15 @@ func adam[T kernel.Float](w, g, m, v, vmax []T, s kernel.AdamStep) {
 		decay, keep = 0, T(1-s.LR*s.WeightDecay)
 	}
 	beta1, rest1, beta2, rest2, eps := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2), T(s.Eps)
+	sign := sign[T](s.Maximize)
 	switch k := updatesOf[T](arch.Current()); {
 	case k == nil:
 		adamGeneric(w, g, m, v, vmax, step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s)
 		zero(g, s.ZeroGrad)
 	case s.AMSGrad:
-		k.adamAMSGrad(&w[0], &g[0], &m[0], &v[0], &vmax[0], n, sign[T](s.Maximize), step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
+		k.adamAMSGrad(&w[0], &g[0], &m[0], &v[0], &vmax[0], n, step, keep, sign*decay, beta1, sign*rest1, beta2, rest2, scale, eps, s.ZeroGrad)
 	default:
-		k.adam(&w[0], &g[0], &m[0], &v[0], n, sign[T](s.Maximize), step, keep, decay, beta1, rest1, beta2, rest2, scale, eps, s.ZeroGrad)
+		k.adam(&w[0], &g[0], &m[0], &v[0], n, step, keep, sign*decay, beta1, sign*rest1, beta2, rest2, scale, eps, s.ZeroGrad)
 	}
 }
 
@@ -126,7 +130,8 @@ func adagrad[T kernel.Float](w, g, sum []T, s kernel.AdagradStep) {
 	rate := T(s.LR / (1 + float64(s.Step-1)*s.LRDecay))
 	decay, eps := T(s.WeightDecay), T(s.Eps)
 	if k := updatesOf[T](arch.Current()); k != nil {
-		k.adagrad(&w[0], &g[0], &sum[0], n, sign[T](s.Maximize), rate, decay, eps, s.ZeroGrad)
+		sign := sign[T](s.Maximize)
+		k.adagrad(&w[0], &g[0], &sum[0], n, sign*rate, sign*decay, eps, s.ZeroGrad)
 		return
 	}
 	adagradGeneric(w, g, sum, rate, decay, eps, s)
@@ -141,7 +146,8 @@ func lion[T kernel.Float](w, g, m []T, s kernel.LionStep) {
 	rate, keep := T(s.LR), T(1-s.LR*s.WeightDecay)
 	beta1, rest1, beta2, rest2 := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
 	if k := updatesOf[T](arch.Current()); k != nil {
-		k.lion(&w[0], &g[0], &m[0], n, sign[T](s.Maximize), rate, keep, beta1, rest1, beta2, rest2, s.ZeroGrad)
+		sign := sign[T](s.Maximize)
+		k.lion(&w[0], &g[0], &m[0], n, rate, keep, beta1, sign*rest1, beta2, sign*rest2, s.ZeroGrad)
 		return
 	}
 	lionGeneric(w, g, m, rate, keep, beta1, rest1, beta2, rest2, s)

@@ -20,7 +20,10 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 		t.rowStep, t.colStep = t.colStep, t.rowStep
 	}
 	t.prefetchStep, t.prefetchTile = 0, 0
-	first := startAt(p.c, p.beta)
+	first := 0
+	if p.beta != 0 {
+		first = startAt(p.c, p.beta)
+	}
 
 	// Tiles of rows are as even as can be: big ones, then some with a row less.
 	tiles := (p.m + k.mr - 1) / k.mr
@@ -31,7 +34,10 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 	if wide := len(k.tiles); p.m <= len(k.tiles[wide-1]) {
 		most = wide
 	}
-	depths := splitDepth(p.depth)
+	depths := split{pieces: 1}
+	if p.depth > kc {
+		depths = splitDepth(p.depth)
+	}
 	for j := 0; j < p.n; {
 		vectors := most
 		columns := vectors * k.lanes
@@ -44,7 +50,10 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 		}
 		t.mask = k.masks[columns-(vectors-1)*k.lanes]
 		for d := range depths.pieces {
-			d0, d1 := depths.bounds(d)
+			d0, d1 := 0, p.depth
+			if depths.pieces > 1 {
+				d0, d1 = depths.bounds(d)
+			}
 			t.k, t.whole = d1-d0, d1-d0
 			t.add, t.bias, t.act = 1, nil, tileIdentity
 			if d == 0 {
@@ -84,7 +93,9 @@ func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 		}
 		j += columns
 	}
-	p.activate()
+	if !p.act.Kind.Info().InMicroKernel {
+		p.activate()
+	}
 }
 
 // strips is the work of a direct product: strips of columns, or of rows.

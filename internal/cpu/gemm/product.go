@@ -61,9 +61,6 @@ func (p *product[T]) part(i0, i1, j0, j1 int) product[T] {
 // activate applies to C, which is still in the cache, an activation that the
 // micro-kernels lack.
 func (p *product[T]) activate() {
-	if p.act.Kind.Info().InMicroKernel {
-		return
-	}
 	from := p.c
 	if p.z.Given() {
 		from = p.z

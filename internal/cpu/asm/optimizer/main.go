@@ -14,13 +14,15 @@ import (
 
 // A kernel updates the slices in place, from the scalars: w and grad come
 // first, and if clear is set grad is zero afterwards. (The assembler takes g
-// for a register.) The gradient is multiplied by sign, 1 or −1 to maximize,
-// before anything else, and stands in the formulas so.
+// for a register.) To maximize, the caller changes the signs of scalars; where
+// that is not enough, the gradient is multiplied by sign, 1 or −1, before
+// anything else, and stands in the formulas so.
 type kernel struct {
 	name    string
 	slices  []string
 	scalars []string
 	doc     []string
+	signed  bool
 	// step emits the update of one vector; values and scalars are in the
 	// order of the names, and step leaves the new values in their place.
 	step func(t *vec.Type, values, scalars []vec.Reg)
@@ -44,7 +46,7 @@ var kernels = []kernel{
 		},
 	},
 	{
-		name: "sgdNesterov", slices: []string{"w", "grad", "m"}, scalars: []string{"rate", "decay", "mu", "rest"},
+		name: "sgdNesterov", signed: true, slices: []string{"w", "grad", "m"}, scalars: []string{"rate", "decay", "mu", "rest"},
 		doc: []string{"d := grad[i] + decay*w[i]", "m[i] = mu*m[i] + rest*d", "w[i] -= rate * (d + mu*m[i])"},
 		step: func(t *vec.Type, v, s []vec.Reg) {
 			momentum(t, v, s)
@@ -143,7 +145,7 @@ func adam(name string, amsgrad bool) kernel {
 // rmsprop has one epsilon inside the root and one outside; one of them is 0.
 func rmsprop(name string, momentum, centered bool) kernel {
 	k := kernel{
-		name: name, slices: []string{"w", "grad", "v"}, scalars: []string{"rate", "decay", "alpha", "rest", "inside", "eps"},
+		name: name, signed: true, slices: []string{"w", "grad", "v"}, scalars: []string{"rate", "decay", "alpha", "rest", "inside", "eps"},
 		doc: []string{"d := grad[i] + decay*w[i]", "v[i] = alpha*v[i] + rest*d*d"},
 	}
 	variance := "v[i]"
@@ -205,13 +207,20 @@ func main() {
 
 func (k kernel) emit(t *vec.Type) {
 	doc := append(k.doc, "if clear {", "\tgrad[i] = 0", "}")
-	t.Begin(k.name, fmt.Sprintf("func(%s *%s, n int, sign, %s %[2]s, clear bool)",
-		strings.Join(k.slices, ", "), t.Elem(), strings.Join(k.scalars, ", ")), doc...)
+	names := k.scalars
+	if k.signed {
+		names = append([]string{"sign"}, names...)
+	}
+	t.Begin(k.name, fmt.Sprintf("func(%s *%s, n int, %s %[2]s, clear bool)",
+		strings.Join(k.slices, ", "), t.Elem(), strings.Join(names, ", ")), doc...)
 	var bases []reg.Register
 	for _, name := range k.slices {
 		bases = append(bases, t.Pointer(name))
 	}
-	sign := t.Scalar("sign")
+	var sign vec.Reg
+	if k.signed {
+		sign = t.Scalar("sign")
+	}
 	var scalars []vec.Reg
 	for _, name := range k.scalars {
 		scalars = append(scalars, t.Scalar(name))
@@ -224,7 +233,9 @@ func (k kernel) emit(t *vec.Type) {
 		for _, base := range bases {
 			values = append(values, p.Load(base))
 		}
-		t.MulBy(values[1], sign)
+		if k.signed {
+			t.MulBy(values[1], sign)
+		}
 		k.step(t, values, scalars)
 		for i, base := range bases {
 			if k.slices[i] != "grad" {
