@@ -83,6 +83,9 @@ func Load(name string, opts Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := opts.onlyCSV(name); err != nil {
+		return nil, err
+	}
 	if opts.Target != "" || opts.Task != AutoTask {
 		return nil, usagef("%s: target and task can be chosen for files only, not for a built-in dataset", name)
 	}

@@ -30,6 +30,12 @@ type Dataset struct {
 	// TestFrom is the first row of a test part that comes with the dataset, as
 	// MNIST's does; 0 if there is none.
 	TestFrom int
+	// Table is what the features are if they are not encoded for a model yet, and
+	// Encoding how they were; both are nil if they are for a model as they are.
+	Table    *Table
+	Encoding *Encoding
+	// Notices tell what was decided without having been asked for, one line each.
+	Notices []string
 }
 
 // Schema is what a model must know of the dataset that it was trained on in
@@ -39,6 +45,9 @@ type Schema struct {
 	Features   []string `json:"features"`
 	TargetName string   `json:"target"`
 	Classes    []string `json:"classes,omitempty"`
+	// Encoding makes the features of the columns of a table; nil if they are for
+	// a model as they are.
+	Encoding *Encoding `json:"encoding,omitempty"`
 }
 
 // Numbered reports whether features and classes have no names of their own: they
@@ -91,6 +100,7 @@ func (d *Dataset) Schema() Schema {
 		Features:   slices.Clone(d.Features),
 		TargetName: d.TargetName,
 		Classes:    slices.Clone(d.Classes),
+		Encoding:   d.Encoding,
 	}
 }
 
@@ -129,7 +139,7 @@ func (d *Dataset) ClassCounts() []int {
 }
 
 // Check returns an error if the fields of the dataset contradict each other or
-// hold values that are not finite. What this package returns passes it.
+// hold values that are not finite, but for NaN in a [Table]. What this package returns passes it.
 func (d *Dataset) Check() error {
 	if d == nil {
 		return errors.New("dataset is nil")
@@ -157,11 +167,13 @@ func (d *Dataset) check() error {
 		return fmt.Errorf("%d classes, want none for regression", len(d.Classes))
 	case d.ImageShape != [2]int{} && (h <= 0 || w <= 0 || h*w != len(d.Features)):
 		return fmt.Errorf("images of %d×%d pixels do not fit rows of %d features", h, w, len(d.Features))
+	case d.Table != nil && len(d.Table.Columns) != len(d.Features):
+		return fmt.Errorf("the table has %d columns, want %d, one for each feature", len(d.Table.Columns), len(d.Features))
 	case d.TestFrom < 0 || d.TestFrom > n:
 		return fmt.Errorf("test part starts at row %d, want one of the %d rows", d.TestFrom, n)
 	}
 	for i, x := range d.X {
-		if !finite(x) {
+		if !finite(x) && !(d.Table != nil && math.IsNaN(x)) {
 			row, column := i/len(d.Features), i%len(d.Features)
 			return fmt.Errorf("X[%d, %d] (feature %q) is %v, want a finite number", row, column, d.Features[column], x)
 		}

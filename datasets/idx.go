@@ -1,9 +1,6 @@
 package datasets
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/affine-go/affine/datasets/internal/csvscan"
 )
 
 // OpenIDX reads a directory with the files of MNIST (Y. LeCun, C. Cortes and C.
@@ -27,8 +26,14 @@ import (
 // three dimensions and 0x00000801 for bytes in one, and one big-endian 32-bit
 // size per dimension; then come the bytes. Pixels are divided by 255. Class
 // names are the labels, in order.
+//
+// With [Options] Schema dir may also be one file of images, whose labels are not
+// known.
 func OpenIDX(dir string, opts Options) (*Dataset, error) {
 	if err := opts.forFile(dir); err != nil {
+		return nil, err
+	}
+	if err := opts.onlyCSV(dir); err != nil {
 		return nil, err
 	}
 	if opts.Target != "" || opts.Task == Regression {
@@ -37,6 +42,8 @@ func OpenIDX(dir string, opts Options) (*Dataset, error) {
 	opts.Task = Classification
 	if info, err := os.Stat(dir); err != nil {
 		return nil, err // it names the operation and the path
+	} else if info.Mode().IsRegular() && opts.Schema != nil {
+		return openImages(dir, opts)
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("%s: not a directory, want one with MNIST's files", dir)
 	}
@@ -59,6 +66,27 @@ func OpenIDX(dir string, opts Options) (*Dataset, error) {
 		return nil, err
 	}
 	d.Name, d.TargetName = filepath.Base(dir), "label"
+	return d, nil
+}
+
+// openImages reads one file of images without labels, for a model.
+func openImages(path string, opts Options) (*Dataset, error) {
+	x, err := openIDXFile(path, 3)
+	if err != nil {
+		return nil, err
+	}
+	a := &arrays{xName: filepath.Base(path)}
+	if err := a.setX(x); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d, err := fromArrays(path, a, nil, opts)
+	if err == nil {
+		d, err = opts.conform(d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.Name, d.TargetName = filepath.Base(path), "label"
 	return d, nil
 }
 
@@ -113,30 +141,33 @@ func findIDX(dir, part, what string, dims int) string {
 }
 
 func openIDXFile(path string, dims int) (*ndarray, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	a, err := readIDX(f, dims)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	a, err := readIDX(f, info.Size(), dims)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return a, nil
 }
 
-// readIDX reads unsigned bytes in dims dimensions, plain or gzipped. Like
-// readNPY it trusts no size that the header claims.
-func readIDX(r io.Reader, dims int) (*ndarray, error) {
-	b := bufio.NewReader(r)
-	content := io.Reader(b)
-	if start, err := b.Peek(2); err == nil && bytes.Equal(start, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(b)
-		if err != nil {
-			return nil, fmt.Errorf("gzip header: %w", err)
-		}
-		content = z
+// idxImages is the magic number of a file of images.
+const idxImages = 0x00000803
+
+// readIDX reads unsigned bytes in dims dimensions, plain or packed, of a file of
+// the given size. Memory is taken only for data that are there.
+func readIDX(r io.Reader, size int64, dims int) (*ndarray, error) {
+	content, err := csvscan.Unpack(r)
+	if err != nil {
+		return nil, err
 	}
+	_, packed := content.(csvscan.Packed)
 	header := make([]byte, 4+4*dims)
 	if n, err := io.ReadFull(content, header); err != nil {
 		return nil, fmt.Errorf("header ends at byte %d, want %d bytes: %w", n, len(header), noEOF(err))
@@ -154,16 +185,20 @@ func readIDX(r io.Reader, dims int) (*ndarray, error) {
 		}
 		a.shape, want = append(a.shape, int(n)), want*int(n)
 	}
+	all := int64(len(header)) + int64(want)
+	if !packed && size < all {
+		return nil, fmt.Errorf("data end at byte %d, want %d bytes for %s", size, all, sizes(a.shape))
+	}
 	data, err := io.ReadAll(io.LimitReader(content, int64(want)+1))
 	switch end := len(header) + len(data); {
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("at byte %d: %w", end, err)
 	case len(data) < want:
-		return nil, fmt.Errorf("data end at byte %d, want %d bytes for %s", end, len(header)+want, sizes(a.shape))
+		return nil, fmt.Errorf("data end at byte %d, want %d bytes for %s", end, all, sizes(a.shape))
 	case err != nil:
 		return nil, fmt.Errorf("gzip stream ends after the data, at byte %d, without its checksum", end)
 	case len(data) > want:
-		return nil, fmt.Errorf("more data than the %d bytes for %s", len(header)+want, sizes(a.shape))
+		return nil, fmt.Errorf("more data than the %d bytes for %s", all, sizes(a.shape))
 	}
 	a.raw = data
 	return a, nil

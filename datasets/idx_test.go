@@ -154,7 +154,7 @@ func TestIDXErrors(t *testing.T) {
 func TestIDXCutOffAnywhere(t *testing.T) {
 	for name, whole := range map[string][]byte{"plain": twoImages, "gzip": gzipped(t, twoImages)} {
 		for n := range whole {
-			if a, err := readIDX(bytes.NewReader(whole[:n]), 3); err == nil {
+			if a, err := readIDX(bytes.NewReader(whole[:n]), int64(len(whole[:n])), 3); err == nil {
 				t.Errorf("%s: %d of %d bytes give %v", name, n, len(whole), a)
 			}
 		}
@@ -165,7 +165,7 @@ func FuzzReadIDX(f *testing.F) {
 	f.Add(twoImages)
 	f.Add(gzipped(f, twoImages))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		a, err := readIDX(bytes.NewReader(file), 3)
+		a, err := readIDX(bytes.NewReader(file), int64(len(file)), 3)
 		if err == nil && a.len() != a.shape[0]*a.shape[1]*a.shape[2] {
 			t.Errorf("%d values of shape %v", a.len(), a.shape)
 		}

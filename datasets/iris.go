@@ -36,5 +36,6 @@ func Iris() (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded data: %w", err)
 	}
+	d.Table = nil // numbers alone
 	return d, nil
 }

@@ -48,32 +48,6 @@ func classesOfNumbers(y []float64) []string {
 	return classes
 }
 
-// classesOfText returns the index of each label's class and the classes'
-// names, sorted.
-func classesOfText(labels []string) ([]float64, []string) {
-	classes := slices.Clone(labels)
-	slices.Sort(classes)
-	classes = slices.Compact(classes)
-	y := make([]float64, len(labels))
-	for i, label := range labels {
-		k, _ := slices.BinarySearch(classes, label)
-		y[i] = float64(k)
-	}
-	return y, classes
-}
-
-// classIndex returns the index of the class that a label names, or −1. A number
-// may be written otherwise than in the class's name.
-func classIndex(label string, classes []string) int {
-	if k := slices.Index(classes, label); k >= 0 {
-		return k
-	}
-	if v, ok := parseNumber(label); ok {
-		return slices.Index(classes, numberLabel(v))
-	}
-	return -1
-}
-
 // parseNumber reads a finite decimal number.
 func parseNumber(s string) (float64, bool) {
 	v, err := strconv.ParseFloat(s, 64)

@@ -24,10 +24,20 @@ var (
 // on sizes overflows.
 const maxArrayBytes = math.MaxInt / 2
 
-// readNPY reads an array in NumPy's NPY format, version 1, 2 or 3. It trusts no
-// size that the header claims: memory grows with the data that are there.
-func readNPY(r io.Reader) (*ndarray, error) {
-	header, err := npyHeader(r)
+// maxNPYHeader is the longest header; NumPy refuses more than 10,000 bytes too.
+const maxNPYHeader = 10_000
+
+// readNPY reads an array in NumPy's NPY format, version 1, 2 or 3, which takes
+// size bytes. Memory is taken only for what the size allows.
+//
+// github.com/sbinet/npyio v0.9.0 reads the format too, but takes memory for what
+// a header claims (a file of 100 bytes may claim any shape), gives zeros for the
+// rest of an array that ends between two elements, and cannot tell images from
+// rows, as it reads into vectors and matrices alone.
+func readNPY(r io.Reader, size int64) (*ndarray, error) {
+	counted := &countingReader{r: r}
+	r = counted
+	header, err := npyHeader(r, size)
 	if err != nil {
 		return nil, err
 	}
@@ -52,21 +62,43 @@ func readNPY(r io.Reader) (*ndarray, error) {
 		a.shape, count = append(a.shape, n), count*n
 	}
 	want := count * t.size
-	raw, err := io.ReadAll(io.LimitReader(r, int64(want)+1))
-	switch {
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("data, after %d of %d bytes: %w", len(raw), want, err)
-	case err != nil || len(raw) < want:
-		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", len(raw), want, a.shape)
-	case len(raw) > want:
+	switch left := size - counted.n; {
+	case left < int64(want):
+		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", left, want, a.shape)
+	case left > int64(want):
 		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", want, a.shape)
 	}
-	a.raw = raw
+	a.raw = make([]byte, want)
+	n, err := io.ReadFull(r, a.raw)
+	switch {
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("data, after %d of %d bytes: %w", n, want, err)
+	case err != nil:
+		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", n, want, a.shape)
+	}
+	var more [1]byte // reads the checksum too
+	if _, err := io.ReadFull(r, more[:]); err == nil {
+		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", want, a.shape)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("data, after %d of %d bytes: %w", n, want, err)
+	}
 	return a, nil
 }
 
+// countingReader counts what is read.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
 // npyHeader reads up to the end of the header and returns its dictionary.
-func npyHeader(r io.Reader) (string, error) {
+func npyHeader(r io.Reader, size int64) (string, error) {
 	const magic = "\x93NUMPY"
 	var start [len(magic) + 2]byte
 	if _, err := io.ReadFull(r, start[:]); err != nil {
@@ -91,6 +123,9 @@ func npyHeader(r io.Reader) (string, error) {
 		length = int64(n)
 	default:
 		return "", fmt.Errorf("NPY version %d, want 1, 2 or 3", version)
+	}
+	if length > min(size, maxNPYHeader) {
+		return "", fmt.Errorf("header of %d bytes in %d, want at most %d", length, size, maxNPYHeader)
 	}
 	var header bytes.Buffer
 	if n, err := io.CopyN(&header, r, length); err != nil {

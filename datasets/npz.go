@@ -4,10 +4,11 @@ import (
 	"archive/zip"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/affine-go/affine/datasets/internal/csvscan"
 )
 
 // OpenNPZ reads a NumPy archive (numpy.savez, compressed or not). It takes the
@@ -26,9 +27,9 @@ import (
 //
 // [Options] Task says what y holds. Class names are the numbers, in order.
 func OpenNPZ(path string, opts Options) (*Dataset, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
-		return nil, err // it names the operation and the path
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -49,6 +50,9 @@ func ReadNPZ(r io.ReaderAt, size int64, name string, opts Options) (*Dataset, er
 	if err := opts.forFile(name); err != nil {
 		return nil, err
 	}
+	if err := opts.onlyCSV(name); err != nil {
+		return nil, err
+	}
 	if opts.Target != "" {
 		return nil, usagef("%s: a target column can be chosen for CSV files only, an NPZ file's targets are y", name)
 	}
@@ -56,7 +60,7 @@ func ReadNPZ(r io.ReaderAt, size int64, name string, opts Options) (*Dataset, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a whole NPZ file (%d bytes): %w", name, size, err)
 	}
-	z := npzFile{archive: archive, labelled: opts.Schema == nil}
+	z := npzFile{archive: archive, size: size, labelled: opts.Schema == nil}
 	train, test, err := z.parts()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -71,6 +75,7 @@ func ReadNPZ(r io.ReaderAt, size int64, name string, opts Options) (*Dataset, er
 // npzFile finds the arrays in an archive. Targets must be there if labelled.
 type npzFile struct {
 	archive  *zip.Reader
+	size     int64 // in bytes
 	labelled bool
 }
 
@@ -126,17 +131,33 @@ func (z *npzFile) find(name string) *zip.File {
 	return z.archive.File[i]
 }
 
+// checkSize refuses a file that claims sizes which cannot be, or which unpacks to
+// without measure.
+func (z *npzFile) checkSize(f *zip.File) error {
+	packed, unpacked := f.CompressedSize64, f.UncompressedSize64
+	switch {
+	case packed > uint64(z.size):
+		return fmt.Errorf("%d bytes are claimed in a file of %d", packed, z.size)
+	case f.Method == zip.Store && packed != unpacked:
+		return fmt.Errorf("%d bytes stored as %d", unpacked, packed)
+	}
+	return csvscan.CheckUnpacked(packed, unpacked)
+}
+
 func (z *npzFile) read(name string) (*ndarray, error) {
 	f := z.find(name)
 	if f == nil {
 		return nil, fmt.Errorf("no array %s: there are %s", name, quoteList(z.names(), "and"))
+	}
+	if err := z.checkSize(f); err != nil {
+		return nil, fmt.Errorf("array %s: %w", name, err)
 	}
 	r, err := f.Open()
 	if err != nil {
 		return nil, fmt.Errorf("array %s: %w", name, err)
 	}
 	defer r.Close()
-	a, err := readNPY(r)
+	a, err := readNPY(r, int64(f.UncompressedSize64))
 	if err != nil {
 		return nil, fmt.Errorf("array %s: %w", name, err)
 	}

@@ -57,16 +57,20 @@ func npy(version byte, header string, data ...byte) []byte {
 	return append(append(b, header...), data...)
 }
 
+func readNPYBytes(file []byte) (*ndarray, error) {
+	return readNPY(bytes.NewReader(file), int64(len(file)))
+}
+
 func TestNPYHeaders(t *testing.T) {
 	const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }   \n"
 	for version := byte(1); version <= 3; version++ {
-		a, err := readNPY(bytes.NewReader(npy(version, header, 0, 0, 0xc0, 0x3f)))
+		a, err := readNPYBytes(npy(version, header, 0, 0, 0xc0, 0x3f))
 		if err != nil || !slices.Equal(a.appendTo(nil), []float64{1.5}) {
 			t.Errorf("version %d: %v, %v", version, a, err)
 		}
 	}
 	native := binary.NativeEndian.AppendUint16(nil, 513)
-	a, err := readNPY(bytes.NewReader(npy(1, "{'shape': (1,), 'descr': '=u2', 'fortran_order': False}", native...)))
+	a, err := readNPYBytes(npy(1, "{'shape': (1,), 'descr': '=u2', 'fortran_order': False}", native...))
 	if err != nil || !slices.Equal(a.appendTo(nil), []float64{513}) {
 		t.Errorf("native order: %v, %v", a, err)
 	}
@@ -86,7 +90,7 @@ func TestNPYErrors(t *testing.T) {
 		{"version", npy(4, ""), "NPY version 4, want 1, 2 or 3"},
 		{"no dictionary", npy(1, "hello"), `header "hello", want a plain dtype, an order and a shape`},
 		{"long header", npy(2, "")[:9], "header ends early: unexpected EOF"},
-		{"short header", append(npy(1, "")[:8], 200, 0, '{'), "header ends after 1 of 200 bytes: EOF"},
+		{"short header", append(npy(1, "")[:8], 200, 0, '{'), "header of 200 bytes in 11, want at most 10000"},
 		{"structured", form("[('a', '<f4')]", "False", "(1,)"), `header "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", want a plain dtype, an order and a shape`},
 		{"negative", form("'<f4'", "False", "(-1,)"), `header "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", want a plain dtype, an order and a shape`},
 		{"text", form("'<U10'", "False", "(1,)"), `dtype "<U10", want float32, float64, an integer type or bool`},
@@ -100,7 +104,7 @@ func TestNPYErrors(t *testing.T) {
 		{"huge and short", form("'|u1'", "True", "(1000000000000, 1000)"), "data end after 4 of the 1000000000000000 bytes of shape [1000000000000 1000]"},
 		{"long", form("'|u1'", "False", "(3,)"), "data do not end after the 3 bytes of shape [3]"},
 	} {
-		if _, err := readNPY(bytes.NewReader(c.file)); err == nil || err.Error() != c.want {
+		if _, err := readNPYBytes(c.file); err == nil || err.Error() != c.want {
 			t.Errorf("%s: error %v, want %s", c.name, err, c.want)
 		}
 	}
@@ -340,7 +344,7 @@ func TestNPZWithAWrongByte(t *testing.T) {
 func TestNPYCutOffAnywhere(t *testing.T) {
 	whole := floats("(2, 3)", 1, 2, 3, 4, 5, 6)
 	for n := range whole {
-		if a, err := readNPY(bytes.NewReader(whole[:n])); err == nil {
+		if a, err := readNPYBytes(whole[:n]); err == nil {
 			t.Errorf("%d of %d bytes give %v", n, len(whole), a)
 		}
 	}
@@ -350,7 +354,7 @@ func FuzzReadNPY(f *testing.F) {
 	f.Add(floats("(2, 1)", 1, 2))
 	f.Add(npy(2, "{'descr': '>i2', 'fortran_order': True, 'shape': (1, 2), }", 0, 1, 2, 3))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		a, err := readNPY(bytes.NewReader(file))
+		a, err := readNPYBytes(file)
 		if err != nil {
 			return
 		}

@@ -1,9 +1,14 @@
 package datasets
 
 import (
+	"encoding/binary"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
+
+	"github.com/affine-go/affine/datasets/internal/csvscan"
 )
 
 // Options are what can be chosen about a dataset; the zero value takes the
@@ -25,6 +30,11 @@ type Options struct {
 	// twice or more. Text among numbers with a fraction is an error: a cell of a
 	// regression target that cannot be read.
 	Task Task
+	// CSV says how the columns of a CSV file are to be understood.
+	CSV CSVOptions
+	// Progress, if it is not nil, is called with the bytes of a CSV file that have
+	// been read, from another goroutine and many times.
+	Progress func(bytes int64)
 	// Schema is what a model was trained on, to read other data for it. The
 	// columns of a CSV file are then found by name, in any order, and others
 	// are ignored; the targets become indices into the schema's classes; and a
@@ -37,7 +47,7 @@ type Options struct {
 //	NAME      a built-in dataset, see [Load] and [Names]
 //	csv:FILE  see [OpenCSV]
 //	npz:FILE  see [OpenNPZ]
-//	idx:DIR   see [OpenIDX]
+//	idx:DIR   see [OpenIDX]; idx:FILE for images to be predicted
 func Open(source string, opts Options) (*Dataset, error) {
 	kind, path, isFile := strings.Cut(source, ":")
 	if !isFile {
@@ -60,6 +70,40 @@ func Open(source string, opts Options) (*Dataset, error) {
 	}
 }
 
+// SourceOf returns the source, as [Open] takes it, of a path whose kind is found
+// out: idx:PATH for a directory and for a file that begins as an IDX file of
+// images does, npz:PATH for one that begins as an archive does, else csv:PATH. A
+// path that is a source already is returned as it is.
+func SourceOf(path string) (string, error) {
+	for _, kind := range []string{"csv:", "npz:", "idx:"} {
+		if strings.HasPrefix(path, kind) {
+			return path, nil
+		}
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "idx:" + path, nil
+	}
+	f, err := openRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var start [4]byte
+	n, err := io.ReadFull(f, start[:])
+	if err == nil && (string(start[:]) == "PK\x03\x04" || string(start[:]) == "PK\x05\x06") {
+		return "npz:" + path, nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if content, err := csvscan.Unpack(f); err == nil {
+		if n, err = io.ReadFull(content, start[:]); err == nil && binary.BigEndian.Uint32(start[:n]) == idxImages {
+			return "idx:" + path, nil
+		}
+	}
+	return "csv:" + path, nil
+}
+
 // forFile checks that no option is set that only built-in datasets have, and
 // that task and schema do not contradict each other.
 func (o *Options) forFile(path string) error {
@@ -72,6 +116,14 @@ func (o *Options) forFile(path string) error {
 	return nil
 }
 
+// onlyCSV checks that nothing is chosen that only CSV files have.
+func (o *Options) onlyCSV(path string) error {
+	if !o.CSV.isZero() {
+		return usagef("%s: columns can be chosen for CSV files only", path)
+	}
+	return nil
+}
+
 // conform returns d with its targets as indices into the classes of the
 // options' schema, or an error if d is not what the schema describes. Without a
 // schema it returns d as it is.
@@ -79,6 +131,9 @@ func (o *Options) conform(d *Dataset) (*Dataset, error) {
 	s := o.Schema
 	if s == nil {
 		return d, nil
+	}
+	if s.Encoding != nil {
+		return nil, fmt.Errorf("%s: the model was trained on a table, want a CSV file", d.Name)
 	}
 	if d.Task != s.Task {
 		return nil, fmt.Errorf("%s: the dataset is for %v, the model does %v", d.Name, d.Task, s.Task)
@@ -89,10 +144,13 @@ func (o *Options) conform(d *Dataset) (*Dataset, error) {
 	if s.Task == Regression {
 		return d, nil
 	}
-	index := make([]float64, len(d.Classes))
+	index, place := make([]float64, len(d.Classes)), make(map[string]int, len(s.Classes))
+	for i, class := range s.Classes {
+		place[class] = i
+	}
 	for i, class := range d.Classes {
-		k := slices.Index(s.Classes, class)
-		if k < 0 {
+		k, ok := place[class]
+		if !ok {
 			return nil, fmt.Errorf("%s: class %s is not one of the model's %d: %s",
 				d.Name, quote(class), len(s.Classes), quoteList(s.Classes, "and"))
 		}

@@ -20,7 +20,7 @@ func openReference(t *testing.T, name string) reference {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { z.Close() })
-	return reference{t, npzFile{archive: &z.Reader}}
+	return reference{t, npzFile{archive: &z.Reader, size: math.MaxInt64}}
 }
 
 func (r reference) array(name string) *ndarray {

@@ -25,6 +25,8 @@ type Config struct {
 	Noise   *float64      `json:"noise,omitempty"`
 	Target  string        `json:"target,omitempty"`
 	Task    datasets.Task `json:"task"`
+	// CSV says how the columns of a CSV file are to be understood.
+	CSV datasets.CSVOptions `json:"csv,omitzero"`
 	// Fractions are the parts of the rows that train, validate and test.
 	Fractions datasets.Fractions `json:"fractions"`
 	// Scaling is how features are scaled. In regression targets are brought

@@ -45,17 +45,31 @@ func WithCallbacks(list ...Callback) FitOption {
 }
 
 // WithParts trains on these parts instead of those that [Config.Load] returns.
+// Parts of a table are encoded as [Config.Load] does.
 func WithParts(parts datasets.Parts) FitOption { return func(s *fitSettings) { s.parts = &parts } }
 
-// Load opens the dataset and splits it.
+// DataOptions returns the options to open the dataset with.
+func (c *Config) DataOptions() datasets.Options {
+	return datasets.Options{N: c.Rows, Noise: c.Noise, Seed: c.Seed, Target: c.Target, Task: c.Task, CSV: c.CSV}
+}
+
+// Load opens the dataset, splits it, and encodes the columns of a table by what
+// its training part holds.
 func (c *Config) Load() (datasets.Parts, error) {
-	d, err := datasets.Open(c.Dataset, datasets.Options{
-		N: c.Rows, Noise: c.Noise, Seed: c.Seed, Target: c.Target, Task: c.Task,
-	})
+	d, err := datasets.Open(c.Dataset, c.DataOptions())
 	if err != nil {
 		return datasets.Parts{}, err
 	}
-	return datasets.Split(d, c.Fractions, c.Seed)
+	return c.Split(d)
+}
+
+// Split is [Config.Load] for a dataset that is open already.
+func (c *Config) Split(d *datasets.Dataset) (datasets.Parts, error) {
+	parts, err := datasets.Split(d, c.Fractions, c.Seed)
+	if err != nil {
+		return parts, err
+	}
+	return parts.Encode()
 }
 
 // ErrOtherSettings is wrapped by the error for settings with which a run cannot
@@ -116,6 +130,11 @@ func fit(ctx context.Context, c Config, o *fitSettings) (_ *Run, err error) {
 		}
 		o.parts = &parts
 	}
+	parts, err := o.parts.Encode()
+	if err != nil {
+		return nil, err
+	}
+	o.parts = &parts
 	if s.trainer, err = newTrainer(c, *o.parts); err != nil {
 		return nil, err
 	}

@@ -266,6 +266,8 @@ func (m *Metadata) check() error {
 		return fmt.Errorf("task is %v, the schema's %v", m.Task, m.Schema.Task)
 	case in != len(m.Schema.Features):
 		return fmt.Errorf("the model has %d inputs, the schema %d features", in, len(m.Schema.Features))
+	case m.Schema.Encoding != nil && !slices.Equal(m.Schema.Encoding.Features(), m.Schema.Features):
+		return errors.New("the features of the schema are not those that its encoding makes")
 	case out != outputs:
 		return fmt.Errorf("the model has %d outputs, want %d for the schema's targets", out, outputs)
 	case m.Features == nil || m.Features.Columns() != in:

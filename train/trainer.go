@@ -65,6 +65,10 @@ func newTrainer(c Config, parts datasets.Parts) (*Trainer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	parts, err := parts.Encode()
+	if err != nil {
+		return nil, err
+	}
 	d, err := c.openDevice()
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.As(err, &usage), errors.Is(err, datasets.ErrUsage):
 		code = exitUsage
 	}
-	fmt.Fprintln(stderr, "train:", strings.Join(strings.Fields(err.Error()), " ")) // always one line
+	fmt.Fprintln(stderr, "train:", datasets.Printable(strings.Join(strings.Fields(err.Error()), " "))) // always one line
 	return code
 }
 

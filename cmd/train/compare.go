@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -264,7 +265,7 @@ func (c *compareCommand) compareOps(t *terminal) error {
 func (c *compareCommand) shapes() ([][3]int, error) {
 	model := c.modelFlags
 	model.Device = nil
-	if c.dataFlags != (dataFlags{}) || model != (modelFlags{}) || c.trainingFlags != (trainingFlags{}) || c.Steps != nil || c.Out != "" {
+	if !reflect.DeepEqual(c.dataFlags, dataFlags{}) || model != (modelFlags{}) || c.trainingFlags != (trainingFlags{}) || c.Steps != nil || c.Out != "" {
 		return nil, usagef("--op compares the op without a model or data: want no flags beside --size, --device and --json")
 	}
 	if len(c.Size) == 0 {

@@ -14,15 +14,17 @@ import (
 )
 
 type datasetsCommand struct {
-	Name   string   `arg:"" optional:"" help:"Dataset to describe: a name, csv:FILE, npz:FILE or idx:DIR."`
-	N      *int     `name:"n" placeholder:"ROWS" help:"Rows of a generated dataset."`
-	Noise  *float64 `placeholder:"X" help:"Noise of a generated dataset."`
-	Seed   uint64   `placeholder:"N" default:"1" help:"Seed of a generated dataset."`
-	Target string   `placeholder:"COLUMN" help:"Target column of a CSV file, name or number (default: the last)."`
-	Task   string   `placeholder:"NAME" default:"auto" help:"What the targets of a file are: auto, classification or regression."`
-	Plot   string   `placeholder:"FILE.svg" help:"Plot the rows."`
-	Save   string   `placeholder:"FILE.csv" help:"Write the rows as CSV, the target as the last column."`
-	JSON   bool     `name:"json" help:"Print one JSON object and nothing else."`
+	Name        string   `arg:"" optional:"" help:"Dataset to describe: a name, csv:FILE, npz:FILE or idx:DIR."`
+	N           *int     `name:"n" placeholder:"ROWS" help:"Rows of a generated dataset."`
+	Noise       *float64 `placeholder:"X" help:"Noise of a generated dataset."`
+	Seed        uint64   `placeholder:"N" default:"1" help:"Seed of a generated dataset."`
+	Target      string   `placeholder:"COLUMN" help:"Target column of a CSV file, name or number (default: the last)."`
+	Task        string   `placeholder:"NAME" default:"auto" help:"What the targets of a file are: auto, classification or regression."`
+	columnFlags `embed:""`
+
+	Plot string `placeholder:"FILE.svg" help:"Plot the rows."`
+	Save string `placeholder:"FILE.csv" help:"Write the rows as CSV, the target as the last column."`
+	JSON bool   `name:"json" help:"Print one JSON object and nothing else."`
 }
 
 func (datasetsCommand) Help() string {
@@ -33,7 +35,8 @@ Examples:
     train datasets
     train datasets spirals --plot spirals.svg
     train datasets moons --n 50 --seed 7 --save new.csv
-    train datasets csv:prices.csv --target price`
+    train datasets csv:prices.csv --target price
+    train datasets csv:prices.csv --target price --categorical rooms --drop id`
 }
 
 func (c *datasetsCommand) Run(t *terminal) error {
@@ -43,10 +46,11 @@ func (c *datasetsCommand) Run(t *terminal) error {
 		}
 		return c.list(t)
 	}
-	d, err := c.open()
+	d, err := c.open(t)
 	if err != nil {
 		return err
 	}
+	notices(t, d)
 	info, err := describe(d, c.Name)
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func (c *datasetsCommand) list(t *terminal) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, datasetInfo{info, train.DefaultsFor(name, nil)})
+		all = append(all, datasetInfo{Info: info, Defaults: train.DefaultsFor(name, nil)})
 		classes := ""
 		if len(info.Classes) > 0 {
 			classes = strconv.Itoa(len(info.Classes))
@@ -89,7 +93,7 @@ func (c *datasetsCommand) list(t *terminal) error {
 	return nil
 }
 
-func (c *datasetsCommand) open() (*datasets.Dataset, error) {
+func (c *datasetsCommand) open(t *terminal) (*datasets.Dataset, error) {
 	task, err := parseTask(c.Task)
 	if err != nil {
 		return nil, err
@@ -97,9 +101,9 @@ func (c *datasetsCommand) open() (*datasets.Dataset, error) {
 	if err := checkRows(c.N); err != nil {
 		return nil, err
 	}
-	opts := datasets.Options{Noise: c.Noise, Seed: c.Seed, Target: c.Target, Task: task}
+	opts := datasets.Options{Noise: c.Noise, Seed: c.Seed, Target: c.Target, Task: task, CSV: c.options()}
 	set(&opts.N, c.N)
-	return datasets.Open(c.Name, opts)
+	return openWithProgress(t, c.Name, opts)
 }
 
 // write makes the files that were asked for.
@@ -126,7 +130,8 @@ func (c *datasetsCommand) write(t *terminal, d *datasets.Dataset) error {
 // datasetInfo describes a dataset and the settings that fit starts from.
 type datasetInfo struct {
 	datasets.Info
-	Defaults train.Defaults `json:"defaults"`
+	Defaults train.Defaults           `json:"defaults"`
+	Columns  []datasets.ColumnSummary `json:"columns,omitempty"` // of a table
 }
 
 // describe tells of a built-in dataset what its package does, with the rows
@@ -143,7 +148,11 @@ func describe(d *datasets.Dataset, source string) (datasetInfo, error) {
 		}
 	}
 	info.Rows = d.Len()
-	return datasetInfo{info, train.DefaultsFor(source, d)}, nil
+	found := datasetInfo{Info: info, Defaults: train.DefaultsFor(source, d)}
+	if d.Table != nil {
+		found.Columns = d.Columns()
+	}
+	return found, nil
 }
 
 func (info *datasetInfo) print(t *terminal) {
@@ -164,12 +173,30 @@ func (info *datasetInfo) print(t *terminal) {
 	facts(t.stdout, "task", task, "features", features, "target", info.TargetName, "rows", rows,
 		"noise", noise, "formula", info.Formula, "source", info.Source,
 		"defaults", t.program+" fit --dataset "+info.Name+" "+defaultFlags(info.Defaults))
+	if len(info.Columns) == 0 {
+		return
+	}
+	fmt.Fprintln(t.stdout)
+	columns := newTable("column", "type", ">missing", ">distinct", "example")
+	for _, c := range info.Columns {
+		columns.add(shortened(c.Name), c.Kind, strconv.Itoa(c.Missing), strconv.Itoa(c.Distinct), shortened(c.Example))
+	}
+	columns.write(t.stdout)
 }
 
 // defaultFlags writes the settings that fit takes where no flag is given.
 func defaultFlags(d train.Defaults) string {
 	return fmt.Sprintf("--hidden %s --activation %s --optimizer %s --lr %v --schedule %s --weight-decay %v --epochs %d --batch %d --scaling %s",
 		widthList(d.Hidden), d.Activation, d.Optimizer, d.LR, d.Schedule, d.WeightDecay, d.Epochs, d.Batch, d.Scaling)
+}
+
+// shortened cuts a text that would fill the screen.
+func shortened(text string) string {
+	const most = 40
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
 }
 
 // listed joins names and counts those that would fill the screen.

@@ -12,15 +12,16 @@ import (
 )
 
 type evalCommand struct {
-	Run_    string   `arg:"" name:"run" help:"Run directory."`
-	Split   *string  `placeholder:"NAME" help:"Part of the run's own dataset: train, validation, test or all (default: test)."`
-	Dataset string   `placeholder:"SOURCE" help:"Another dataset, all rows of it: a name, csv:FILE, npz:FILE or idx:DIR."`
-	N       *int     `name:"n" placeholder:"ROWS" help:"Rows of a generated --dataset."`
-	Noise   *float64 `placeholder:"X" help:"Noise of a generated --dataset."`
-	Seed    *uint64  `placeholder:"N" help:"Seed of a generated --dataset (default: ${default_seed})."`
-	Target  *string  `placeholder:"COLUMN" help:"Target column of a CSV --dataset (default: the one trained on)."`
-	Device  *string  `placeholder:"NAME" help:"auto, cpu, cuda or cuda:N (default: that of the run)."`
-	JSON    bool     `name:"json" help:"Print one JSON object and nothing else."`
+	Run_      string   `arg:"" name:"run" help:"Run directory."`
+	Split     *string  `placeholder:"NAME" help:"Part of the run's own dataset: train, validation, test or all (default: test)."`
+	Dataset   string   `placeholder:"SOURCE" help:"Another dataset, all rows of it: a name, csv:FILE, npz:FILE or idx:DIR."`
+	N         *int     `name:"n" placeholder:"ROWS" help:"Rows of a generated --dataset."`
+	Noise     *float64 `placeholder:"X" help:"Noise of a generated --dataset."`
+	Seed      *uint64  `placeholder:"N" help:"Seed of a generated --dataset (default: ${default_seed})."`
+	Target    *string  `placeholder:"COLUMN" help:"Target column of a CSV --dataset (default: the one trained on)."`
+	Device    *string  `placeholder:"NAME" help:"auto, cpu, cuda or cuda:N (default: that of the run)."`
+	JSON      bool     `name:"json" help:"Print one JSON object and nothing else."`
+	textFlags `embed:""`
 }
 
 func (evalCommand) Help() string {
@@ -115,6 +116,7 @@ func (c *evalCommand) rows(run *train.Run) (*datasets.Dataset, string, error) {
 		return nil, "", err
 	}
 	opts := datasets.Options{Noise: c.Noise, Seed: defaultSeed, Schema: &run.Schema}
+	c.textFlags.apply(&opts.CSV)
 	set(&opts.N, c.N)
 	set(&opts.Seed, c.Seed)
 	set(&opts.Target, c.Target)
@@ -135,7 +137,16 @@ func ownRows(run *train.Run, split string) (*datasets.Dataset, error) {
 	if split == "all" {
 		config.Fractions = datasets.Fractions{}
 	}
-	parts, err := config.Load()
+	d, err := datasets.Open(config.Dataset, config.DataOptions())
+	if err != nil {
+		return nil, err
+	}
+	if e := run.Schema.Encoding; e != nil && d.Table != nil { // fitted on the training part
+		if d, err = e.Transform(d); err != nil {
+			return nil, err
+		}
+	}
+	parts, err := config.Split(d)
 	if err != nil {
 		return nil, err
 	}

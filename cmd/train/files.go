@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,26 @@ func writeOutput(t *terminal, path string, data []byte) error {
 		return err
 	}
 	return atomicfile.WriteOutput(path, data)
+}
+
+// writeOutputBy is writeOutput of what write writes. What write itself fails with
+// is returned as it is.
+func writeOutputBy(t *terminal, path string, write func(io.Writer) error) error {
+	if isStandardOutput(path) {
+		return write(t.stdout)
+	}
+	if err := checkOutput(path); err != nil {
+		return err
+	}
+	var failed error
+	err := atomicfile.WriteOutputBy(path, func(w io.Writer) error {
+		failed = write(w)
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
 }
 
 // checkOutput returns the error that writeOutput would give for the path, for

@@ -28,6 +28,9 @@ type fitCommand struct {
 	Force   bool    `group:"run" xor:"existing" help:"Overwrite the run in --out."`
 	NoPlots bool    `group:"run" name:"no-plots" help:"Write no SVG plots."`
 	JSON    bool    `group:"run" name:"json" help:"Print the metrics as one JSON object and nothing else."`
+
+	terminal *terminal
+	opened   *datasets.Dataset // a file's, if it had to be read for the settings
 }
 
 func (fitCommand) Help() string {
@@ -46,6 +49,7 @@ Examples:
 }
 
 func (c *fitCommand) Run(t *terminal) error {
+	c.terminal = t
 	if err := c.checkOut(t); err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func (c *fitCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	parts, err := config.Load()
+	parts, err := c.parts(t, &config)
 	if err != nil {
 		return err
 	}
@@ -68,6 +72,20 @@ func (c *fitCommand) Run(t *terminal) error {
 	}
 	defer run.Close()
 	return c.report(t, run, parts)
+}
+
+// parts returns the dataset's parts and says what was decided about its columns.
+func (c *fitCommand) parts(t *terminal, config *train.Config) (datasets.Parts, error) {
+	d := c.opened
+	c.opened = nil // its rows are copied into the parts
+	if d == nil {
+		var err error
+		if d, err = openWithProgress(t, config.Dataset, config.DataOptions()); err != nil {
+			return datasets.Parts{}, err
+		}
+	}
+	notices(t, d)
+	return config.Split(d)
 }
 
 // checkOut refuses combinations of --out, --resume and --force that cannot be.

@@ -14,11 +14,13 @@ import (
 // dataset's own defaults stand for them.
 
 type dataFlags struct {
-	Dataset    *string  `group:"data" placeholder:"SOURCE" help:"A built-in dataset, csv:FILE, npz:FILE or idx:DIR (default: ${default_dataset})."`
-	N          *int     `group:"data" name:"n" placeholder:"ROWS" help:"Rows of a generated dataset."`
-	Noise      *float64 `group:"data" placeholder:"X" help:"Noise of a generated dataset."`
-	Target     *string  `group:"data" placeholder:"COLUMN" help:"Target column of a CSV file, name or number (default: the last)."`
-	Task       *string  `group:"data" placeholder:"NAME" help:"What the targets of a file are: auto, classification or regression."`
+	Dataset     *string  `group:"data" placeholder:"SOURCE" help:"A built-in dataset, csv:FILE, npz:FILE or idx:DIR (default: ${default_dataset})."`
+	N           *int     `group:"data" name:"n" placeholder:"ROWS" help:"Rows of a generated dataset."`
+	Noise       *float64 `group:"data" placeholder:"X" help:"Noise of a generated dataset."`
+	Target      *string  `group:"data" placeholder:"COLUMN" help:"Target column of a CSV file, name or number (default: the last)."`
+	Task        *string  `group:"data" placeholder:"NAME" help:"What the targets of a file are: auto, classification or regression."`
+	columnFlags `embed:"" group:"data"`
+
 	Validation *float64 `group:"data" placeholder:"FRACTION" help:"Part of the rows for validation (default: ${default_validation})."`
 	Test       *float64 `group:"data" placeholder:"FRACTION" help:"Part of the rows for the test (default: ${default_test})."`
 	Scaling    *string  `group:"data" placeholder:"NAME" help:"Of the features: none, standard or min-max."`
@@ -82,10 +84,11 @@ func (c *fitCommand) config() (train.Config, error) {
 	}
 	source := cmp.Or(named.Dataset, datasets.DefaultName)
 	set(&source, c.Dataset)
-	d, err := c.shape(source)
+	d, err := c.open(source, &named)
 	if err != nil {
 		return train.Config{}, err
 	}
+	c.opened = d
 	config := train.DefaultConfig(source, d)
 	config.Seed = defaultSeed
 	if c.From != nil {
@@ -115,13 +118,14 @@ func (c *fitCommand) readConfig() ([]byte, error) {
 	return text, nil
 }
 
-// shape returns the dataset that default settings depend on: that of a file,
-// nil for a built-in one.
-func (c *fitCommand) shape(source string) (*datasets.Dataset, error) {
+// open returns the dataset of a file, on which default settings depend, nil for
+// a built-in one.
+func (c *fitCommand) open(source string, named *train.Config) (*datasets.Dataset, error) {
 	if _, err := datasets.Describe(source); err == nil {
 		return nil, nil
 	}
-	var opts datasets.Options
+	opts := named.DataOptions()
+	c.columnFlags.apply(&opts.CSV)
 	set(&opts.Target, c.Target)
 	if c.Task != nil {
 		task, err := parseTask(*c.Task)
@@ -130,7 +134,7 @@ func (c *fitCommand) shape(source string) (*datasets.Dataset, error) {
 		}
 		opts.Task = task
 	}
-	return datasets.Open(source, opts)
+	return openWithProgress(c.terminal, source, opts)
 }
 
 // apply writes the flags that were given into a run's settings.
@@ -206,6 +210,7 @@ func (c *fitCommand) apply(config *train.Config) error {
 		config.Noise = c.Noise
 	}
 	set(&config.Target, c.Target)
+	c.columnFlags.apply(&config.CSV)
 	set(&config.Fractions.Validation, c.Validation)
 	set(&config.Fractions.Test, c.Test)
 	set(&config.Seed, c.Seed)

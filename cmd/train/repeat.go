@@ -7,6 +7,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/train"
+	"github.com/alecthomas/kong"
 )
 
 // repeatCommand returns the command line, fit or compare, that trains as the
@@ -40,6 +41,25 @@ func dataWords(c *train.Config) words {
 	}
 	if c.Task != datasets.AutoTask {
 		w.add("task", c.Task.String())
+	}
+	csv := &c.CSV
+	for _, list := range []struct {
+		flag    string
+		columns []string
+	}{{"numeric", csv.Numeric}, {"categorical", csv.Categorical}, {"dates", csv.Dates}, {"drop", csv.Drop}, {"only", csv.Only}} {
+		if len(list.columns) > 0 {
+			w.add(list.flag, kong.JoinEscaped(list.columns, ','))
+		}
+	}
+	for _, setting := range []struct{ flag, value string }{
+		{"missing", string(csv.Missing)}, {"separator", csv.Separator}, {"decimal", csv.DecimalPoint}, {"encoding", csv.Charset},
+	} {
+		if setting.value != "" {
+			w.add(setting.flag, setting.value)
+		}
+	}
+	if csv.MaxCategories != 0 {
+		w.add("max-categories", strconv.Itoa(csv.MaxCategories))
 	}
 	w.number("validation", c.Fractions.Validation)
 	w.number("test", c.Fractions.Test)

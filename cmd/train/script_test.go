@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -21,8 +23,11 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/internal/format"
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/sbinet/npyio/npz"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -37,6 +42,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("AFFINE_CPU", os.Getenv("AFFINE_CPU"))
 			env.Values["vars"] = func() []string { return env.Vars }
+			if err := makeTables(env.WorkDir); err != nil {
+				return err
+			}
 			return makeArrays(env.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -317,4 +325,53 @@ func makeArrays(dir string) error {
 		return err
 	}
 	return w.Close()
+}
+
+// makeTables writes CSV files for the script that has a new.csv: people.csv as
+// pandas' to_csv does by default, with its index, and new.csv in other encodings.
+func makeTables(dir string) error {
+	var people strings.Builder
+	people.WriteString(",name,age,city,member,bought\n")
+	for i := range 60 {
+		age, city := fmt.Sprintf("%d.0", 20+i*7%50), []string{"Köln", "Oslo", "Paris", "Köln", ""}[i%5]
+		if i%10 == 3 {
+			age = ""
+		}
+		fmt.Fprintf(&people, "%d,\"Person, %d\",%s,%s,%s,%s\n", i, i, age, city, []string{"True", "False"}[i%2], []string{"no", "yes"}[i*7%50/25])
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "new.csv"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	wide, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().Bytes(text)
+	if err != nil {
+		return err
+	}
+	narrow, err := charmap.Windows1252.NewEncoder().Bytes(text)
+	if err != nil {
+		return err
+	}
+	var gzipped bytes.Buffer
+	z := gzip.NewWriter(&gzipped)
+	if _, err := z.Write(text); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	zstandard, err := zstd.NewWriter(nil)
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		"people.csv": []byte(people.String()), "new16.csv": wide, "new1252.csv": narrow,
+		"new.csv.gz": gzipped.Bytes(), "new.csv.zst": zstandard.EncodeAll(text, nil),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }

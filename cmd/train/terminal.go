@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"github.com/affine-go/affine/datasets"
 	"golang.org/x/term"
 )
 
@@ -127,7 +128,12 @@ func newTable(headings ...string) *table {
 	return t
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = datasets.Printable(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
 
 func (t *table) write(w io.Writer) {
 	widths := make([]int, len(t.right))
@@ -160,7 +166,7 @@ func facts(w io.Writer, pairs ...string) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			fmt.Fprintf(tab, "%s\t%s\n", pairs[i], pairs[i+1])
+			fmt.Fprintf(tab, "%s\t%s\n", pairs[i], datasets.Printable(pairs[i+1]))
 		}
 	}
 	tab.Flush()

@@ -129,20 +129,22 @@ func RemoveTemporaries(dir string) error {
 // substitution) are written to. Directories, sockets, block devices, links to
 // nothing and write-protected files are errors, and nothing is written.
 func WriteOutput(path string, data []byte) error {
-	target, through, err := resolve(path)
-	switch {
-	case err != nil:
-		return fmt.Errorf("write %s: %w", path, cause(err))
-	case through:
-		if err := writeThrough(target, data); err != nil {
-			return fmt.Errorf("write %s: %w", path, cause(err))
-		}
-		return nil
-	}
-	if err := replace(target, func(w io.Writer) error {
+	return WriteOutputBy(path, func(w io.Writer) error {
 		_, err := io.Copy(w, bytes.NewReader(data))
 		return err
-	}); err != nil {
+	})
+}
+
+// WriteOutputBy is [WriteOutput] of what write writes, which need not be in
+// memory at once.
+func WriteOutputBy(path string, write func(io.Writer) error) error {
+	target, through, err := resolve(path)
+	if err == nil && through {
+		err = writeThrough(target, write)
+	} else if err == nil {
+		err = replace(target, write)
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, cause(err))
 	}
 	return nil
@@ -202,12 +204,12 @@ func isDescriptor(path string) bool {
 }
 
 // writeThrough appends: a descriptor may be of a file that others write to.
-func writeThrough(path string, data []byte) error {
+func writeThrough(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	err = write(f)
 	if closing := f.Close(); err == nil {
 		err = closing
 	}
