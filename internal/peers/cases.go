@@ -8,8 +8,9 @@ import (
 
 // A benchCase is one thing to time, in float32.
 type benchCase struct {
-	// Op is "linear", forward and all gradients of Y = X·W + b given dY, or
-	// "mlp-step", forward, backward and Adam of a ReLU classifier.
+	// Op is "linear", forward and all gradients of Y = X·W + b given dY,
+	// "mlp-step", forward, backward and Adam of a ReLU classifier, or "predict",
+	// its probabilities.
 	Op    string `json:"op"`
 	Batch int    `json:"batch"`
 	// Dims are the numbers of features from the input to the output.
@@ -24,6 +25,10 @@ var benchCases = []benchCase{
 	{"linear", 512, []int{2048, 2048}},
 	{"mlp-step", 32, []int{2, 16, 16, 2}},
 	{"mlp-step", 128, []int{784, 512, 256, 10}},
+	{"predict", 1, []int{784, 512, 256, 10}},
+	{"predict", 32, []int{784, 512, 256, 10}},
+	{"predict", 1024, []int{784, 512, 256, 10}},
+	{"predict", 1, []int{2, 16, 16, 2}},
 }
 
 func (c benchCase) String() string {

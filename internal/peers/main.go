@@ -24,12 +24,13 @@ const (
 	groupGonum    = "built-in, gonum"
 	groupOpenBLAS = "built-in, OpenBLAS"
 	groupPyTorch  = "PyTorch"
+	groupONNX     = "ONNX Runtime" // predictions only
 )
 
-var otherGroups = []string{groupGonum, groupOpenBLAS, groupPyTorch}
+var otherGroups = []string{groupGonum, groupOpenBLAS, groupPyTorch, groupONNX}
 
 // versionOrder is the order in which the table's heading names the versions.
-var versionOrder = []string{"Go", "Gorgonia", "OpenBLAS", "PyTorch"}
+var versionOrder = []string{"Go", "Gorgonia", "OpenBLAS", "PyTorch", "ONNX Runtime"}
 
 func main() {
 	if err := run(); err != nil {
@@ -99,6 +100,9 @@ func wrongUse(format string, args ...any) {
 
 // peersFor lists every variant of every peer, this module first.
 func peersFor(c benchCase, torch *pytorch) []peer {
+	if c.Op == "predict" {
+		return predictors(torch)
+	}
 	peers := []peer{
 		&inProcess{group: groupAffine, fused: true},
 		&inProcess{group: groupGonum, blas: gonum.Implementation{}},
@@ -125,6 +129,21 @@ func peersFor(c benchCase, torch *pytorch) []peer {
 	return peers
 }
 
+// predictors lists every variant of every peer that predicts.
+func predictors(torch *pytorch) []peer {
+	peers := []peer{&predictor{}}
+	if torch == nil {
+		return peers
+	}
+	for n := range runtime.GOMAXPROCS(0) {
+		peers = append(peers, &pytorchPeer{process: torch, threads: n + 1})
+		if torch.ONNX != "" {
+			peers = append(peers, &onnxPeer{pytorchPeer{process: torch, threads: n + 1}})
+		}
+	}
+	return peers
+}
+
 func names() []string {
 	var list []string
 	for _, c := range benchCases {
@@ -145,6 +164,7 @@ func versions(torch *pytorch) map[string]string {
 	if torch != nil {
 		v["PyTorch"] = torch.Torch
 		v["Python"] = torch.Python
+		v["ONNX Runtime"] = torch.ONNX
 	}
 	return v
 }

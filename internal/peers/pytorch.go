@@ -23,6 +23,7 @@ type pytorch struct {
 	out     *bufio.Reader
 	errors  bytes.Buffer
 	Torch   string `json:"torch"`
+	ONNX    string `json:"onnxruntime"` // "" if it is not installed
 	Python  string `json:"python"`
 }
 

@@ -8,12 +8,18 @@ peer is any name; the answers to a prepare and to the times after it belong
 together by it. The first line, unasked, tells the versions.
 """
 
+import base64
 import json
 import sys
 import time
 
 import torch
 from torch.nn import functional as F
+
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
 
 
 def values(seed, n, scale):
@@ -85,12 +91,56 @@ class MLPStep:
         return losses
 
 
+class Predict:
+    """The probabilities of a ReLU classifier."""
+
+    def __init__(self, case):
+        dims, batch = case["dims"], case["batch"]
+        self.x = values(1, batch * dims[0], 1.0).view(batch, dims[0])
+        layers = []
+        for i, (n_in, n_out) in enumerate(zip(dims, dims[1:])):
+            linear = torch.nn.Linear(n_in, n_out)
+            with torch.no_grad():
+                linear.weight.copy_(weight(10 + 2 * i, n_in, n_out))
+                linear.bias.copy_(values(11 + 2 * i, n_out, 0.1))
+            layers += [linear, torch.nn.ReLU()]
+        self.model = torch.nn.Sequential(*layers[:-1], torch.nn.Softmax(1)).eval()
+
+    def restart(self):
+        pass
+
+    def run(self):
+        with torch.inference_mode():
+            return self.model(self.x)
+
+    def checks(self):
+        return [float((self.run().double() ** 2).sum())]
+
+
+class PredictONNX(Predict):
+    """The same by ONNX Runtime, from the graph in the request."""
+
+    def __init__(self, case):
+        super().__init__(case)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        self.session = onnxruntime.InferenceSession(base64.b64decode(case["model"]), options)
+        self.features = {"features": self.x.numpy()}
+
+    def run(self):
+        return torch.from_numpy(self.session.run(["probabilities"], self.features)[0])
+
+
 def answer(message):
     print(json.dumps(message), flush=True)
 
 
 def main():
-    answer({"torch": torch.__version__, "python": sys.version.split()[0]})
+    answer({
+        "torch": torch.__version__,
+        "python": sys.version.split()[0],
+        "onnxruntime": onnxruntime.__version__ if onnxruntime else "",
+    })
     prepared = {}
     for line in sys.stdin:
         request = json.loads(line)
@@ -98,8 +148,11 @@ def main():
         key = request["peer"]
         if "prepare" in request:
             case = request["prepare"]
-            kind = {"linear": Linear, "mlp-step": MLPStep}[case["op"]]
-            prepared[key] = kind(case["batch"], case["dims"], request["adam"])
+            if case["op"].startswith("predict"):
+                prepared[key] = PredictONNX(case) if "model" in case else Predict(case)
+            else:
+                kind = {"linear": Linear, "mlp-step": MLPStep}[case["op"]]
+                prepared[key] = kind(case["batch"], case["dims"], request["adam"])
             answer({"checks": prepared[key].checks()})
         elif "time" in request:
             job, runs = prepared[key], request["time"]
