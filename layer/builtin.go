@@ -92,9 +92,11 @@ func BuiltinMSE(pred, target *gorgonia.Node) (*gorgonia.Node, error) {
 // BuiltinBinaryCrossEntropy is [BinaryCrossEntropy] made of Gorgonia's built-in ops.
 func BuiltinBinaryCrossEntropy(logits, targets *gorgonia.Node) (*gorgonia.Node, error) {
 	return builtinLoss(binaryCrossEntropy, logits, targets, func(e *expression) *gorgonia.Node {
-		positive := e.activation(logits, ReLU)
+		// max(z, 0) = (z + |z|)/2, whose derivative at 0 is 1/2.
+		size := e.Unary(gorgonia.Abs, logits)
+		positive := e.Scaled(e.Binary(gorgonia.Add, logits, size), 0.5)
 		linear := e.Binary(gorgonia.Sub, positive, e.Binary(gorgonia.HadamardProd, logits, targets))
-		tail := e.Unary(gorgonia.Log1p, e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Abs, logits), -1)))
+		tail := e.Unary(gorgonia.Log1p, e.Unary(gorgonia.Exp, e.Scaled(size, -1)))
 		return e.Mean(e.Binary(gorgonia.Add, linear, tail))
 	})
 }

@@ -90,7 +90,12 @@ func lossNode(kind lossKind, pred, target *gorgonia.Node, opts []Option) (*gorgo
 			return nil, err
 		}
 	}
-	l := e.Do(gorgonia.ApplyOp(newLossOp(kind, pred.Dims(), o.dev), pred, target))
+	var l *gorgonia.Node
+	if o.reduction == NoReduction {
+		l = e.losses(kind, pred, target, o.dev)
+	} else {
+		l = e.Do(gorgonia.ApplyOp(newLossOp(kind, pred.Dims(), o.dev), pred, target))
+	}
 	if o.reduction == Sum {
 		terms := pred.Shape().TotalSize()
 		if kind == softmaxCrossEntropy {
@@ -102,6 +107,20 @@ func lossNode(kind lossKind, pred, target *gorgonia.Node, opts []Option) (*gorgo
 		gorgonia.WithName(o.name)(l)
 	}
 	return l, e.Err
+}
+
+// losses are those of the rows or elements.
+func (e *expression) losses(kind lossKind, pred, target *gorgonia.Node, dev device.Device) *gorgonia.Node {
+	switch kind {
+	case softmaxCrossEntropy:
+		terms := e.Binary(gorgonia.HadamardProd, e.logSoftmax(pred), target)
+		return e.Unary(gorgonia.Neg, e.Sum(terms, pred.Dims()-1))
+	case meanSquaredError:
+		return e.Unary(gorgonia.Square, e.Binary(gorgonia.Sub, pred, target))
+	}
+	// softplus(z) − z·t, with a threshold beyond which log(1 + e^z) is z in float64.
+	softplus := e.Do(gorgonia.ApplyOp(newActivateOp(pred.Dims(), Softplus(1, 40), dev), pred))
+	return e.Binary(gorgonia.Sub, softplus, e.Binary(gorgonia.HadamardProd, pred, target))
 }
 
 // weightedTargets is the targets with each class multiplied by its weight.
@@ -323,6 +342,33 @@ func (op *lossBackwardOp) Gradients(wanted []bool, inputs gorgonia.Nodes, _, gra
 		grads[2] = e.Sum(times(grad, unit))
 	}
 	return grads, e.Err
+}
+
+// newActivateOp returns the op y = act(z) of each element, for an activation
+// whose derivative is written in Z.
+func newActivateOp(rank int, act Activation, dev device.Device) *derivedOp {
+	return &derivedOp{
+		signature: signature{label: "activate(" + act.String() + ")", ranks: []int{rank}, out: rank, dev: dev,
+			float32: activate[float32](act, dev), float64: activate[float64](act, dev)},
+		infer: func(s []tensor.Shape) (tensor.Shape, error) { return s[0].Clone(), nil },
+		derivatives: func() []*derivative {
+			return []*derivative{{newActivationBackwardOp(rank, act, 1, dev), []operand{theGrad, 0}}}
+		},
+	}
+}
+
+func activate[T device.Float](act Activation, dev device.Device) body {
+	return func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
+		z, err := elementsOf[T]("z", in[0])
+		if err != nil {
+			return nil, err
+		}
+		y, m, err := roomFor[T](dev, prev, in[0].Shape(), -1)
+		if err != nil {
+			return nil, err
+		}
+		return y, device.For[T](dev).Activate(m.Data, z, act.spec)
+	}
 }
 
 // newSoftmaxOp returns the op s = softmax(z) of each row.

@@ -202,3 +202,63 @@ func TestWrongLossNodesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestWeightsAndReductionsOnBothMachines(t *testing.T) {
+	type loss func(p, t *gorgonia.Node, opts ...Option) (*gorgonia.Node, error)
+	for _, c := range []struct {
+		name string
+		loss loss
+		opts []Option
+	}{
+		{"weighted cross-entropy", SoftmaxCrossEntropy, []Option{WithClassWeights(0.5, 2, 0)}},
+		{"sum of weighted cross-entropies", SoftmaxCrossEntropy, []Option{WithClassWeights(0.5, 2, 1), WithReduction(Sum)}},
+		{"sum of squares", MSE, []Option{WithReduction(Sum)}},
+		{"squares", MSE, []Option{WithReduction(NoReduction)}},
+		{"sum of binary cross-entropies", BinaryCrossEntropy, []Option{WithReduction(Sum)}},
+		{"binary cross-entropies", BinaryCrossEntropy, []Option{WithReduction(NoReduction)}},
+	} {
+		for _, dt := range dtypes {
+			rng := generator(107)
+			inputs := []*tensor.Dense{random(rng, dt, 4, 3), random(rng, dt, 4, 3)}
+			f := func(n gorgonia.Nodes) (*gorgonia.Node, gorgonia.Nodes, error) {
+				l, err := c.loss(n[0], n[1], c.opts...)
+				if err != nil {
+					return nil, nil, err
+				}
+				cost, err := gorgonia.Sum(l)
+				return cost, gorgonia.Nodes{l}, err
+			}
+			values, grads := run(t, "tape", inputs, []int{0}, f)
+			lispValues, lispGrads := run(t, "lisp", inputs, []int{0}, f)
+			requireClose(t, c.name, lispValues[0], values[0], tolerance(dt))
+			requireClose(t, c.name+": gradient", lispGrads[0], grads[0], tolerance(dt))
+		}
+	}
+}
+
+// At z = 0 the terms max(z, 0) and |z| have no derivative, but the loss has.
+func TestBinaryCrossEntropyAtZero(t *testing.T) {
+	losses := map[string]func(z, t *gorgonia.Node) (*gorgonia.Node, error){
+		"mean": func(z, t *gorgonia.Node) (*gorgonia.Node, error) { return BinaryCrossEntropy(z, t) },
+		"none": func(z, t *gorgonia.Node) (*gorgonia.Node, error) {
+			return BinaryCrossEntropy(z, t, WithReduction(NoReduction))
+		},
+		"built-in": BuiltinBinaryCrossEntropy,
+	}
+	for name, loss := range losses {
+		g := gorgonia.NewGraph()
+		z := input(g, "z", tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float64{0})))
+		target := input(g, "t", tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float64{0.25})))
+		l, err := loss(z, target)
+		requireNoError(t, err)
+		if !l.IsScalar() {
+			l = gorgonia.Must(gorgonia.Sum(l))
+		}
+		grads, err := Grad(l, z)
+		requireNoError(t, err)
+		m := gorgonia.NewTapeMachine(g)
+		requireNoError(t, m.RunAll())
+		requireClose(t, name, floats(t, grads[0].Value()), []float64{0.25}, 1e-15)
+		m.Close()
+	}
+}

@@ -99,13 +99,16 @@ func WithClassWeights(weights ...float64) Option {
 // (SoftmaxCrossEntropy) or elements (MSE, BinaryCrossEntropy).
 type Reduction uint8
 
-// The reductions, named as in PyTorch.
+// The reductions, PyTorch's mean, sum and none.
 const (
-	Mean Reduction = iota // their mean, the default
-	Sum                   // their sum
+	Mean        Reduction = iota // their mean, the default
+	Sum                          // their sum
+	NoReduction                  // the losses themselves: [...] of SoftmaxCrossEntropy, else the shape of the prediction
 )
 
-// WithReduction sets the reduction of a loss; the default is [Mean].
+// WithReduction sets the reduction of a loss; the default is [Mean]. The losses
+// of NoReduction are made of several ops instead of one; a LispMachine does not
+// differentiate those of SoftmaxCrossEntropy.
 func WithReduction(r Reduction) Option {
 	return option("WithReduction", func(o *options) { o.reduction = r })
 }
@@ -151,8 +154,8 @@ func collect(opts []Option, taken []string) (options, error) {
 	if o.dtype != tensor.Float32 && o.dtype != tensor.Float64 {
 		return o, fmt.Errorf("dtype is %v, want float32 or float64", o.dtype)
 	}
-	if o.reduction > Sum {
-		return o, fmt.Errorf("reduction %d is unknown, want Mean or Sum", o.reduction)
+	if o.reduction > NoReduction {
+		return o, fmt.Errorf("reduction %d is unknown, want Mean, Sum or NoReduction", o.reduction)
 	}
 	if !o.bias && slices.Contains(o.given, "WithBiasInit") {
 		return o, fmt.Errorf("option WithBiasInit does not apply to a layer WithoutBias")

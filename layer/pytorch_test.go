@@ -332,11 +332,12 @@ func (s secondOrderSettings) act(t *testing.T) layer.Activation {
 	return activation(t, s.Activation, s.Alpha)
 }
 
-// loss is half the square of a loss.
+// loss is half the sum of the squares of the losses.
 func (s secondOrderSettings) loss(t *testing.T, prediction, targets *gorgonia.Node) *gorgonia.Node {
 	var opts []layer.Option
-	if s.Reduction == "sum" {
-		opts = append(opts, layer.WithReduction(layer.Sum))
+	reductions := map[string]layer.Reduction{"mean": layer.Mean, "sum": layer.Sum, "none": layer.NoReduction}
+	if s.Reduction != "mean" {
+		opts = append(opts, layer.WithReduction(reductions[s.Reduction]))
 	}
 	if s.Weights != nil {
 		opts = append(opts, layer.WithClassWeights(s.Weights...))
@@ -345,7 +346,7 @@ func (s secondOrderSettings) loss(t *testing.T, prediction, targets *gorgonia.No
 		"cross_entropy": layer.SoftmaxCrossEntropy, "mse": layer.MSE, "binary_cross_entropy": layer.BinaryCrossEntropy,
 	}
 	l := must(losses[s.Loss](prediction, targets, opts...))(t)
-	return must(gorgonia.Mul(l, must(gorgonia.HadamardProd(l, half(t, l)))(t)))(t)
+	return must(gorgonia.Sum(must(gorgonia.HadamardProd(l, must(gorgonia.HadamardProd(l, half(t, l)))(t)))(t)))(t)
 }
 
 func half(t *testing.T, like *gorgonia.Node) *gorgonia.Node {

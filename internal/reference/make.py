@@ -579,13 +579,13 @@ def second_order():
 
     def loss(name, function, prediction, targets, **settings):
         # The square makes the derivatives depend on the loss itself.
-        add(name, lambda prediction, targets: function(prediction, targets).square() / 2,
+        add(name, lambda prediction, targets: function(prediction, targets).square().sum() / 2,
             {"prediction": prediction, "targets": targets}, "prediction", loss=name.split("/")[0], **settings)
 
     for n, classes in [(1, 2), (4, 3)]:
         logits, soft = 2 * family.normal(n, classes), torch.softmax(family.normal(n, classes), 1)
         weights = (0.2 + family.uniform(classes)).tolist()
-        for reduction in ["mean", "sum"]:
+        for reduction in ["mean", "sum", "none"]:
             size = f"{n}x{classes}/{reduction}"
             loss(f"cross_entropy/{size}", lambda p, t: F.cross_entropy(p, t, reduction=reduction), logits, soft, reduction=reduction)
             loss(f"cross_entropy/weights/{size}",
