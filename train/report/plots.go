@@ -22,7 +22,7 @@ var plotNames = []string{"loss.svg", "score.svg", "rate.svg", "fit.svg", "predic
 // against targets. Plots of another run that was there are taken away. Call
 // [Run.Complete] before for all that takes the model.
 func (r *Run) SavePlots() error {
-	plots, err := r.plots()
+	plots, err := r.Plots()
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -47,9 +47,9 @@ func RemovePlots(dir string) error {
 	return nil
 }
 
-// plots are the charts by the names of their files. Alone in a file, a chart
+// Plots returns the charts by the names of their files. Alone in a file, a chart
 // says what it is about.
-func (r *Run) plots() (map[string]chart.Chart, error) {
+func (r *Run) Plots() (map[string]chart.Chart, error) {
 	name := r.Config.Dataset
 	all := map[string]chart.Chart{}
 	for _, c := range r.learning() {
