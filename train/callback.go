@@ -18,7 +18,7 @@ type Callback struct {
 	OnEnd   func(*Progress) error // after the last step, whatever the reason
 }
 
-// Progress is what a training tells its callbacks. It is good during the call;
+// Progress is what a training tells its callbacks. It is valid only during the call;
 // they must not change it.
 type Progress struct {
 	Config Config
@@ -38,8 +38,13 @@ type Progress struct {
 	StoppingReason string // why the training ended; set for OnEnd
 	Detail         string // the reason as a sentence; set for OnEnd
 
-	stop bool
+	stop    bool
+	trainer *Trainer
 }
+
+// Predictor returns a predictor with a copy of the weights of this moment, which
+// other goroutines may use while the training goes on.
+func (p *Progress) Predictor() (*Predictor, error) { return p.trainer.Predictor() }
 
 // Stop asks the training to end after this step, with [ReasonCallback].
 func (p *Progress) Stop() { p.stop = true }

@@ -116,7 +116,7 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 	}
 	t.ahead.on(d, &t.config)
 	t.history.Task = spec.Task
-	t.progress = Progress{Config: t.config, Model: t.model, Epoch: 1, EpochSteps: t.sampler.Batches(), History: &t.history}
+	t.progress = Progress{Config: t.config, Model: t.model, Epoch: 1, EpochSteps: t.sampler.Batches(), History: &t.history, trainer: t}
 	return nil
 }
 
