@@ -27,6 +27,8 @@ type compareCommand struct {
 	modelFlags    `embed:""`
 	trainingFlags `embed:""`
 
+	Impl *string `hidden:""` // to say why it is not wanted
+
 	Steps *int     `group:"run" placeholder:"N" help:"Stop after so many steps (default: all epochs)."`
 	Out   string   `group:"run" placeholder:"DIR" help:"Write plots, a page and the numbers into this directory."`
 	Force bool     `group:"run" help:"Overwrite what is in --out."`

@@ -187,7 +187,7 @@ func finiteOrNil(x float64) *float64 {
 }
 
 func (e *evaluation) print(w io.Writer) {
-	heading(w, "%s, %s: %d rows of %s", e.Run, e.Split, e.Rows, e.Dataset)
+	heading(w, "%s, %s: %s of %s", e.Run, e.Split, counted(e.Rows, "row"), e.Dataset)
 	if e.Accuracy == nil {
 		facts(w, "loss", format.Known(e.Loss), "R²", format.Score(e.R2), "root mean squared error", format.Known(e.RMSE), "mean absolute error", format.Known(e.MAE))
 		return

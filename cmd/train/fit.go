@@ -22,6 +22,7 @@ type fitCommand struct {
 	modelFlags    `embed:""`
 	trainingFlags `embed:""`
 
+	Impl    *string `group:"model" placeholder:"NAME" help:"Layers: fused, of this module, or builtin, of Gorgonia's own ops."`
 	Config  *string `group:"run" placeholder:"FILE" help:"Settings to start from: a run's config.json, or some of its names in YAML; flags come after."`
 	Out     string  `group:"run" placeholder:"DIR" help:"Run directory (default: the next free runs/DATASET-NNN)."`
 	Resume  bool    `group:"run" xor:"existing" help:"Go on with the run in --out. Its settings hold; only --epochs may differ."`

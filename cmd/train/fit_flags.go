@@ -35,7 +35,6 @@ type modelFlags struct {
 	BiasInit        *string `group:"model" placeholder:"NAME" help:"Of the biases: the same names."`
 	Dtype           *string `group:"model" placeholder:"NAME" help:"float32 or float64."`
 	Device          *string `group:"model" placeholder:"NAME" help:"auto, cpu, cuda or cuda:N."`
-	Impl            *string `group:"model" placeholder:"NAME" help:"Layers: fused, of this module, or builtin, of Gorgonia's own ops."`
 	MatmulPrecision *string `group:"model" placeholder:"NAME" help:"Of large float32 products on a CUDA card: highest, high (TF32) or medium (bfloat16)."`
 	Machine         *string `group:"model" placeholder:"NAME" help:"What runs the graph: ours, or tape for Gorgonia's TapeMachine."`
 }

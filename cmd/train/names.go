@@ -129,3 +129,11 @@ func nearest(name string, valid []string) []string {
 	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
 	return sorted[:min(2, len(sorted))]
 }
+
+// counted returns a number of things: 1 row, 2 rows.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}

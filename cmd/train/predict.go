@@ -76,7 +76,7 @@ func (c *predictCommand) Run(t *terminal) error {
 	if where == "" {
 		where = "standard output"
 	}
-	fmt.Fprintf(t.stderr, "%d rows with predictions to %s\n", s.rows, where)
+	fmt.Fprintf(t.stderr, "%s with predictions to %s\n", counted(s.rows, "row"), where)
 	if text := s.measures(); text != "" {
 		fmt.Fprintln(t.stderr, text)
 	}
