@@ -83,9 +83,6 @@ func (f *fusion) match(n *gorgonia.Node) *part {
 	if n.Op() == nil || isStatement(n) {
 		return nil
 	}
-	if !isMatrix(n) && !isRowSum(n) {
-		return f.matchElementwise(n)
-	}
 	for _, try := range []func(*gorgonia.Node) *part{f.matchLinear, f.matchProduct, f.matchBackward, f.matchRowSum, f.matchElementwise} {
 		if p := try(n); p != nil {
 			return p
@@ -265,7 +262,7 @@ func (f *fusion) matchBackward(n *gorgonia.Node) *part {
 		return nil
 	}
 	factor, dy := f.args[n][0], f.args[n][1]
-	if !isMatrix(dy) || !dy.Shape().Eq(n.Shape()) || !isMatrix(factor) {
+	if !isFloat(n) || dy.IsScalar() || factor.IsScalar() || !dy.Shape().Eq(n.Shape()) {
 		return nil
 	}
 	var b *backwardOf

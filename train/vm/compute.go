@@ -103,12 +103,12 @@ func rowMajor[T device.Float](t *tensor.Dense) []T {
 	out := make([]T, 0, shape.TotalSize())
 	var from func(dim, offset int)
 	from = func(dim, offset int) {
-		if dim == len(shape) {
-			out = append(out, data[offset])
-			return
-		}
 		for i := range shape[dim] {
-			from(dim+1, offset+i*strides[dim])
+			if at := offset + i*strides[dim]; dim == len(shape)-1 {
+				out = append(out, data[at])
+			} else {
+				from(dim+1, at)
+			}
 		}
 	}
 	from(0, 0)
@@ -359,14 +359,16 @@ func (c *activationBackward) compute(results, args []gorgonia.Value) error {
 }
 
 func runActivationBackward[T device.Float](c *activationBackward, results, args []gorgonia.Value) error {
-	rows, cols := c.shape[0], c.shape[1]
-	dy, err := flatOf[T]("dY", args[0], rows, cols)
+	dy, err := contiguous[T](args[0])
 	if err != nil {
-		return err
+		return fmt.Errorf("dY: %w", err)
 	}
-	saved, err := flatOf[T]("Y", args[1], rows, cols)
+	saved, err := contiguous[T](args[1])
 	if err != nil {
-		return err
+		return fmt.Errorf("Y: %w", err)
+	}
+	if n := c.shape.TotalSize(); len(dy) != n || len(saved) != n {
+		return fmt.Errorf("dY has shape %v and Y %v, want %v", args[0].Shape(), args[1].Shape(), c.shape)
 	}
 	t, dz := roomFor[T](results[0], c.shape)
 	results[0] = t
@@ -379,18 +381,6 @@ func runActivationBackward[T device.Float](c *activationBackward, results, args 
 		return err
 	}
 	return k.ActivationBackward(dz, dy, saved, c.act, 1)
-}
-
-// flatOf returns all elements of a matrix, row by row without gaps.
-func flatOf[T device.Float](what string, v gorgonia.Value, rows, cols int) ([]T, error) {
-	m, err := matrixOf[T](what, v, rows, cols)
-	if err != nil {
-		return nil, err
-	}
-	if m.Stride == cols || rows <= 1 {
-		return m.Data[:rows*cols], nil
-	}
-	return rowMajor[T](v.(*tensor.Dense)), nil
 }
 
 // number is a scalar that does not change.

@@ -3,6 +3,8 @@ package vm
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/affine-go/affine/internal/values"
@@ -23,6 +25,10 @@ func (f *fusion) matchElementwise(n *gorgonia.Node) *part {
 	}
 	args := f.args[n]
 	c := &elementwise{shape: n.Shape()}
+	if act, z := f.activationOf(n); act.Kind == device.ReLU && z.Shape().Eq(n.Shape()) {
+		c.op = 'r'
+		return &part{outputs: gorgonia.Nodes{n}, inputs: gorgonia.Nodes{z}, what: "relu", make: func() computation { return c }}
+	}
 	switch name, text := builtin(n); {
 	case name == "elemBinOp" && len(args) == 2:
 		switch text {
@@ -48,6 +54,8 @@ func (f *fusion) matchElementwise(n *gorgonia.Node) *part {
 		c.act, _ = f.activationOf(n)
 	case name == "repeatOp" && len(args) == 2:
 		return f.matchRepeat(n, text)
+	case name == "transposeOp":
+		return f.matchTranspose(n, text)
 	default:
 		return nil
 	}
@@ -56,7 +64,7 @@ func (f *fusion) matchElementwise(n *gorgonia.Node) *part {
 
 // elementwise computes c = a op b or c = op(a). One of a and b may be a scalar.
 type elementwise struct {
-	op          rune // + - * of two arguments, n(eg), s(quare), a(ctivation) of one
+	op          rune // + - * of two arguments, n(eg), s(quare), r(elu), a(ctivation) of one
 	left, right bool // the argument is a scalar
 	act         device.Activation
 	shape       tensor.Shape
@@ -100,6 +108,8 @@ func runElementwise[T device.Float](c *elementwise, results, args []gorgonia.Val
 			return err
 		}
 		return k.Activate(y, a, c.act)
+	case c.op == 'r':
+		maskNegative(y, a, a)
 	case c.op == 'n':
 		for i := range y {
 			y[i] = -a[i]
@@ -224,6 +234,83 @@ func runRepeat[T device.Float](c *repeat, results, args []gorgonia.Value) error 
 			y = y[c.inner:]
 		}
 	}
+	return nil
+}
+
+// matchTranspose recognises a transposition that is part of no product.
+func (f *fusion) matchTranspose(n *gorgonia.Node, text string) *part {
+	from := f.args[n][0]
+	c := &transpose{from: from.Shape(), shape: n.Shape(), pattern: make([]int, n.Dims())}
+	fields := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	if len(fields) != n.Dims() || from.Dims() != n.Dims() {
+		return nil
+	}
+	for i, field := range fields {
+		d, err := strconv.Atoi(field)
+		if err != nil || d >= from.Dims() || from.Shape()[d] != n.Shape()[i] {
+			return nil
+		}
+		c.pattern[i] = d
+	}
+	return &part{outputs: gorgonia.Nodes{n}, inputs: gorgonia.Nodes{from}, make: func() computation { return c }}
+}
+
+// transpose permutes dimensions: dimension i of the result is dimension
+// pattern[i] of the argument.
+type transpose struct {
+	from, shape tensor.Shape
+	pattern     []int
+}
+
+func (c *transpose) keeps() bool { return true }
+
+func (c *transpose) compute(results, args []gorgonia.Value) error {
+	switch args[0].Dtype() {
+	case tensor.Float32:
+		return runTranspose[float32](c, results, args)
+	case tensor.Float64:
+		return runTranspose[float64](c, results, args)
+	}
+	return otherDtype(args[0])
+}
+
+func runTranspose[T device.Float](c *transpose, results, args []gorgonia.Value) error {
+	x, err := contiguous[T](args[0])
+	if err != nil {
+		return err
+	}
+	if len(x) != c.shape.TotalSize() {
+		return fmt.Errorf("argument has shape %v, want %v", args[0].Shape(), c.from)
+	}
+	t, y := roomFor[T](results[0], c.shape)
+	results[0] = t
+	distance := make([]int, len(c.from)) // between neighbours in the argument
+	step := 1
+	for i := len(c.from) - 1; i >= 0; i-- {
+		distance[i] = step
+		step *= c.from[i]
+	}
+	last := len(c.shape) - 1
+	var write func(dim, offset int)
+	write = func(dim, offset int) {
+		by := distance[c.pattern[dim]]
+		if dim < last {
+			for i := range c.shape[dim] {
+				write(dim+1, offset+i*by)
+			}
+			return
+		}
+		row := y[:c.shape[last]]
+		y = y[len(row):]
+		if by == 1 {
+			copy(row, x[offset:])
+			return
+		}
+		for i := range row {
+			row[i] = x[offset+i*by]
+		}
+	}
+	write(0, 0)
 	return nil
 }
 

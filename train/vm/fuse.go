@@ -121,7 +121,7 @@ func (f *fusion) choose() {
 	}
 	f.joinActivations()
 	f.reach()
-	if !f.settings.unfused {
+	if !f.settings.separate() {
 		f.joinGradients()
 		f.joinLayerGradients()
 	}

@@ -1,11 +1,13 @@
 package vm_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 	"pgregory.net/rapid"
 )
 
@@ -102,6 +104,53 @@ func TestMachineAndLispMachineComputeTheSameValues(t *testing.T) {
 		for i, n := range nodes {
 			if !nettest.SameNumbers(got[i], n.Value()) {
 				rt.Fatalf("after a LispMachine %v is\n%v, before\n%v", n, n.Value(), got[i])
+			}
+		}
+		ran++
+	})
+	if ran == 0 {
+		t.Error("no graph could be run")
+	}
+}
+
+// Large tensors are computed by our own loops and kernels, in any op.
+func TestMachineComputesLargeNodesOfAnyGraphAsDefined(t *testing.T) {
+	ran := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		r := drawGraphOf(rt, true, 7, 40)
+		nodes := r.graph.AllNodes()
+		want := make([]gorgonia.Value, len(nodes))
+		for i, n := range nodes {
+			var err error
+			if want[i], err = evaluate(r.graph, n); err != nil {
+				return
+			}
+		}
+		m, err := vm.New(r.graph)
+		nettest.Must(rt, err)
+		for run := range 2 {
+			if err := m.RunAll(); err != nil {
+				rt.Fatalf("run %d: %v", run, err)
+			}
+			for i, n := range nodes {
+				got, want := nettest.Numbers(n.Value()), nettest.Numbers(want[i])
+				if len(got) != len(want) {
+					rt.Fatalf("run %d: %v has %d elements, want %d", run, n, len(got), len(want))
+				}
+				norm := 0.0
+				for _, x := range want {
+					norm = max(norm, math.Abs(x))
+				}
+				tolerance := 1e-9
+				if r.dtype == tensor.Float32 {
+					tolerance = 1e-3 // of what may have cancelled on the way
+				}
+				for j, x := range want {
+					same := got[j] == x || math.IsNaN(got[j]) && math.IsNaN(x)
+					if !same && !(math.Abs(got[j]-x) <= tolerance*max(norm, 1)) && !math.IsInf(norm, 0) && !math.IsNaN(norm) {
+						rt.Fatalf("run %d: element %d of %v is %v, want %v", run, j, n, got[j], x)
+					}
+				}
 			}
 		}
 		ran++

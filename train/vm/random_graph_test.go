@@ -23,10 +23,13 @@ type randomGraph struct {
 // TapeMachine, which computes in place, gets wrong or computes otherwise: ops
 // whose results share memory with their arguments (it writes through them, even
 // into inputs), and division (x/0 gets another sign in place).
-func drawGraph(rt *rapid.T, all bool) *randomGraph {
+func drawGraph(rt *rapid.T, all bool) *randomGraph { return drawGraphOf(rt, all, 1, 4) }
+
+// drawGraphOf draws a graph on dimensions of the given range.
+func drawGraphOf(rt *rapid.T, all bool, smallest, largest int) *randomGraph {
 	r := &randomGraph{rt: rt, graph: gorgonia.NewGraph()}
 	r.dtype = rapid.SampledFrom([]tensor.Dtype{tensor.Float32, tensor.Float64}).Draw(rt, "dtype")
-	n, m := rapid.IntRange(1, 4).Draw(rt, "n"), rapid.IntRange(1, 4).Draw(rt, "m")
+	n, m := rapid.IntRange(smallest, largest).Draw(rt, "n"), rapid.IntRange(smallest, largest).Draw(rt, "m")
 	for i, shape := range []tensor.Shape{{n, m}, {n, m}, {m, n}, {m}, {n}, {}} {
 		name, value := gorgonia.WithName(fmt.Sprint("in", i)), nettest.Waves(r.dtype, rapid.Float64Range(0, 10).Draw(rt, "seed"), shape...)
 		if len(shape) == 0 {
