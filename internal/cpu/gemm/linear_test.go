@@ -17,9 +17,9 @@ import (
 func everyPath(t *testing.T, f func(t *testing.T)) {
 	before := limits
 	defer func() { limits = before }()
-	limits.direct, limits.parallel = math.MaxInt, math.MaxInt
+	limits.direct, limits.directColumns, limits.parallel = math.MaxInt, math.MaxInt, math.MaxInt
 	t.Run("direct", f)
-	limits.direct = -1
+	limits.direct, limits.directColumns = -64, -64
 	t.Run("packed", f)
 }
 

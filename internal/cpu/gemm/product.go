@@ -21,22 +21,30 @@ type product[T kernel.Float] struct {
 // work returns the number of multiply-adds.
 func (p *product[T]) work() int { return p.m * p.n * p.depth }
 
-// limits are amounts of work, in multiply-adds, measured on a Xeon (Granite
-// Rapids) whose cores do 100 of them in a nanosecond at most. Tests change them.
+// limits are amounts of work. Tests change them.
 var limits = struct {
-	// direct: up to here operands are read as they lie. In float32 a forward
-	// of 64×64×64 then takes 2.7 µs instead of 4.3, of 192×192×192 60 to 74
-	// instead of 75 to 85; with 256×256×256 the two are even.
-	direct int
-	// parallel: from here on several threads share the work. It is then some
-	// 20 µs for one of them, and waking another takes 5.
+	// direct and directColumns: up to so many multiply-adds, times the square of
+	// an element's bytes, factors are read as they lie; the second is for an A
+	// whose rows run down its columns, which is read in steps of a row. Measured on a Xeon
+	// (Granite Rapids) with AVX-512: a float32 forward of 64×64×64 then takes 2.7
+	// µs instead of 4.3, of 192×192×192 60 to 74 instead of 75 to 85, and with
+	// 256×256×256 the two are even. On a Zen 3 with AVX2, float32 of 256×256×256
+	// has 92 GFLOP/s instead of 83, or 80 instead of 84 with Aᵀ; float64 of
+	// 192×192×192 with Aᵀ 36 instead of 44.
+	direct, directColumns int
+	// parallel: from so many multiply-adds on several threads share the work. It
+	// is then some 20 µs for one of them, and waking another takes 5.
 	parallel int
-}{1 << 23, 1 << 21}
+}{1 << 29, 1 << 27, 1 << 21}
 
 // small tells whether packing A and B would cost more than it gains: everything
 // is in the cache, or A or B is read but once or twice.
 func (p *product[T]) small() bool {
-	return p.work() <= limits.direct || limits.direct >= 0 && min(p.m, p.depth, p.n/4) <= 16
+	limit := limits.direct
+	if !p.aRows {
+		limit = limits.directColumns
+	}
+	return p.work() <= limit/(size[T]()*size[T]()) || limit >= 0 && min(p.m, p.depth, p.n/4) <= 16
 }
 
 // part returns rows i0 to i1 and columns j0 to j1 of the product.
