@@ -54,6 +54,12 @@ type Config struct {
 	LR        float64 `json:"lr"`        // the highest learning rate
 	OptimizerConfig
 
+	// ClassWeights multiply the loss of a row by the weight of its class: "",
+	// "balanced" or "a=1,b=5". The mean stays one over rows, as with PyTorch's
+	// weight for targets that are probabilities. Losses of the training and the
+	// validation are weighted, scores are not.
+	ClassWeights string `json:"class_weights,omitempty"`
+
 	Schedule     string  `json:"schedule"`      // one of ScheduleNames
 	WarmupEpochs float64 `json:"warmup_epochs"` // of a linear rise in front of the schedule
 	ClipValue    float64 `json:"clip_value"`    // limit of each element of the gradient, 0 for none
@@ -91,6 +97,12 @@ type OptimizerConfig struct {
 const (
 	MonitorValLoss   = "val_loss"
 	MonitorValMetric = "val_metric"
+	// For classification, see ClassScores.
+	MonitorValBalancedAccuracy = "val_balanced_accuracy"
+	MonitorValF1               = "val_f1"
+	MonitorValROCAUC           = "val_roc_auc"
+	// For regression.
+	MonitorValMAE    = "val_mae"
 	MonitorTrainLoss = "train_loss"
 )
 
@@ -114,7 +126,17 @@ func (c *Config) openDevice() (device.Device, error) {
 }
 
 // Monitors returns what Config.Monitor may name.
-func Monitors() []string { return []string{MonitorValLoss, MonitorValMetric, MonitorTrainLoss} }
+func Monitors() []string {
+	return []string{MonitorValLoss, MonitorValMetric, MonitorValBalancedAccuracy, MonitorValF1, MonitorValROCAUC, MonitorValMAE, MonitorTrainLoss}
+}
+
+// monitorsOf returns those that a task has.
+func monitorsOf(task datasets.Task) []string {
+	if task == datasets.Regression {
+		return []string{MonitorValLoss, MonitorValMetric, MonitorValMAE, MonitorTrainLoss}
+	}
+	return []string{MonitorValLoss, MonitorValMetric, MonitorValBalancedAccuracy, MonitorValF1, MonitorValROCAUC, MonitorTrainLoss}
+}
 
 var initializers = []layer.Init{
 	layer.FanInUniform, layer.HeUniform, layer.HeNormal, layer.GlorotUniform, layer.GlorotNormal, layer.Zeros,

@@ -182,13 +182,13 @@ func TestTheBestEpochIsTheMonitors(t *testing.T) {
 		train.MonitorValMetric: func(a, b train.EpochRecord) bool { return a.ValMetric > b.ValMetric },
 		train.MonitorTrainLoss: func(a, b train.EpochRecord) bool { return a.TrainLoss < b.TrainLoss },
 	}
-	for _, monitor := range train.Monitors() {
+	for monitor, better := range better {
 		c := smallConfig(t, "spirals")
 		c.Monitor, c.Epochs, c.LR = monitor, 20, 0.05
 		r := fit(t, c)
 		best := r.History.Epochs[0]
 		for _, e := range r.History.Epochs {
-			if better[monitor](e, best) {
+			if better(e, best) {
 				best = e
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/affine-go/affine/datasets"
@@ -42,7 +43,8 @@ type Trainer struct {
 	lossSum   float64 // over the rows of the epoch under way
 	lossRows  int
 	best      map[string]*tensor.Dense
-	score     float64 // of the best epoch; lower is better
+	monitored float64 // of the last epoch; lower is better
+	score     float64 // of the best epoch
 	reference float64 // what patience waits to see beaten
 	waited    int
 	times     stepTimes
@@ -92,6 +94,17 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 	}
 	t.trainRows = train.rows
 	spec := t.model.spec
+	if t.config.ClassWeights != "" && spec.Task != datasets.Classification {
+		return fmt.Errorf("class weights: %q are for classification, the task is %v", t.config.ClassWeights, spec.Task)
+	}
+	weights, err := parseClassWeights(t.config.ClassWeights, t.predictor.Schema.Classes, train.classes)
+	if err != nil {
+		return err
+	}
+	train.weigh(weights)
+	if known := monitorsOf(spec.Task); !slices.Contains(known, t.config.Monitor) {
+		return fmt.Errorf("monitor is %q, want one of %s for %v", t.config.Monitor, strings.Join(known, ", "), spec.Task)
+	}
 	if t.features, err = newTable(d, spec.Dtype, train.x, train.rows, spec.Inputs); err != nil {
 		return err
 	}
@@ -102,6 +115,7 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 		if t.validation, err = t.predictor.prepare(parts.Validation); err != nil {
 			return err
 		}
+		t.validation.weigh(weights)
 	} else if t.config.Monitor != MonitorTrainLoss {
 		return fmt.Errorf("monitor is %q, but there are no validation rows; want %q", t.config.Monitor, MonitorTrainLoss)
 	}
@@ -239,6 +253,46 @@ func (t *Trainer) validate(r *EpochRecord) error {
 	if !finite(r.ValLoss) || !finite(r.ValMetric) {
 		return fmt.Errorf("validation loss is %v: %w", r.ValLoss, optim.ErrNotFinite)
 	}
+	return t.monitor(r, out)
+}
+
+// monitor finds the score that decides how good the epoch is: lower is better.
+// It overwrites out, the model's outputs for the validation rows.
+func (t *Trainer) monitor(r *EpochRecord, out []float64) error {
+	switch t.config.Monitor {
+	case MonitorValLoss:
+		t.monitored = r.ValLoss
+		return nil
+	case MonitorValMetric:
+		t.monitored = -r.ValMetric
+		return nil
+	case MonitorTrainLoss:
+		return nil
+	}
+	if err := t.predictor.answers(out); err != nil {
+		return err
+	}
+	v := t.validation
+	answers := device.MatrixOf(out, v.rows, len(out)/v.rows)
+	if t.config.Monitor == MonitorValMAE {
+		targets := slices.Clone(v.targets)
+		if err := t.predictor.answers(targets); err != nil {
+			return err
+		}
+		mae, err := MAE(answers, device.MatrixOf(targets, v.rows, answers.Cols))
+		t.monitored = mae
+		return err
+	}
+	s, err := NewClassScores(answers, v.classes)
+	if err != nil {
+		return err
+	}
+	t.monitored = -map[string]float64{
+		MonitorValBalancedAccuracy: s.BalancedAccuracy, MonitorValF1: s.F1, MonitorValROCAUC: s.ROCAUC,
+	}[t.config.Monitor]
+	if math.IsNaN(t.monitored) {
+		return fmt.Errorf("%s is undefined: the validation rows are of one class", t.config.Monitor)
+	}
 	return nil
 }
 
@@ -254,9 +308,10 @@ func (t *Trainer) checkWeights() error {
 // remember keeps the weights if the epoch was the best, and counts how long it
 // is since one was notably better.
 func (t *Trainer) remember(r *EpochRecord) (err error) {
-	score := map[string]float64{
-		MonitorTrainLoss: r.TrainLoss, MonitorValLoss: r.ValLoss, MonitorValMetric: -r.ValMetric,
-	}[t.config.Monitor]
+	score := t.monitored
+	if t.config.Monitor == MonitorTrainLoss {
+		score = r.TrainLoss
+	}
 	first := t.best == nil
 	if first || score < t.reference-t.config.MinDelta {
 		t.reference, t.waited = score, 0

@@ -40,20 +40,21 @@ type modelFlags struct {
 }
 
 type trainingFlags struct {
-	Optimizer   *string  `group:"training" placeholder:"NAME" help:"${optimizers}."`
-	LR          *float64 `group:"training" name:"lr" placeholder:"X" help:"Highest learning rate."`
-	Momentum    *float64 `group:"training" placeholder:"X" help:"Of sgd and rmsprop."`
-	Nesterov    *bool    `group:"training" help:"Nesterov's momentum for sgd."`
-	WeightDecay *float64 `group:"training" placeholder:"X" help:"Weight decay."`
-	Schedule    *string  `group:"training" placeholder:"NAME" help:"Of the learning rate: ${schedules}."`
-	Warmup      *float64 `group:"training" placeholder:"EPOCHS" help:"Epochs in which the rate rises to the schedule's start."`
-	ClipNorm    *float64 `group:"training" placeholder:"X" help:"Limit of the norm of all gradients together."`
-	ClipValue   *float64 `group:"training" placeholder:"X" help:"Limit of each element of a gradient."`
-	Epochs      *int     `group:"training" placeholder:"N" help:"Times that every row is trained on."`
-	Batch       *int     `group:"training" placeholder:"ROWS" help:"Rows of a step."`
-	Patience    *int     `group:"training" placeholder:"EPOCHS" help:"Stop early after so many epochs that were not better (default: never)."`
-	MinDelta    *float64 `group:"training" placeholder:"X" help:"How much better counts as better."`
-	Monitor     *string  `group:"training" placeholder:"NAME" help:"What better means: ${monitors}."`
+	Optimizer    *string  `group:"training" placeholder:"NAME" help:"${optimizers}."`
+	LR           *float64 `group:"training" name:"lr" placeholder:"X" help:"Highest learning rate."`
+	Momentum     *float64 `group:"training" placeholder:"X" help:"Of sgd and rmsprop."`
+	Nesterov     *bool    `group:"training" help:"Nesterov's momentum for sgd."`
+	WeightDecay  *float64 `group:"training" placeholder:"X" help:"Weight decay."`
+	Schedule     *string  `group:"training" placeholder:"NAME" help:"Of the learning rate: ${schedules}."`
+	Warmup       *float64 `group:"training" placeholder:"EPOCHS" help:"Epochs in which the rate rises to the schedule's start."`
+	ClipNorm     *float64 `group:"training" placeholder:"X" help:"Limit of the norm of all gradients together."`
+	ClipValue    *float64 `group:"training" placeholder:"X" help:"Limit of each element of a gradient."`
+	Epochs       *int     `group:"training" placeholder:"N" help:"Times that every row is trained on."`
+	Batch        *int     `group:"training" placeholder:"ROWS" help:"Rows of a step."`
+	Patience     *int     `group:"training" placeholder:"EPOCHS" help:"Stop early after so many epochs that were not better (default: never)."`
+	MinDelta     *float64 `group:"training" placeholder:"X" help:"How much better counts as better."`
+	ClassWeights *string  `group:"training" placeholder:"balanced|a=1,b=5" help:"Weights of the classes in the loss."`
+	Monitor      *string  `group:"training" placeholder:"NAME" help:"What better means: ${monitors}."`
 }
 
 // set overwrites a setting with a flag that was given.
@@ -224,6 +225,7 @@ func (c *fitCommand) apply(config *train.Config) error {
 	set(&config.Batch, c.Batch)
 	set(&config.Patience, c.Patience)
 	set(&config.MinDelta, c.MinDelta)
+	set(&config.ClassWeights, c.ClassWeights)
 	if config.Fractions.Validation == 0 && c.Monitor == nil {
 		config.Monitor = train.MonitorTrainLoss // there is nothing else to go by
 	}

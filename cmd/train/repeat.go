@@ -70,6 +70,9 @@ func dataWords(c *train.Config) words {
 
 func modelWords(c *train.Config) words {
 	w := words{}
+	if c.From != "" {
+		w.add("from", c.From)
+	}
 	w.add("hidden", widthList(c.Hidden))
 	w.add("activation", c.Activation)
 	w.add("init", c.Init)
@@ -104,6 +107,9 @@ func trainingWords(c *train.Config) words {
 		w.add("patience", strconv.Itoa(c.Patience))
 	}
 	w.optional("min-delta", c.MinDelta)
+	if c.ClassWeights != "" {
+		w.add("class-weights", c.ClassWeights)
+	}
 	w.add("monitor", c.Monitor)
 	return w
 }
