@@ -128,6 +128,54 @@ type pack[T kernel.Float] struct {
 	rows    [16]*T
 }
 
+// A dots holds the arguments of a kernel for the gradients of few rows, which
+// must equal, but for the order in which terms are added,
+//
+//	for i := range 2 {
+//		for j := range 4 {
+//			for p := range (vectors − 1) * lanes + lanes in mask {
+//				sums[4*i+j] += a[i](p) * b[j](p) // sums start at 0
+//			}
+//		}
+//	}
+//
+// vectors is positive.
+type dots[T kernel.Float] struct {
+	a       [2]*T
+	b       [4]*T
+	vectors int
+	mask    mask
+	sums    [8]T
+}
+
+// An outer holds the arguments of a kernel for sums of few terms, which computes
+// some whole rows of C. It is made for a number of rows and must equal, with
+// steps in bytes and columns = (vectors − 1) · lanes + lanes in mask,
+//
+//	for i := range rows {
+//		for j := range columns {
+//			sum := 0
+//			for p := range k {
+//				sum += A(i·rowStep + p·colStep) * B(p·bStep + j)
+//			}
+//			C(i·cStep + j) = sum
+//		}
+//	}
+//
+// k and vectors are positive.
+type outer[T kernel.Float] struct {
+	a       *T
+	rowStep int
+	colStep int
+	b       *T
+	bStep   int
+	c       *T
+	cStep   int
+	k       int
+	vectors int
+	mask    mask
+}
+
 // A mask selects the first lanes of a vector: bits of the first word for
 // AVX-512, signs of the elements for AVX2.
 type mask [4]uint64

@@ -119,11 +119,11 @@ func (d *strips[T]) parts() int {
 	if d.bRows && !d.byColumns() {
 		strips /= packRepeat
 	}
-	return max(1, min(d.work()/partWork, strips))
+	return max(1, min(d.cost()/partWork, strips))
 }
 
 // byColumns tells which way the product is cut.
-func (d *strips[T]) byColumns() bool { return d.n > 2*d.nr() }
+func (d *strips[T]) byColumns() bool { return d.n > 2*d.nr() && !d.byRows(&d.product) }
 
 // strips returns into how many strips the product can be cut: panels of columns,
 // or tiles of rows if there are few columns.
@@ -143,5 +143,5 @@ func (d *strips[T]) part(s *scratch[T], i int) {
 	} else {
 		q = d.product.part(lo*d.mr, min(hi*d.mr, d.m), 0, d.n)
 	}
-	d.direct(s, &q)
+	d.multiply(s, &q)
 }

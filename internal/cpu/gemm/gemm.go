@@ -41,7 +41,7 @@ func Gemm[T kernel.Float](transA, transB bool, alpha T, a, b kernel.Matrix[T], b
 		a: a, aRows: !transA, b: b, bRows: transB,
 		c: c, beta: beta,
 	}
-	work := p.work()
+	work := p.cost()
 	if p.small() && work < limits.parallel {
 		s := takeScratch[T]()
 		p.times(&s.dz, alpha)

@@ -89,6 +89,21 @@ func packColumnsAVX2F32(p *pack[float32])
 //go:noescape
 func sumRowsAVX2F32(p *pack[float32])
 
+// dotsAVX2F32 computes dot products, see [dots].
+//
+//go:noescape
+func dotsAVX2F32(d *dots[float32])
+
+// outer1AVX2F32 computes rows of C, 1 at a time, see [outer].
+//
+//go:noescape
+func outer1AVX2F32(o *outer[float32])
+
+// outer4AVX2F32 computes rows of C, 4 at a time, see [outer].
+//
+//go:noescape
+func outer4AVX2F32(o *outer[float32])
+
 // applyTanhAVX2F32 computes dst = act(src), see [rows].
 //
 //go:noescape

@@ -89,6 +89,21 @@ func packColumnsAVX2F64(p *pack[float64])
 //go:noescape
 func sumRowsAVX2F64(p *pack[float64])
 
+// dotsAVX2F64 computes dot products, see [dots].
+//
+//go:noescape
+func dotsAVX2F64(d *dots[float64])
+
+// outer1AVX2F64 computes rows of C, 1 at a time, see [outer].
+//
+//go:noescape
+func outer1AVX2F64(o *outer[float64])
+
+// outer4AVX2F64 computes rows of C, 4 at a time, see [outer].
+//
+//go:noescape
+func outer4AVX2F64(o *outer[float64])
+
 // applyTanhAVX2F64 computes dst = act(src), see [rows].
 //
 //go:noescape

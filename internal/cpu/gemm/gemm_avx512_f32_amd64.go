@@ -219,6 +219,21 @@ func packColumnsAVX512F32(p *pack[float32])
 //go:noescape
 func sumRowsAVX512F32(p *pack[float32])
 
+// dotsAVX512F32 computes dot products, see [dots].
+//
+//go:noescape
+func dotsAVX512F32(d *dots[float32])
+
+// outer1AVX512F32 computes rows of C, 1 at a time, see [outer].
+//
+//go:noescape
+func outer1AVX512F32(o *outer[float32])
+
+// outer4AVX512F32 computes rows of C, 4 at a time, see [outer].
+//
+//go:noescape
+func outer4AVX512F32(o *outer[float32])
+
 // applyTanhAVX512F32 computes dst = act(src), see [rows].
 //
 //go:noescape

@@ -219,6 +219,21 @@ func packColumnsAVX512F64(p *pack[float64])
 //go:noescape
 func sumRowsAVX512F64(p *pack[float64])
 
+// dotsAVX512F64 computes dot products, see [dots].
+//
+//go:noescape
+func dotsAVX512F64(d *dots[float64])
+
+// outer1AVX512F64 computes rows of C, 1 at a time, see [outer].
+//
+//go:noescape
+func outer1AVX512F64(o *outer[float64])
+
+// outer4AVX512F64 computes rows of C, 4 at a time, see [outer].
+//
+//go:noescape
+func outer4AVX512F64(o *outer[float64])
+
 // applyTanhAVX512F64 computes dst = act(src), see [rows].
 //
 //go:noescape

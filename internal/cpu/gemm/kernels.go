@@ -27,6 +27,11 @@ type kernels[T kernel.Float] struct {
 	packColumns func(*pack[T])
 	addUp       func(*pack[T])
 
+	// For products of few rows or terms; nil if there are none. outer computes
+	// one row and outer4 four.
+	dots          func(*dots[T])
+	outer, outer4 func(*outer[T])
+
 	// apply and derive hold the kernels over rows by activation; nil if there is
 	// none and package elementwise does the work.
 	apply, derive [kernel.ActivationKinds]func(*rows[T])

@@ -12,7 +12,7 @@ func Linear[T kernel.Float](y, z, x, w kernel.Matrix[T], b []T, act kernel.Activ
 		a: x, aRows: true, b: w.Stored(), bRows: w.Transposed,
 		c: y, z: z, bias: b, act: act,
 	}
-	work := p.work()
+	work := p.cost()
 	if p.small() && work < limits.parallel {
 		s := takeScratch[T]()
 		kernelsOf[T]().direct(s, &p)
@@ -34,7 +34,7 @@ func LinearBackward[T kernel.Float](dx, dw kernel.Matrix[T], db []T, x, w, dy, s
 	px := product[T]{
 		m: dx.Rows, n: dx.Cols, depth: dy.Cols,
 		a: dy, aRows: true, b: w.Stored(), bRows: !w.Transposed,
-		c: dx,
+		c: dx, anyOrder: true,
 	}
 	pw := product[T]{
 		m: dw.Rows, n: dw.Cols, depth: dy.Rows,
@@ -46,7 +46,7 @@ func LinearBackward[T kernel.Float](dx, dw kernel.Matrix[T], db []T, x, w, dy, s
 		pw.m, pw.n, pw.a, pw.b, pw.c = pw.n, pw.m, pw.b, pw.a, dw.Stored()
 		dz = &pw.a
 	}
-	work := px.work() + pw.work()
+	work := px.cost() + pw.cost()
 	small := px.small() && pw.small()
 	if small && work < limits.parallel {
 		k, s := kernelsOf[T](), takeScratch[T]()
@@ -56,8 +56,8 @@ func LinearBackward[T kernel.Float](dx, dw kernel.Matrix[T], db []T, x, w, dy, s
 			px.a, *dz = dy, dy
 		}
 		k.sumRows(s, db, dy)
-		k.direct(s, &px)
-		k.direct(s, &pw)
+		k.multiply(s, &px)
+		k.multiply(s, &pw)
 		s.giveBack()
 		return
 	}

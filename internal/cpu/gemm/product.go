@@ -16,6 +16,7 @@ type product[T kernel.Float] struct {
 	bias         []T              // may be nil
 	beta         T                // beta·C is added to the sums; 0: C is not read
 	act          kernel.Activation
+	anyOrder     bool // terms may be added in another order than in larger products
 }
 
 // work returns the number of multiply-adds.

@@ -19,6 +19,8 @@ type scratch[T kernel.Float] struct {
 	tile     tile[T]
 	pack     pack[T]
 	rows     rows[T]
+	dots     dots[T]
+	outer    outer[T]
 	job      job[T]
 	prefetch [2]prefetch[T] // of the next panel of B, and what dZ is made with
 
