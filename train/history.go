@@ -113,7 +113,7 @@ func parseHistory(r io.Reader) (*History, error) {
 		h.Task = datasets.Regression
 	}
 	if plain != h.header() {
-		return nil, fmt.Errorf("line 1: columns are %.200s, want %s,%s", header, h.header(), checksumColumn)
+		return nil, fmt.Errorf("line 1: columns are %.200q, want %s,%s", header, h.header(), checksumColumn)
 	}
 	for {
 		before := lines.sum

@@ -58,7 +58,7 @@ func withHeader(data []byte, change func(header map[string]any)) []byte {
 func sealed(data []byte) []byte {
 	const key = `"affine.checksum":"`
 	i := bytes.Index(data, []byte(key)) + len(key)
-	if i < len(key) {
+	if i < len(key) || len(data) < i+64 {
 		return data
 	}
 	copy(data[i:i+64], strings.Repeat("0", 64))
