@@ -21,7 +21,7 @@ import (
 // bytes: that is no table but a way to fill the memory.
 const (
 	maxRatio    = 200
-	maxUnpacked = 8 << 20
+	maxUnpacked = 4 << 20
 )
 
 // ErrBomb is matched by the error for a file that is small and unpacks to
