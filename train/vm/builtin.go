@@ -65,7 +65,7 @@ func matchSize(n *gorgonia.Node) *part {
 	if _, err := fmt.Sscanf(text, "SizeOf=%d", &size); err != nil {
 		return nil
 	}
-	return &part{outputs: gorgonia.Nodes{n}, make: func() computation { return newNumber(n.Dtype(), float64(size)) }}
+	return &part{outputs: gorgonia.Nodes{n}, size: true, make: func() computation { return newNumber(n.Dtype(), float64(size)) }}
 }
 
 // isMatrix reports whether n is a matrix of a dtype that devices know.
@@ -225,6 +225,12 @@ func (f *fusion) activationOf(n *gorgonia.Node) (device.Activation, *gorgonia.No
 		return device.Activation{Kind: device.Tanh}, f.args[n][0]
 	case name == "elemUnaryOp" && text == "sigmoid":
 		return device.Activation{Kind: device.Sigmoid}, f.args[n][0]
+	case name == "elemUnaryOp" && text == "softplus":
+		act := device.Activation{Kind: device.Softplus, Beta: 1, Threshold: 16} // Gorgonia's
+		if n.Dtype() == tensor.Float32 {
+			act.Threshold = 14
+		}
+		return act, f.args[n][0]
 	case name == "elemBinOp" && text == "⊙ false":
 		z, mask := f.args[n][0], f.args[n][1]
 		if f.masks(mask, z) {
@@ -248,6 +254,8 @@ func activationName(act device.Activation) string {
 		return "sigmoid"
 	case device.ReLU:
 		return "relu"
+	case device.Softplus:
+		return "softplus"
 	}
 	return "act"
 }

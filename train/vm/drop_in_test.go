@@ -76,7 +76,7 @@ func near(t testing.TB, what string, got, want gorgonia.Value) {
 }
 
 var activations = map[string]func(*gorgonia.Node) (*gorgonia.Node, error){
-	"rectify": gorgonia.Rectify, "tanh": gorgonia.Tanh, "sigmoid": gorgonia.Sigmoid,
+	"rectify": gorgonia.Rectify, "tanh": gorgonia.Tanh, "sigmoid": gorgonia.Sigmoid, "softplus": gorgonia.Softplus,
 	"none": func(n *gorgonia.Node) (*gorgonia.Node, error) { return n, nil },
 }
 

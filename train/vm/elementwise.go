@@ -49,7 +49,7 @@ func (f *fusion) matchElementwise(n *gorgonia.Node) *part {
 		}
 	case name == "elemUnaryOp" && (text == "neg" || text == "square"):
 		c.op = rune(text[0])
-	case name == "elemUnaryOp" && (text == "tanh" || text == "sigmoid") && n.Shape().TotalSize() >= manyElements:
+	case name == "elemUnaryOp" && (text == "tanh" || text == "sigmoid" || text == "softplus") && n.Shape().TotalSize() >= manyElements:
 		c.op = 'a'
 		c.act, _ = f.activationOf(n)
 	case name == "repeatOp" && len(args) == 2:

@@ -3,6 +3,7 @@ package vm_test
 import (
 	"fmt"
 	"log"
+	"strings"
 
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/train/optim"
@@ -74,4 +75,78 @@ func ExampleParams() {
 	}
 	fmt.Printf("y = %.2fx + %.2f\n", linear.Weight().Value().Data().([]float32)[0], linear.Bias().Value().Data().([]float32)[0])
 	// Output: y = 2.00x + 1.00
+}
+
+// The line that makes a TapeMachine is changed; the model, the gradients and
+// the solver stay. Explain says what became of the ops of the layer.
+func ExampleNew() {
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithShape(32, 8), gorgonia.WithName("x"), gorgonia.WithInit(gorgonia.RangedFrom(0)))
+	w := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithShape(8, 4), gorgonia.WithName("w"), gorgonia.WithInit(gorgonia.Zeroes()))
+	b := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(4), gorgonia.WithName("b"), gorgonia.WithInit(gorgonia.Ones()))
+	y := gorgonia.Must(gorgonia.Rectify(gorgonia.Must(gorgonia.BroadcastAdd(gorgonia.Must(gorgonia.Mul(x, w)), b, nil, []byte{0}))))
+	cost := gorgonia.Must(gorgonia.Mean(y))
+	if _, err := gorgonia.Grad(cost, w, b); err != nil {
+		log.Fatal(err)
+	}
+	m, err := vm.New(g, vm.BindDualValues(w, b)) // was gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(w, b))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.RunAll(); err != nil {
+		log.Fatal(err)
+	}
+	grad, err := b.Grad()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cost.Value(), grad)
+	for line := range strings.Lines(m.Explain()) {
+		if _, what, ok := strings.Cut(line, ": fused: "); ok {
+			fmt.Print(what)
+		}
+	}
+	// Output:
+	// 1 [0.25  0.25  0.25  0.25]
+	// a linear layer, relu(X·W + b)
+	// the gradient of relu
+	// gradients dW, db of a linear layer
+}
+
+// A training loop in four lines.
+func ExampleForTraining() {
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithShape(4, 1), gorgonia.WithName("x"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(4, 1), tensor.WithBacking([]float64{-1, 0, 1, 2}))))
+	y := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithShape(4, 1), gorgonia.WithName("y"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(4, 1), tensor.WithBacking([]float64{-1, 1, 3, 5}))))
+	linear, err := layer.NewLinear(g, 1, 1, layer.WithDtype(tensor.Float64), layer.WithSeed(1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	out, err := linear.Fwd(x)
+	if err != nil {
+		log.Fatal(err)
+	}
+	cost, err := layer.MSE(out, y)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	m, err := vm.ForTraining(cost, linear.Learnables()...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	solver := gorgonia.NewVanillaSolver(gorgonia.WithLearnRate(0.2))
+	for range 200 {
+		if err := m.RunAll(); err != nil {
+			log.Fatal(err)
+		}
+		if err := solver.Step(m.ValueGrads()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Printf("y = %.3f x + %.3f\n", linear.Weight().Value().Data(), linear.Bias().Value().Data())
+	// Output: y = [2.000] x + [1.000]
 }

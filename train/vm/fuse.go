@@ -35,6 +35,7 @@ type part struct {
 	linear   *linearShape // if it is a linear layer
 	product  *productOf   // if it is a matrix product
 	sum      bool         // if it is the sum over rows
+	size     bool         // if it is the size of a node
 	backward *backwardOf  // if it is the gradient of an activation
 }
 
@@ -82,6 +83,7 @@ type fusion struct {
 	statements gorgonia.Nodes
 	parts      map[*gorgonia.Node]*part // by output
 	needed     map[*gorgonia.Node]bool
+	cost       int64 // the highest ID of a node that gorgonia.Grad was called for, or −1
 	notes      []string
 }
 
@@ -99,8 +101,22 @@ func newFusion(l *layout, s *settings, order gorgonia.Nodes) *fusion {
 		f.position[n] = i
 		f.args[n] = l.childrenOf(n)
 	}
+	f.cost = -1
+	for _, n := range order {
+		if isConstant(n) {
+			for _, of := range n.DerivOf() {
+				f.cost = max(f.cost, of.ID())
+			}
+		}
+	}
 	f.findDuals()
 	return f
+}
+
+// isGradient reports whether gorgonia.Grad made n. What was there before the
+// cost is not a gradient, though Grad may have found it and made use of it.
+func (f *fusion) isGradient(n *gorgonia.Node) bool {
+	return n.ID() > f.cost && f.layout.isGradient(n)
 }
 
 // choose decides which parts compute what is wanted.
@@ -127,6 +143,7 @@ func (f *fusion) choose() {
 	}
 	f.leaveSmallProducts()
 	f.reach()
+	f.leaveSizes()
 	f.explainProducts()
 }
 
@@ -313,6 +330,16 @@ func (f *fusion) joinGradientsOf(dz, dx, dw, db *gorgonia.Node) {
 	p.make = func() computation { return &c }
 	for _, n := range outputs {
 		f.parts[n] = p
+	}
+}
+
+// leaveSizes lets SizeOf look at a value that is computed anyway: Gorgonia's ops
+// may return another shape than their node has.
+func (f *fusion) leaveSizes() {
+	for n, p := range f.parts {
+		if p.size && f.needed[f.args[n][0]] {
+			delete(f.parts, n)
+		}
 	}
 }
 
