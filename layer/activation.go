@@ -31,7 +31,7 @@ func LeakyReLU(alpha float64) Activation {
 	return Activation{device.Activation{Kind: device.LeakyReLU, Alpha: alpha}}
 }
 
-// Softplus is y = log(1 + e^βz)/β, and y = z for βz above the threshold, where
+// Softplus is y = log(1 + e^βz)/β, and y = z for βz above the threshold; there
 // the two are equal up to rounding (PyTorch's defaults are 1 and 20). β is finite
 // and not 0, the threshold finite.
 func Softplus(beta, threshold float64) Activation {

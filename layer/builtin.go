@@ -128,7 +128,7 @@ func (e *expression) addRows(y, b *gorgonia.Node) *gorgonia.Node {
 	}, y, b)
 }
 
-// positive is 1 where z > 0 and 0 elsewhere. Gorgonia's Rectify and LeakyRelu
+// positive is 1 if z > 0, else 0. Gorgonia's Rectify and LeakyRelu
 // take z ≥ 0, which makes the derivative at 0 another one than the fused op's
 // and PyTorch's.
 func (e *expression) positive(z *gorgonia.Node) *gorgonia.Node {

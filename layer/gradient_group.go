@@ -130,7 +130,7 @@ func newGradientGroup(dz *gorgonia.Node, members *[biasGradient + 1]*gorgonia.No
 }
 
 // Compute puts the values of Outputs into out, given those of Inputs. What
-// stands in out is written to where dtype and shape fit, as in DoInto.
+// stands in out is written to if dtype and shape fit, as in DoInto.
 func (g *GradientGroup) Compute(out, in []gorgonia.Value) error {
 	if len(out) != len(g.Outputs) || len(in) != len(g.Inputs) {
 		return fmt.Errorf("%s: got room for %d values and %d inputs, want %d and %d", g.label, len(out), len(in), len(g.Outputs), len(g.Inputs))

@@ -97,7 +97,7 @@ func (l layout) outShape(x tensor.Shape, out int) tensor.Shape {
 	return append(lead, out)
 }
 
-// check refuses shapes that do not fit, and says the cure where there is one.
+// check refuses shapes that do not fit, and says the cure if there is one.
 // b is nil for a layer without bias.
 func (l layout) check(x, w, b tensor.Shape) error {
 	if len(x) == 0 {

@@ -56,7 +56,7 @@ func NewLinear(g *gorgonia.ExprGraph, in, out int, opts ...Option) (*Linear, err
 	return l, nil
 }
 
-// freeName returns name, or the next free "linearN" where it is empty. A name
+// freeName returns name, or the next free "linearN" if it is empty. A name
 // that has learnables in g already is refused: Gorgonia would take two of the
 // same name and shape for one.
 func freeName(g *gorgonia.ExprGraph, name string) (string, error) {
@@ -123,7 +123,7 @@ func (l *Linear) Weight() *gorgonia.Node { return l.w }
 // Bias returns the node of b [out], nil for a layer without bias.
 func (l *Linear) Bias() *gorgonia.Node { return l.b }
 
-// Learnables returns the weight and, where there is one, the bias.
+// Learnables returns the weight and the bias, if there is one.
 func (l *Linear) Learnables() gorgonia.Nodes {
 	if l.b == nil {
 		return gorgonia.Nodes{l.w}

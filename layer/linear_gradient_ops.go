@@ -11,10 +11,10 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// activationBackwardOp is dZ = dY ⊙ D(A): order 1 takes the derivative of act,
-// order 2 the derivative of that. A is Y or Z, whichever act' is written in.
+// activationBackwardOp is dZ = dY ⊙ D(saved): order 1 takes the derivative of act,
+// order 2 the derivative of that. saved is what act' is written in, Y or Z.
 //
-//	dY [..., out]   A [..., out]   dZ [..., out]
+//	dY [..., out]   saved [..., out]   dZ [..., out]
 type activationBackwardOp struct {
 	signature
 	act   Activation
@@ -42,7 +42,7 @@ func (op *activationBackwardOp) InferShape(inputs ...gorgonia.DimSizer) (tensor.
 		return nil, err
 	}
 	if !s[0].Eq(s[1]) {
-		return nil, fmt.Errorf("%s: dY has shape %v and Y %v, want the same", op, s[0], s[1])
+		return nil, fmt.Errorf("%s: dY has shape %v and %v %v, want the same", op, s[0], op.act.spec.Kind.Saved(), s[1])
 	}
 	return s[0].Clone(), nil
 }
@@ -52,7 +52,7 @@ func activationBackward[T device.Float](op *activationBackwardOp, prev gorgonia.
 	if err != nil {
 		return nil, err
 	}
-	a, err := elementsOf[T]("Y", in[1])
+	saved, err := elementsOf[T](op.act.spec.Kind.Saved().String(), in[1])
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func activationBackward[T device.Float](op *activationBackwardOp, prev gorgonia.
 	if err != nil {
 		return nil, err
 	}
-	return dz, device.For[T](op.dev).ActivationBackward(dzm.Data, dy, a, op.act.spec, op.order)
+	return dz, device.For[T](op.dev).ActivationBackward(dzm.Data, dy, saved, op.act.spec, op.order)
 }
 
 // DiffWRT says that both inputs have gradients.
@@ -85,7 +85,7 @@ func (op *activationBackwardOp) next() *activationBackwardOp {
 	return newActivationBackwardOp(op.out, op.act, order, op.dev)
 }
 
-// SymDiff gives G ⊙ D(A) by dY and G ⊙ dY ⊙ D'(A) by A.
+// SymDiff gives G ⊙ D(saved) by dY and G ⊙ dY ⊙ D'(saved) by saved.
 func (op *activationBackwardOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	if err := refuseSecondGrad(op, inputs); err != nil {
 		return nil, err
@@ -95,11 +95,11 @@ func (op *activationBackwardOp) SymDiff(inputs gorgonia.Nodes, output, grad *gor
 
 // Gradients are those of SymDiff that are wanted.
 func (op *activationBackwardOp) Gradients(wanted []bool, inputs gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	dy, a := inputs[0], inputs[1]
+	dy, saved := inputs[0], inputs[1]
 	grads := make(gorgonia.Nodes, 2)
 	var err error
 	if wanted[0] {
-		if grads[0], err = gorgonia.ApplyOp(newActivationBackwardOp(op.out, op.act, op.order, op.dev), grad, a); err != nil {
+		if grads[0], err = gorgonia.ApplyOp(newActivationBackwardOp(op.out, op.act, op.order, op.dev), grad, saved); err != nil {
 			return nil, err
 		}
 	}
@@ -111,35 +111,35 @@ func (op *activationBackwardOp) Gradients(wanted []bool, inputs gorgonia.Nodes, 
 		return nil, err
 	}
 	if next := op.next(); next != nil {
-		grads[1], err = gorgonia.ApplyOp(next, product, a)
+		grads[1], err = gorgonia.ApplyOp(next, product, saved)
 		return grads, err
 	}
-	e := newExpression(a)
-	grads[1] = e.timesThirdDerivative(op.act, product, a)
+	e := newExpression(saved)
+	grads[1] = e.timesThirdDerivative(op.act, product, saved)
 	return grads, e.Err
 }
 
-// timesThirdDerivative is product ⊙ D″(a) for the D of [activationBackwardOp]'s
+// timesThirdDerivative is product ⊙ D″(saved) for the D of [activationBackwardOp]'s
 // order 1. It is made of Gorgonia's ops, so that derivatives of any order
 // follow; few programs come here, and no kernel is needed.
-func (e *expression) timesThirdDerivative(act Activation, product, a *gorgonia.Node) *gorgonia.Node {
+func (e *expression) timesThirdDerivative(act Activation, product, saved *gorgonia.Node) *gorgonia.Node {
 	times := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.HadamardProd, a, b) }
 	plus := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.Add, a, b) }
 	switch act.spec.Kind {
 	case device.Tanh, device.Sigmoid: // D = 1 − y², D = y − y²
 		return e.Scaled(product, -2)
 	case device.GELU: // D = Φ(z) + z·φ(z), D″ = (z³ − 4z)·φ(z)
-		density := e.Scaled(e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Square, a), -0.5)), 1/math.Sqrt(2*math.Pi))
-		return times(product, times(plus(e.Unary(gorgonia.Cube, a), e.Scaled(a, -4)), density))
-	case device.SiLU: // D = s + z·s', D″ = 3s″ + z·s″' for s = σ(z)
-		s := e.Unary(gorgonia.Sigmoid, a)
+		density := e.Scaled(e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Square, saved), -0.5)), 1/math.Sqrt(2*math.Pi))
+		return times(product, times(plus(e.Unary(gorgonia.Cube, saved), e.Scaled(saved, -4)), density))
+	case device.SiLU: // D = s + z·s', D″ = 3s″ + z·s‴ for s = σ(z)
+		s := e.Unary(gorgonia.Sigmoid, saved)
 		s1 := times(s, e.Shifted(e.Scaled(s, -1), 1))
 		slope := e.Shifted(e.Scaled(s, -2), 1)
 		s2 := times(s1, slope)
 		s3 := plus(times(s2, slope), e.Scaled(times(s1, s1), -2))
-		return times(product, plus(e.Scaled(s2, 3), times(a, s3)))
+		return times(product, plus(e.Scaled(s2, 3), times(saved, s3)))
 	case device.Softplus: // D = s, D″ = β²·s(1 − s)(1 − 2s) for s = σ(βz), 0 beyond the threshold
-		beta, u := act.spec.Beta, e.Scaled(a, act.spec.Beta)
+		beta, u := act.spec.Beta, e.Scaled(saved, act.spec.Beta)
 		s := e.Unary(gorgonia.Sigmoid, u)
 		s2 := times(times(s, e.Shifted(e.Scaled(s, -1), 1)), e.Shifted(e.Scaled(s, -2), 1))
 		curved := e.Binary(func(u, threshold *gorgonia.Node) (*gorgonia.Node, error) {
@@ -156,8 +156,8 @@ func (op *activationBackwardOp) DoDiff(_ gorgonia.ExecutionContext, inputs gorgo
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	dy, a := inputs[0], inputs[1]
-	byDY, err := op.Do(grad, a.Value())
+	dy, saved := inputs[0], inputs[1]
+	byDY, err := op.Do(grad, saved.Value())
 	if err != nil {
 		return err
 	}
@@ -169,14 +169,14 @@ func (op *activationBackwardOp) DoDiff(_ gorgonia.ExecutionContext, inputs gorgo
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	byA, err := next.Do(product, a.Value())
+	bySaved, err := next.Do(product, saved.Value())
 	if err != nil {
 		return err
 	}
 	if err := accumulate(dy, byDY); err != nil {
 		return err
 	}
-	return accumulate(a, byA)
+	return accumulate(saved, bySaved)
 }
 
 // newInputBackwardOp returns the op dX = dZ·Wᵀ.

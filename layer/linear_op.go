@@ -246,7 +246,7 @@ func linearBackward[T device.Float](op *linearOp, in []gorgonia.Value, y, dy gor
 	return grads, nil
 }
 
-// preactivations keeps Z = X·W + b of the forward pass beside the Y that it
+// preactivations keeps Z = X·W + b of the forward pass together with the Y that it
 // belongs to, for activations whose derivative needs Z. It is a cache: whoever
 // finds another Y there computes Z anew, so machines that share an op, or a
 // graph that was copied, still get right numbers.

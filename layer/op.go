@@ -18,7 +18,7 @@ import (
 // kept from an earlier run of the same node. All ops of this package are.
 type BufferedOp interface {
 	gorgonia.Op
-	// DoInto is Do, writing into prev where its dtype and shape fit. prev may
+	// DoInto is Do, writing into prev if its dtype and shape fit. prev may
 	// be nil; it must not be read by anybody else any more.
 	DoInto(prev gorgonia.Value, inputs ...gorgonia.Value) (gorgonia.Value, error)
 }
@@ -86,7 +86,7 @@ func (s *signature) shapes(inputs []gorgonia.DimSizer) ([]tensor.Shape, error) {
 	return shapes, nil
 }
 
-// body computes an op for one element type, into prev where that fits.
+// body computes an op for one element type, into prev if that fits.
 type body func(prev gorgonia.Value, inputs []gorgonia.Value) (gorgonia.Value, error)
 
 // Do computes the op into a fresh value. It is what Gorgonia's machines call.

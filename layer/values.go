@@ -171,7 +171,7 @@ func scalarValue[T device.Float](prev gorgonia.Value, x T) gorgonia.Value {
 
 // roomFor returns a row-major tensor of the shape lead+last to write a result
 // into, and its view as a matrix with the leading dimensions flattened: prev
-// where it has that shape and dtype, else one in fresh memory: Go's if prev is
+// if it has that shape and dtype, else one in fresh memory: Go's if prev is
 // collected, else the device's.
 // last < 0 stands for no last dimension.
 func roomFor[T device.Float](dev device.Device, prev gorgonia.Value, lead tensor.Shape, last int) (*tensor.Dense, device.Matrix[T], error) {

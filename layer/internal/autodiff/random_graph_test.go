@@ -63,7 +63,7 @@ func randomCost(t *rapid.T, g *G.ExprGraph) (cost *G.Node, in G.Nodes) {
 		op := ops[rapid.IntRange(0, len(ops)-1).Draw(t, "op")]
 		n, err := op.f(draw("first"), draw("second"))
 		if err != nil && op.name == "slices" {
-			continue // a slice of one column is a vector, which Gorgonia does not put beside a matrix
+			continue // a slice of one column is a vector, which Gorgonia does not join to a matrix
 		}
 		if err != nil {
 			t.Fatalf("%s: %v", op.name, err)

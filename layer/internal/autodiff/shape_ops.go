@@ -141,7 +141,7 @@ func (op *reshapedOp) Gradients(_ []bool, in gorgonia.Nodes, out, grad *gorgonia
 	return op.SymDiff(in, out, grad)
 }
 
-// spreadOp repeats its input along dimensions where that has size 1.
+// spreadOp repeats its input along dimensions in which it has size 1.
 type spreadOp struct{ shapeOp }
 
 // Spread repeats a, which has the shape of the result but for dimensions of
