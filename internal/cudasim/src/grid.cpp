@@ -31,10 +31,11 @@ struct Fiber {
     void *sp;
     char *stack;
     bool done;
-    int waits;  // how many barriers it has reached
+    uint64_t barriers;  // of the block, that it has passed
 };
 
 Fiber fibers[1024];
+uint64_t blocksRun;
 void *scheduler;
 int current;
 const Kernel *running;
@@ -125,7 +126,6 @@ extern "C" void sim_fiber() {
 
 void yield() {
     Fiber &f = fibers[current];
-    f.waits++;
     sim_switch(&f.sp, scheduler);
 }
 
@@ -151,7 +151,7 @@ void runFibers(unsigned count, bool shuffled) {
             fibers[t].stack = static_cast<char *>(
                 mmap(nullptr, stackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         fibers[t].done = false;
-        fibers[t].waits = 0;
+        fibers[t].barriers = 0;
         prepare(fibers[t]);
     }
     const std::vector<unsigned> turns = order(count, shuffled);
@@ -192,6 +192,7 @@ void waitBlock() {
     if (!running->barriers) diverged("__syncthreads in a kernel that was not declared with barriers");
     inBlock = true;
     yield();
+    fibers[current].barriers++;
 }
 
 void waitWarp() {
@@ -199,6 +200,8 @@ void waitWarp() {
     inWarp = true;
     yield();
 }
+
+uint64_t moment() { return blocksRun << 20 | (running->barriers ? fibers[current].barriers : 0); }
 
 void runKernel(const Kernel &kernel, const uint64_t *args, Index grid, Index block, bool shuffled) {
     running = &kernel;
@@ -210,6 +213,7 @@ void runKernel(const Kernel &kernel, const uint64_t *args, Index grid, Index blo
         for (unsigned y = 0; y < grid.y; y++)
             for (unsigned x : order(grid.x, shuffled)) {
                 blockIdx = {x, y, z};
+                blocksRun++;
                 if (kernel.barriers) {
                     runFibers(count, shuffled);
                     continue;

@@ -6,4 +6,8 @@ namespace sim {
 // runKernel runs all blocks of a grid. args are the arguments, one in each slot.
 void runKernel(const Kernel &kernel, const uint64_t *args, Index grid, Index block, bool shuffled);
 
+// moment grows with every block that is run and every barrier of the block that
+// the current thread has passed.
+uint64_t moment();
+
 }  // namespace sim

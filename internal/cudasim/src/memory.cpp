@@ -113,6 +113,7 @@ CUresult allocate(void **p, size_t bytes, Memory type, const char *kind, const c
     if (bytes > edge) memset(start + bytes - edge, 0xff, edge);
     blocks[reinterpret_cast<uintptr_t>(start)] = b;
     counters.allocations++;
+    generation++;
     counters.bytes += long(bytes);
     if (type == Memory::device) hidden.insert(b);
     if (type == Memory::managed && knobs.pages) {
@@ -143,6 +144,7 @@ CUresult release(void *p, const char *call, bool host) {
     hidden.erase(b);
     munmap(b->pages, b->pageBytes + page);
     counters.frees++;
+    generation++;
     counters.bytes -= long(b->bytes);
     delete b;
     return CUDA_SUCCESS;
@@ -193,6 +195,16 @@ Memory memoryAt(const void *p, size_t bytes, const char *call) {
     if (static_cast<const char *>(p) + bytes > b->start + b->bytes)
         violation("%s: %zu bytes from %p reach beyond the end of their allocation", call, bytes, p);
     return b->type;
+}
+
+long generation;
+
+bool allocationAt(uintptr_t p, uintptr_t &from, uintptr_t &to) {
+    Block *b = find(reinterpret_cast<void *>(p));
+    if (!b) return false;
+    from = reinterpret_cast<uintptr_t>(b->start);
+    to = from + b->bytes;
+    return true;
 }
 
 void busy(const Work &work) {

@@ -127,6 +127,10 @@ bool inUse(uintptr_t from, uintptr_t to);
 // Memory.
 enum class Memory { pageable, device, managed, pinned };
 Memory memoryAt(const void *p, size_t bytes, const char *call);
+// allocationAt finds the allocation that p lies in. generation grows when any
+// begins or ends.
+bool allocationAt(uintptr_t p, uintptr_t &from, uintptr_t &to);
+extern long generation;
 // busy notes that work that touches these addresses is pending; idle that none is.
 void busy(const Work &work);
 void idle();
