@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -167,4 +168,52 @@ func TestARunIsReadWhileItIsWritten(t *testing.T) {
 	// With the first training's end the directory is free.
 	c.Epochs = 1
 	fit(t, c, train.InDirectory(dir), train.Overwrite())
+}
+
+// Whoever reads while sessions begin and end, each of which writes every file
+// several times, finds whole files.
+func TestNothingIsTornWhileItIsRead(t *testing.T) {
+	reads := 500
+	if nettest.Long() {
+		reads = 10_000
+	}
+	c := smallConfig(t, "moons")
+	c.Epochs = 1
+	dir := t.TempDir()
+	fit(t, c, train.InDirectory(dir))
+	var reading atomic.Bool
+	reading.Store(true)
+	sessions := 0
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for ; reading.Load(); sessions++ {
+			c.Epochs = 1 + sessions%50
+			how := train.Resume()
+			if c.Epochs == 1 && sessions > 0 { // the history shall not grow for ever
+				how = train.Overwrite()
+			}
+			r, err := train.Fit(context.Background(), c, train.InDirectory(dir), how)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Close()
+		}
+	})
+	for range reads {
+		r, err := train.LoadRun(dir)
+		if err == nil {
+			r.Close()
+		} else if !errors.Is(err, os.ErrNotExist) { // config.json, while a run takes another one's place
+			t.Error(err)
+			break
+		}
+		if _, err := train.ReadRunConfig(dir); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	reading.Store(false)
+	wait.Wait()
+	t.Logf("%d reads during %d sessions", 2*reads, sessions)
 }

@@ -366,3 +366,36 @@ func TestNewTrainerRefusesPartsThatCannotTrain(t *testing.T) {
 	_, err = train.NewTrainer(c, parts)
 	wantError(t, "unknown device", err, "abacus", "cpu")
 }
+
+// A training takes no more memory the longer it lasts, but for its history.
+func TestMemoryStaysFlatOverManySteps(t *testing.T) {
+	steps, warm := 3_000, 500
+	if nettest.Long() {
+		steps, warm = 100_000, 10_000
+	}
+	c := smallConfig(t, "moons")
+	c.Rows, c.Batch, c.Epochs = 5000, 16, 1<<30
+	tr := newTrainer(t, c)
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := 0
+	for step := range steps {
+		if step == warm {
+			before = heap()
+		}
+		_, err := tr.Step()
+		nettest.Must(t, err)
+		if tr.EpochDone() {
+			nettest.Must(t, tr.FinishEpoch())
+		}
+	}
+	const record = 64 // bytes of an epoch in the history, which may have room for as many again
+	most := 256<<10 + 2*record*len(tr.Progress().History.Epochs)
+	if grown := heap() - before; grown > most {
+		t.Errorf("memory grew by %d bytes in %d steps, want at most %d", grown, steps-warm, most)
+	}
+}

@@ -158,28 +158,6 @@ func TestTheSecondTrainingInADirectoryIsRefused(t *testing.T) {
 	}
 }
 
-// Whoever reads while a training writes finds whole files.
-func TestReadersFindWholeFiles(t *testing.T) {
-	reads := 300
-	if nettest.Long() {
-		reads = 10_000
-	}
-	dir := t.TempDir()
-	cmd := program(t, dir, forever("run")...)
-	nettest.Must(t, cmd.Start())
-	run := filepath.Join(dir, "run")
-	waitFor(t, "a checkpoint", func() bool { return there(filepath.Join(run, train.CheckpointFile)) })
-	for range reads {
-		r, err := train.LoadRun(run)
-		nettest.Must(t, err)
-		nettest.Must(t, r.Close())
-		_, err = train.ReadRunConfig(run)
-		nettest.Must(t, err)
-	}
-	nettest.Must(t, cmd.Process.Kill())
-	cmd.Wait()
-}
-
 // A run that is killed at any moment, again and again, ends with the bytes of
 // one that was not.
 func TestAKilledRunEndsWithTheSameBytes(t *testing.T) {
