@@ -154,7 +154,7 @@ type dots[T kernel.Float] struct {
 //
 //	for i := range rows {
 //		for j := range columns {
-//			sum := 0
+//			sum := C(i·cStep + j) // or 0, without add
 //			for p := range k {
 //				sum += A(i·rowStep + p·colStep) * B(p·bStep + j)
 //			}
@@ -174,6 +174,7 @@ type outer[T kernel.Float] struct {
 	k       int
 	vectors int
 	mask    mask
+	add     int // 0 or 1
 }
 
 // A mask selects the first lanes of a vector: bits of the first word for

@@ -125,11 +125,19 @@ func (d *strips[T]) parts() int {
 // byColumns tells which way the product is cut.
 func (d *strips[T]) byColumns() bool { return d.n > 2*d.nr() && !d.byRows(&d.product) }
 
+// columns returns how many a strip has at least.
+func (d *strips[T]) columns() int {
+	if d.canSweep(&d.product) {
+		return sweepPart / size[T]()
+	}
+	return d.nr()
+}
+
 // strips returns into how many strips the product can be cut: panels of columns,
 // or tiles of rows if there are few columns.
 func (d *strips[T]) strips() int {
 	if d.byColumns() {
-		return (d.n + d.nr() - 1) / d.nr()
+		return (d.n + d.columns() - 1) / d.columns()
 	}
 	return (d.m + d.mr - 1) / d.mr
 }
@@ -139,7 +147,7 @@ func (d *strips[T]) part(s *scratch[T], i int) {
 	lo, hi := i*strips/parts, (i+1)*strips/parts
 	var q product[T]
 	if d.byColumns() {
-		q = d.product.part(0, d.m, lo*d.nr(), min(hi*d.nr(), d.n))
+		q = d.product.part(0, d.m, lo*d.columns(), min(hi*d.columns(), d.n))
 	} else {
 		q = d.product.part(lo*d.mr, min(hi*d.mr, d.m), 0, d.n)
 	}

@@ -3844,13 +3844,22 @@ TEXT ·outer1AVX2F32(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), CX
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	JMP     pairBegin
+
+pairZero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R10
-	MOVQ   BX, R8
+
+pairBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R10
+	MOVQ BX, R8
 
 pairTerm:
 	VMOVUPS      (R8), Y2
@@ -3870,12 +3879,20 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPS (DI), Y0
+	JMP     oneBegin
+
+oneZero:
 	VXORPS Y0, Y0, Y0
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R9
-	MOVQ   BX, R8
+
+oneBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R9
+	MOVQ BX, R8
 
 oneTerm:
 	VMOVUPS      (R8), Y1
@@ -3890,11 +3907,19 @@ oneTerm:
 	ADDQ         $0x20, DI
 
 last:
-	VMOVDQU 72(AX), Y0
-	VXORPS  Y1, Y1, Y1
-	MOVQ    (AX), CX
-	MOVQ    56(AX), R8
-	MOVQ    BX, AX
+	VMOVDQU    72(AX), Y0
+	CMPQ       104(AX), $0x00
+	JE         lastZero
+	VMASKMOVPS (DI), Y0, Y1
+	JMP        lastBegin
+
+lastZero:
+	VXORPS Y1, Y1, Y1
+
+lastBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R8
+	MOVQ BX, AX
 
 lastTerm:
 	VMASKMOVPS   (AX), Y0, Y2
@@ -3925,8 +3950,21 @@ TEXT ·outer4AVX2F32(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), R11
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS 32(DI)(R8*1), Y3
+	VMOVUPS (DI)(R8*2), Y4
+	VMOVUPS 32(DI)(R8*2), Y5
+	VMOVUPS (DI)(R11*1), Y6
+	VMOVUPS 32(DI)(R11*1), Y7
+	JMP     pairBegin
+
+pairZero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3935,9 +3973,11 @@ next:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   (AX), R12
-	MOVQ   56(AX), R14
-	MOVQ   BX, R13
+
+pairBegin:
+	MOVQ (AX), R12
+	MOVQ 56(AX), R14
+	MOVQ BX, R13
 
 pairTerm:
 	VMOVUPS      (R13), Y8
@@ -3972,15 +4012,26 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(R8*1), Y1
+	VMOVUPS (DI)(R8*2), Y2
+	VMOVUPS (DI)(R11*1), Y3
+	JMP     oneBegin
+
+oneZero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   (AX), R9
-	MOVQ   56(AX), R13
-	MOVQ   BX, R12
+
+oneBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R13
+	MOVQ BX, R12
 
 oneTerm:
 	VMOVUPS      (R12), Y4
@@ -4004,14 +4055,25 @@ oneTerm:
 	ADDQ         $0x20, DI
 
 last:
-	VMOVDQU 72(AX), Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	MOVQ    (AX), R9
-	MOVQ    56(AX), R12
-	MOVQ    BX, AX
+	VMOVDQU    72(AX), Y0
+	CMPQ       104(AX), $0x00
+	JE         lastZero
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
+	VMASKMOVPS (DI)(R8*2), Y0, Y3
+	VMASKMOVPS (DI)(R11*1), Y0, Y4
+	JMP        lastBegin
+
+lastZero:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+lastBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R12
+	MOVQ BX, AX
 
 lastTerm:
 	VMASKMOVPS   (AX), Y0, Y5

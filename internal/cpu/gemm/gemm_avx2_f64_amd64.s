@@ -3756,13 +3756,22 @@ TEXT ·outer1AVX2F64(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), CX
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPD (DI), Y0
+	VMOVUPD 32(DI), Y1
+	JMP     pairBegin
+
+pairZero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R10
-	MOVQ   BX, R8
+
+pairBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R10
+	MOVQ BX, R8
 
 pairTerm:
 	VMOVUPD      (R8), Y2
@@ -3782,12 +3791,20 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPD (DI), Y0
+	JMP     oneBegin
+
+oneZero:
 	VXORPS Y0, Y0, Y0
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R9
-	MOVQ   BX, R8
+
+oneBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R9
+	MOVQ BX, R8
 
 oneTerm:
 	VMOVUPD      (R8), Y1
@@ -3802,11 +3819,19 @@ oneTerm:
 	ADDQ         $0x20, DI
 
 last:
-	VMOVDQU 72(AX), Y0
-	VXORPS  Y1, Y1, Y1
-	MOVQ    (AX), CX
-	MOVQ    56(AX), R8
-	MOVQ    BX, AX
+	VMOVDQU    72(AX), Y0
+	CMPQ       104(AX), $0x00
+	JE         lastZero
+	VMASKMOVPD (DI), Y0, Y1
+	JMP        lastBegin
+
+lastZero:
+	VXORPS Y1, Y1, Y1
+
+lastBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R8
+	MOVQ BX, AX
 
 lastTerm:
 	VMASKMOVPD   (AX), Y0, Y2
@@ -3837,8 +3862,21 @@ TEXT ·outer4AVX2F64(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), R11
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPD (DI), Y0
+	VMOVUPD 32(DI), Y1
+	VMOVUPD (DI)(R8*1), Y2
+	VMOVUPD 32(DI)(R8*1), Y3
+	VMOVUPD (DI)(R8*2), Y4
+	VMOVUPD 32(DI)(R8*2), Y5
+	VMOVUPD (DI)(R11*1), Y6
+	VMOVUPD 32(DI)(R11*1), Y7
+	JMP     pairBegin
+
+pairZero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3847,9 +3885,11 @@ next:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   (AX), R12
-	MOVQ   56(AX), R14
-	MOVQ   BX, R13
+
+pairBegin:
+	MOVQ (AX), R12
+	MOVQ 56(AX), R14
+	MOVQ BX, R13
 
 pairTerm:
 	VMOVUPD      (R13), Y8
@@ -3884,15 +3924,26 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPD (DI), Y0
+	VMOVUPD (DI)(R8*1), Y1
+	VMOVUPD (DI)(R8*2), Y2
+	VMOVUPD (DI)(R11*1), Y3
+	JMP     oneBegin
+
+oneZero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   (AX), R9
-	MOVQ   56(AX), R13
-	MOVQ   BX, R12
+
+oneBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R13
+	MOVQ BX, R12
 
 oneTerm:
 	VMOVUPD      (R12), Y4
@@ -3916,14 +3967,25 @@ oneTerm:
 	ADDQ         $0x20, DI
 
 last:
-	VMOVDQU 72(AX), Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	MOVQ    (AX), R9
-	MOVQ    56(AX), R12
-	MOVQ    BX, AX
+	VMOVDQU    72(AX), Y0
+	CMPQ       104(AX), $0x00
+	JE         lastZero
+	VMASKMOVPD (DI), Y0, Y1
+	VMASKMOVPD (DI)(R8*1), Y0, Y2
+	VMASKMOVPD (DI)(R8*2), Y0, Y3
+	VMASKMOVPD (DI)(R11*1), Y0, Y4
+	JMP        lastBegin
+
+lastZero:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+lastBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R12
+	MOVQ BX, AX
 
 lastTerm:
 	VMASKMOVPD   (AX), Y0, Y5

@@ -16076,13 +16076,22 @@ TEXT ·outer1AVX512F32(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), CX
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	JMP     pairBegin
+
+pairZero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R10
-	MOVQ   BX, R8
+
+pairBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R10
+	MOVQ BX, R8
 
 pairTerm:
 	VMOVUPS      (R8), Z2
@@ -16102,12 +16111,20 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPS (DI), Z5
+	JMP     oneBegin
+
+oneZero:
 	VPXORD Z5, Z5, Z5
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R9
-	MOVQ   BX, R8
+
+oneBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R9
+	MOVQ BX, R8
 
 oneTerm:
 	VMOVUPS      (R8), Z0
@@ -16122,11 +16139,19 @@ oneTerm:
 	ADDQ         $0x40, DI
 
 last:
-	KMOVW  72(AX), K1
+	KMOVW     72(AX), K1
+	CMPQ      104(AX), $0x00
+	JE        lastZero
+	VMOVUPS.Z (DI), K1, Z6
+	JMP       lastBegin
+
+lastZero:
 	VPXORD Z6, Z6, Z6
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R8
-	MOVQ   BX, AX
+
+lastBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R8
+	MOVQ BX, AX
 
 lastTerm:
 	VMOVUPS.Z    (AX), K1, Z0
@@ -16157,8 +16182,21 @@ TEXT ·outer4AVX512F32(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), R11
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R11*1), Z6
+	VMOVUPS 64(DI)(R11*1), Z7
+	JMP     pairBegin
+
+pairZero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -16167,9 +16205,11 @@ next:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   (AX), R12
-	MOVQ   56(AX), R14
-	MOVQ   BX, R13
+
+pairBegin:
+	MOVQ (AX), R12
+	MOVQ 56(AX), R14
+	MOVQ BX, R13
 
 pairTerm:
 	VMOVUPS      (R13), Z8
@@ -16204,15 +16244,26 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPS (DI), Z11
+	VMOVUPS (DI)(R8*1), Z12
+	VMOVUPS (DI)(R8*2), Z13
+	VMOVUPS (DI)(R11*1), Z14
+	JMP     oneBegin
+
+oneZero:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
-	MOVQ   (AX), R9
-	MOVQ   56(AX), R13
-	MOVQ   BX, R12
+
+oneBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R13
+	MOVQ BX, R12
 
 oneTerm:
 	VMOVUPS      (R12), Z0
@@ -16236,14 +16287,25 @@ oneTerm:
 	ADDQ         $0x40, DI
 
 last:
-	KMOVW  72(AX), K1
+	KMOVW     72(AX), K1
+	CMPQ      104(AX), $0x00
+	JE        lastZero
+	VMOVUPS.Z (DI), K1, Z15
+	VMOVUPS.Z (DI)(R8*1), K1, Z16
+	VMOVUPS.Z (DI)(R8*2), K1, Z17
+	VMOVUPS.Z (DI)(R11*1), K1, Z18
+	JMP       lastBegin
+
+lastZero:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
-	MOVQ   (AX), R9
-	MOVQ   56(AX), R12
-	MOVQ   BX, AX
+
+lastBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R12
+	MOVQ BX, AX
 
 lastTerm:
 	VMOVUPS.Z    (AX), K1, Z0

@@ -15982,13 +15982,22 @@ TEXT ·outer1AVX512F64(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), CX
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	JMP     pairBegin
+
+pairZero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R10
-	MOVQ   BX, R8
+
+pairBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R10
+	MOVQ BX, R8
 
 pairTerm:
 	VMOVUPD      (R8), Z2
@@ -16008,12 +16017,20 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPD (DI), Z5
+	JMP     oneBegin
+
+oneZero:
 	VPXORD Z5, Z5, Z5
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R9
-	MOVQ   BX, R8
+
+oneBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R9
+	MOVQ BX, R8
 
 oneTerm:
 	VMOVUPD      (R8), Z0
@@ -16028,11 +16045,19 @@ oneTerm:
 	ADDQ         $0x40, DI
 
 last:
-	KMOVW  72(AX), K1
+	KMOVW     72(AX), K1
+	CMPQ      104(AX), $0x00
+	JE        lastZero
+	VMOVUPD.Z (DI), K1, Z6
+	JMP       lastBegin
+
+lastZero:
 	VPXORD Z6, Z6, Z6
-	MOVQ   (AX), CX
-	MOVQ   56(AX), R8
-	MOVQ   BX, AX
+
+lastBegin:
+	MOVQ (AX), CX
+	MOVQ 56(AX), R8
+	MOVQ BX, AX
 
 lastTerm:
 	VMOVUPD.Z    (AX), K1, Z0
@@ -16063,8 +16088,21 @@ TEXT ·outer4AVX512F64(SB), NOSPLIT, $0-8
 	LEAQ (R8)(R8*2), R11
 
 next:
-	CMPQ   R9, $0x02
-	JLE    few
+	CMPQ    R9, $0x02
+	JLE     few
+	CMPQ    104(AX), $0x00
+	JE      pairZero
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD (DI)(R8*1), Z2
+	VMOVUPD 64(DI)(R8*1), Z3
+	VMOVUPD (DI)(R8*2), Z4
+	VMOVUPD 64(DI)(R8*2), Z5
+	VMOVUPD (DI)(R11*1), Z6
+	VMOVUPD 64(DI)(R11*1), Z7
+	JMP     pairBegin
+
+pairZero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -16073,9 +16111,11 @@ next:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   (AX), R12
-	MOVQ   56(AX), R14
-	MOVQ   BX, R13
+
+pairBegin:
+	MOVQ (AX), R12
+	MOVQ 56(AX), R14
+	MOVQ BX, R13
 
 pairTerm:
 	VMOVUPD      (R13), Z8
@@ -16110,15 +16150,26 @@ pairTerm:
 	JMP          next
 
 few:
-	CMPQ   R9, $0x01
-	JE     last
+	CMPQ    R9, $0x01
+	JE      last
+	CMPQ    104(AX), $0x00
+	JE      oneZero
+	VMOVUPD (DI), Z11
+	VMOVUPD (DI)(R8*1), Z12
+	VMOVUPD (DI)(R8*2), Z13
+	VMOVUPD (DI)(R11*1), Z14
+	JMP     oneBegin
+
+oneZero:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
-	MOVQ   (AX), R9
-	MOVQ   56(AX), R13
-	MOVQ   BX, R12
+
+oneBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R13
+	MOVQ BX, R12
 
 oneTerm:
 	VMOVUPD      (R12), Z0
@@ -16142,14 +16193,25 @@ oneTerm:
 	ADDQ         $0x40, DI
 
 last:
-	KMOVW  72(AX), K1
+	KMOVW     72(AX), K1
+	CMPQ      104(AX), $0x00
+	JE        lastZero
+	VMOVUPD.Z (DI), K1, Z15
+	VMOVUPD.Z (DI)(R8*1), K1, Z16
+	VMOVUPD.Z (DI)(R8*2), K1, Z17
+	VMOVUPD.Z (DI)(R11*1), K1, Z18
+	JMP       lastBegin
+
+lastZero:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
-	MOVQ   (AX), R9
-	MOVQ   56(AX), R12
-	MOVQ   BX, AX
+
+lastBegin:
+	MOVQ (AX), R9
+	MOVQ 56(AX), R12
+	MOVQ BX, AX
 
 lastTerm:
 	VMOVUPD.Z    (AX), K1, Z0

@@ -15,7 +15,7 @@ func Linear[T kernel.Float](y, z, x, w kernel.Matrix[T], b []T, act kernel.Activ
 	work := p.cost()
 	if p.small() && work < limits.parallel {
 		s := takeScratch[T]()
-		kernelsOf[T]().direct(s, &p)
+		kernelsOf[T]().multiply(s, &p)
 		s.giveBack()
 		return
 	}

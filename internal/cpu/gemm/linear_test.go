@@ -12,13 +12,15 @@ import (
 	"github.com/affine-go/affine/internal/kernel"
 )
 
-// everyPath runs f with operands read as they lie, and with all of them
-// packed, whatever the size.
+// everyPath runs f with operands read as they lie, in both orders, and with all
+// of them packed, whatever the size.
 func everyPath(t *testing.T, f func(t *testing.T)) {
 	before := limits
 	defer func() { limits = before }()
-	limits.direct, limits.directColumns, limits.parallel = math.MaxInt, math.MaxInt, math.MaxInt
+	limits.direct, limits.directColumns, limits.parallel, limits.sweep = math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt
 	t.Run("direct", f)
+	limits.sweep = 0
+	t.Run("along the rows of W", f)
 	limits.direct, limits.directColumns = -64, -64
 	t.Run("packed", f)
 }

@@ -2,9 +2,10 @@ package gemm
 
 import "github.com/affine-go/affine/internal/kernel"
 
-// Gradients of few rows read or write the weights once, which takes longer than
-// the arithmetic: dX = dZ·Wᵀ goes along the rows of W as they lie (dots), and
-// dW = Xᵀ·dZ writes whole rows of dW one after the other (outer).
+// Products of few rows read or write the weights once, which takes longer than
+// the arithmetic: they go along the rows of W as they lie. dX = dZ·Wᵀ takes dot
+// products of them (dots), dW = Xᵀ·dZ writes them, and Y = X·W adds up some of
+// them at a time (both outer).
 
 // thin is the most rows, or terms, of such a product.
 const thin = 16
@@ -55,18 +56,88 @@ func (k *kernels[T]) outerRows(s *scratch[T], p *product[T]) {
 	if p.aRows {
 		o.rowStep, o.colStep = o.colStep, o.rowStep
 	}
-	o.b, o.bStep, o.cStep = &p.b.Data[0], p.b.Stride*element, p.c.Stride*element
-	o.k, o.vectors = p.depth, (p.n+k.lanes-1)/k.lanes
-	o.mask = k.masks[p.n-(o.vectors-1)*k.lanes]
-	for i := 0; i < p.m; {
-		o.a, o.c = &p.a.Data[i*o.rowStep/element], &p.c.Data[i*p.c.Stride]
-		if i+4 <= p.m {
+	o.b, o.bStep = &p.b.Data[0], p.b.Stride*element
+	o.k, o.add = p.depth, 0
+	k.eachOuter(o, p.a.Data, p.c)
+}
+
+// eachOuter calls the kernel for all rows of C.
+func (k *kernels[T]) eachOuter(o *outer[T], a []T, c kernel.Matrix[T]) {
+	element := size[T]()
+	o.vectors = (c.Cols + k.lanes - 1) / k.lanes
+	o.mask = k.masks[c.Cols-(o.vectors-1)*k.lanes]
+	o.cStep = c.Stride * element
+	for i := 0; i < c.Rows; {
+		o.a, o.c = &a[i*o.rowStep/element], &c.Data[i*c.Stride]
+		if i+4 <= c.Rows {
 			k.outer4(o)
 			i += 4
 		} else {
 			k.outer(o)
 			i++
 		}
+	}
+}
+
+const (
+	// sweepBytes is how much of a row of W is read at a time, a page, and
+	// sweepTerms of how many rows: the sums and these stay in L1.
+	sweepBytes = 4096
+	sweepTerms = 8
+	// sweepRows is the most rows of X. More make better use of what is read if
+	// it is a panel of W that stays in L1.
+	sweepRows = 8
+	// sweepPart is the least columns, in bytes of a row, that a thread takes.
+	sweepPart = 1024
+)
+
+// canSweep tells whether the product is computed along the rows of B.
+func (k *kernels[T]) canSweep(p *product[T]) bool {
+	return p.aRows && !p.bRows && p.m <= sweepRows && p.depth > thin && p.n > 2*k.nr() && p.beta == 0 && k.outer != nil &&
+		p.depth*p.n*size[T]() >= limits.sweep
+}
+
+// sweepRowsOfB computes a product of few rows along the rows of B: the sums lie
+// in C, or, from the second block of terms on, in a buffer. Each adds its terms
+// in the same order as a tile does.
+func (k *kernels[T]) sweepRowsOfB(s *scratch[T], p *product[T]) {
+	element := size[T]()
+	width, depths := sweepBytes/element, splitDepth(p.depth)
+	o := &s.outer
+	o.rowStep, o.colStep, o.bStep, o.add = p.a.Stride*element, element, p.b.Stride*element, 1
+	for j := 0; j < p.n; j += width {
+		c := p.c.View(0, p.m, j, min(j+width, p.n))
+		for d := range depths.pieces {
+			d0, d1 := depths.bounds(d)
+			sums := c
+			if d > 0 {
+				sums = kernel.MatrixOf(grow(&s.panel, p.m*c.Cols), p.m, c.Cols)
+			}
+			for i := range p.m {
+				if row := sums.Row(i); d == 0 && p.bias != nil {
+					copy(row, p.bias[j:])
+				} else {
+					clear(row)
+				}
+			}
+			for t := d0; t < d1; t += sweepTerms {
+				o.b, o.k = &p.b.Data[t*p.b.Stride+j], min(sweepTerms, d1-t)
+				k.eachOuter(o, p.a.Data[t:], sums)
+			}
+			for i := range p.m {
+				if d > 0 {
+					k.addRows(s, c.Row(i), sums.View(i, i+1, 0, c.Cols))
+				}
+			}
+		}
+	}
+	if p.z.Given() {
+		for i := range p.m {
+			copy(p.z.Row(i), p.c.Row(i))
+		}
+	}
+	if p.act.Kind != kernel.Identity {
+		p.activate()
 	}
 }
 
@@ -86,6 +157,8 @@ func (k *kernels[T]) multiply(s *scratch[T], p *product[T]) {
 	case p.m == 0 || p.n == 0:
 	case k.canDot(p):
 		k.dotRows(s, p)
+	case k.canSweep(p):
+		k.sweepRowsOfB(s, p)
 	case k.byRows(p):
 		k.outerRows(s, p)
 	default:

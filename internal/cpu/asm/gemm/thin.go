@@ -120,11 +120,24 @@ func (t target) outer(rows int) {
 		sums := make([][]reg.VecVirtual, rows)
 		for r := range sums {
 			for range count {
-				v := t.vec()
-				t.zero(v)
-				sums[r] = append(sums[r], v)
+				sums[r] = append(sums[r], t.vec())
 			}
 		}
+		t.CMPQ(field("add", 0), Imm(0))
+		t.JE(LabelRef(label + "Zero"))
+		for r := range rows {
+			for v := range count {
+				t.load(row(c, cStep, cStep3, r, v*t.bytes()), mask, sums[r][v])
+			}
+		}
+		t.JMP(LabelRef(label + "Begin"))
+		t.Label(label + "Zero")
+		for r := range rows {
+			for v := range count {
+				t.zero(sums[r][v])
+			}
+		}
+		t.Label(label + "Begin")
 		a, term, k := load("a"), t.GP64(), load("k")
 		t.MOVQ(b, term)
 		t.Label(label + "Term")
