@@ -18,8 +18,9 @@ import (
 const dpi = 96
 
 // Show draws a chart into the notebook.
-func Show(c chart.Chart) {
-	picture, err := bitmap(c)
+func Show(c chart.Chart) { display(bitmap(c)) }
+
+func display(picture []byte, err error) {
 	if err != nil {
 		fail("draw: %v", err)
 		return
@@ -31,20 +32,26 @@ func Show(c chart.Chart) {
 	gonbui.Sync()
 }
 
-// bitmap draws a chart as PNG with a palette, which takes a third of the room
-// that all colours would take.
+// bitmap draws a chart as PNG.
 func bitmap(c chart.Chart) ([]byte, error) {
-	var drawn, small bytes.Buffer
+	var drawn bytes.Buffer
 	if err := chart.WritePNG(&drawn, c, dpi); err != nil {
 		return nil, err
 	}
-	img, err := png.Decode(&drawn)
+	return small(drawn.Bytes())
+}
+
+// small gives a PNG a palette: it takes a third of the room that all colours
+// would take.
+func small(picture []byte) ([]byte, error) {
+	img, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
 		return nil, err
 	}
+	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	err = encoder.Encode(&small, indexed(img))
-	return small.Bytes(), err
+	err = encoder.Encode(&out, indexed(img))
+	return out.Bytes(), err
 }
 
 // indexed reduces an opaque picture to its 256 most frequent colours, rounded

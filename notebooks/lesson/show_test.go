@@ -44,3 +44,30 @@ func TestChartsBecomeSmallPicturesInTheirColours(t *testing.T) {
 		t.Error("a chart without bars is no error")
 	}
 }
+
+func TestFiguresAreDrawn(t *testing.T) {
+	a := Cells{Name: "A [2, 2]", Numbers: [][]float64{{1, 2}, {3, 4}}, Row: 0, Column: -1}
+	product, err := productFigure(a, a, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flow, err := flowFigure("a step", []string{"forward 1", "forward 2"}, []string{"backward 2", "backward 1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, picture := range map[string][]byte{"product": product, "flow": flow} {
+		img, err := png.Decode(bytes.NewReader(picture))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		colours := map[color.Color]bool{}
+		for y := range img.Bounds().Dy() {
+			for x := range img.Bounds().Dx() {
+				colours[img.At(x, y)] = true
+			}
+		}
+		if len(colours) < 4 {
+			t.Errorf("%s has %d colours, want paper, ink and marked boxes", name, len(colours))
+		}
+	}
+}
