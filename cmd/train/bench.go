@@ -39,7 +39,7 @@ Examples:
     train bench --samples 31 --sample 100ms --json > bench.json`
 }
 
-// How long is measured where no flag says otherwise.
+// How long is measured if no flag says otherwise.
 const (
 	benchSamples = 15
 	quickSamples = 5

@@ -268,7 +268,7 @@ func (c *compareCommand) shapes() ([][3]int, error) {
 	model := c.modelFlags
 	model.Device = nil
 	if !reflect.DeepEqual(c.dataFlags, dataFlags{}) || model != (modelFlags{}) || c.trainingFlags != (trainingFlags{}) || c.Steps != nil || c.Out != "" {
-		return nil, usagef("--op compares the op without a model or data: want no flags beside --size, --device and --json")
+		return nil, usagef("--op compares the op without a model or data: want no flags besides --size, --device and --json")
 	}
 	if len(c.Size) == 0 {
 		return compare.OpShapes(), nil

@@ -11,7 +11,7 @@ import (
 )
 
 // repeatCommand returns the command line, fit or compare, that trains as the
-// settings say, or "" where there is a setting that has no flag. Every setting stands in it, so that
+// settings say, or "" if there is a setting that has no flag. Every setting stands in it, so that
 // it means the same when defaults change. Lines end where a shell goes on.
 func repeatCommand(program, command string, c train.Config) string {
 	var rest train.OptimizerConfig // what flags can say of the optimiser

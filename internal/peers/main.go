@@ -169,7 +169,7 @@ func versions(torch *pytorch) map[string]string {
 	return v
 }
 
-// processor returns the processor's name where the system tells it.
+// processor returns the processor's name if the system tells it.
 func processor() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {

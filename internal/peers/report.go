@@ -70,7 +70,7 @@ func (r *report) rows() [][]string {
 	return rows
 }
 
-// cell writes a median in µs, the rate where one is known, and the variant.
+// cell writes a median in µs, the rate if one is known, and the variant.
 func cell(r *result, variant bool) string {
 	if r == nil {
 		return "–"
@@ -89,7 +89,7 @@ func cell(r *result, variant bool) string {
 	return text
 }
 
-// thousands writes a number with commas, and with decimals where it is small.
+// thousands writes a number with commas, and with decimals if it is small.
 func thousands(x float64) string {
 	decimals := 0
 	for limit := 100.0; x < limit && decimals < 2; limit /= 10 {

@@ -113,7 +113,7 @@ type Result struct {
 	Case
 	NsPerOp      float64 `json:"ns_per_op"`          // median over the samples
 	GFLOPS       float64 `json:"gflops"`             // 10⁹ operations a second
-	PeakFraction float64 `json:"peak_fraction"`      // of the processor's FMA peak; 0 where it is not known
+	PeakFraction float64 `json:"peak_fraction"`      // of the processor's FMA peak; 0 if it is not known
 	GBPerS       float64 `json:"gb_per_s,omitempty"` // 10⁹ bytes of [Case.Bytes] a second
 	AllocsPerOp  float64 `json:"allocs_per_op"`
 }

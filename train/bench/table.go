@@ -8,7 +8,7 @@ import (
 )
 
 // WriteTable prints a report for people: one row for each shape, with the
-// built-in ops' time beside the fused op's and the ratio where there is one.
+// built-in ops' time beside the fused op's and the ratio if there is one.
 func WriteTable(w io.Writer, r *Report) error {
 	fmt.Fprintf(w, "%s: %s, %d threads", r.Device, r.Description, r.Threads)
 	for _, dtype := range []string{"float32", "float64"} {

@@ -74,7 +74,7 @@ type side struct {
 	allocs  []float64
 }
 
-// Run trains both sides as c says, whose Impl is not looked at. maxSteps, where
+// Run trains both sides as c says, whose Impl is not looked at. maxSteps, if
 // it is above 0, ends the comparison early. A loss that is not finite on
 // either side is an error; on cancellation the context's error is returned.
 func Run(ctx context.Context, c train.Config, maxSteps int, progress Progress) (*Result, error) {

@@ -66,7 +66,7 @@ type path struct {
 
 // readout is what the page's script reads.
 type readout struct {
-	Nearest string       `json:"nearest"` // "x" of lines, "point" where there are clouds
+	Nearest string       `json:"nearest"` // "x" of lines, "point" if there are clouds
 	X       readoutAxis  `json:"x"`
 	Y       readoutAxis  `json:"y"`
 	Series  []readoutSet `json:"series"`
@@ -87,7 +87,7 @@ type readoutSet struct {
 	Notes []string  `json:"notes,omitempty"`
 }
 
-// decimal is a number with six digits in JSON, null where it is not finite.
+// decimal is a number with six digits in JSON, null if it is not finite.
 type decimal float64
 
 // MarshalJSON implements json.Marshaler.

@@ -31,10 +31,10 @@ type mistakenPicture struct {
 const (
 	mostPictures = 24
 	mostMistakes = 10
-	mostFeatures = 8 // columns of features beside a mistake
+	mostFeatures = 8 // columns of features besides a mistake
 )
 
-// mistakes returns nil where the model makes none.
+// mistakes returns nil if the model makes none.
 func (a *answers) mistakes() (*mistakes, error) {
 	if a.rows.Task == datasets.Regression {
 		return a.largestErrors(), nil

@@ -25,10 +25,10 @@ var templates = template.Must(template.New("").
 	}).
 	ParseFS(files, "page/*.html"))
 
-// Options say what a page needs to know beside the files of a run.
+// Options say what a page needs to know besides the files of a run.
 type Options struct {
 	// Repeat returns the command line that trains with the settings again, or
-	// "" where no command line can. Without it pages show the settings alone.
+	// "" if no command line can. Without it pages show the settings alone.
 	Repeat func(c train.Config) string
 }
 
@@ -82,7 +82,7 @@ func policy(script string) template.HTML {
 }
 
 // flag is a word of a command line with its value, not to be broken, and what
-// stands behind it.
+// comes after it.
 type flag struct{ Text, Space string }
 
 var betweenFlags = regexp.MustCompile(`\s+(\\\s+)?--`)

@@ -22,7 +22,7 @@ const dashes = 4
 var darkPanel = color.NRGBA{0x1B, 0x1F, 0x26, 0xFF}
 
 // paletteStyles defines the colours of series: on light pages those of the
-// charts, on dark ones lighter where contrast asks for it.
+// charts, on dark ones lighter if contrast asks for it.
 func paletteStyles() template.CSS {
 	var light, dark strings.Builder
 	for i, c := range palette {

@@ -12,7 +12,7 @@ import (
 // answers are a model's predictions for the rows that a page shows them on.
 type answers struct {
 	model *train.Predictor
-	part  string // "test", or another part where there are no test rows
+	part  string // "test", or another part if there are no test rows
 	rows  *datasets.Dataset
 	seen  *datasets.Dataset // the training part
 	*train.Evaluation
@@ -21,8 +21,8 @@ type answers struct {
 }
 
 // answers asks the model about the test rows, or about the validation or
-// training rows where there are no others. It returns nil, and a note in
-// Missing, where that cannot be done.
+// training rows if there are no others. It returns nil, and a note in
+// Missing, if that cannot be done.
 func (r *Run) answers() *answers {
 	if r.asked != nil || r.Model == nil || r.Rows == nil {
 		return r.asked

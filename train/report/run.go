@@ -63,7 +63,7 @@ func load(dir string) (r *Run, err error) {
 }
 
 // Complete reads the model, which computes on the processor, and takes or,
-// where rows is nil, loads the rows that the run used. What is not there is
+// if rows is nil, loads the rows that the run used. What is not there is
 // noted in Missing; a model file that cannot be read is an error.
 func (r *Run) Complete(rows *datasets.Parts) (err error) {
 	if r.Model, err = train.LoadPredictor(filepath.Join(r.Name, train.ModelFile)); errors.Is(err, fs.ErrNotExist) {
@@ -89,7 +89,7 @@ func (r *Run) miss(format string, args ...any) {
 	}
 }
 
-// task is what the run trains for; AutoTask where that is not known yet.
+// task is what the run trains for; AutoTask if that is not known yet.
 func (r *Run) task() datasets.Task {
 	switch {
 	case r.Metrics != nil:
@@ -102,7 +102,7 @@ func (r *Run) task() datasets.Task {
 	return r.Config.Task
 }
 
-// epochs returns the history's epochs, none where there is no history.
+// epochs returns the history's epochs, none if there is no history.
 func (r *Run) epochs() []train.EpochRecord {
 	if r.History == nil {
 		return nil
@@ -110,7 +110,7 @@ func (r *Run) epochs() []train.EpochRecord {
 	return r.History.Epochs
 }
 
-// score is the test part's accuracy or R², nil where it is not known.
+// score is the test part's accuracy or R², nil if it is not known.
 func (r *Run) score() *float64 {
 	switch {
 	case r.Metrics == nil:

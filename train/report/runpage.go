@@ -23,7 +23,7 @@ type runBody struct {
 	Picture                *drawing
 	Confusion              *confusion
 	Mistakes               *mistakes
-	NoMistakes             string // a sentence, where there are none
+	NoMistakes             string // a sentence, if there are none
 	Parts                  *table
 	Facts                  []facts
 }

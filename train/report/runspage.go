@@ -23,7 +23,7 @@ type runsBody struct {
 	Commands      []fact
 }
 
-// WriteRuns writes the page that compares runs: their settings where they
+// WriteRuns writes the page that compares runs: their settings if they
 // differ and their results in one table, and their losses in one chart for each
 // task, as losses of different tasks have different units.
 func WriteRuns(w io.Writer, runs []*Run, o Options) error {
@@ -101,7 +101,7 @@ func (b *runsBody) describe(runs []*Run) {
 }
 
 // runsTable has a column for each run: results, then the settings that differ.
-// The best result stands out where there are several runs on the same rows.
+// The best result stands out if there are several runs on the same rows.
 func runsTable(runs []*Run, differing []string) table {
 	has := func(task datasets.Task) bool {
 		return slices.ContainsFunc(runs, func(r *Run) bool { return r.task() == task })
@@ -140,7 +140,7 @@ const (
 	bestCaption    = " In bold: the best of the runs with the same rows, the highest accuracy or R², the lowest loss or step time. To choose a run, compare the validation loss; the test part is for a last judgement."
 )
 
-// labels are the names of the runs without their folders, where that tells them
+// labels are the names of the runs without their folders, if that tells them
 // apart.
 func labels(runs []*Run) []string {
 	var short, long []string

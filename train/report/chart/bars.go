@@ -10,7 +10,7 @@ import (
 )
 
 // Bars compares numbers of at least 0 as horizontal bars from 0, with the value
-// written at the end of each. The bars of a group stand together beside its
+// written at the end of each. The bars of a group stand together, after its
 // name.
 type Bars struct {
 	Title, Subtitle string
@@ -19,7 +19,7 @@ type Bars struct {
 	Groups          []string
 	Series          []BarSeries
 	// Reference is a value that a line across all bars marks; Reference.Name
-	// says what it stands for. There is none where the name is empty.
+	// says what it stands for. There is none if the name is empty.
 	Reference Reference
 }
 

@@ -17,7 +17,7 @@ type Pictures struct {
 	Pictures        []Picture
 }
 
-// Picture is one image, dark on light where its values are high.
+// Picture is one image, dark for high values.
 type Picture struct {
 	// Pixels has Width·Height values, row by row; the least of them is shown
 	// white and the greatest black.
