@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/affine-go/affine/layer/device"
+	"gorgonia.org/gorgonia"
 )
 
 // Activation is the function act in Y = act(X·W + b), one of [Identity],
@@ -128,4 +129,71 @@ func (a Activation) check() error {
 		return fmt.Errorf("softplus: β is %g and the threshold %g, want a finite β other than 0 and a finite threshold", beta, threshold)
 	}
 	return nil
+}
+
+// activation is act(z) made of Gorgonia's ops, for [Builtin].
+func (e *expression) activation(z *gorgonia.Node, act Activation) *gorgonia.Node {
+	switch act.spec.Kind {
+	case device.ReLU:
+		return e.Binary(gorgonia.HadamardProd, z, e.positive(z))
+	case device.LeakyReLU:
+		// z ⊙ (α + (1−α)·[z > 0])
+		slope := e.Shifted(e.Scaled(e.positive(z), 1-act.spec.Alpha), act.spec.Alpha)
+		return e.Binary(gorgonia.HadamardProd, z, slope)
+	case device.Tanh:
+		return e.Unary(gorgonia.Tanh, z)
+	case device.Sigmoid:
+		return e.Unary(gorgonia.Sigmoid, z)
+	case device.GELU:
+		return e.Binary(gorgonia.HadamardProd, z, e.normalCDF(z))
+	case device.SiLU:
+		return e.Binary(gorgonia.HadamardProd, z, e.Unary(gorgonia.Sigmoid, z))
+	case device.Softplus:
+		return e.softplus(z, act.spec.Beta, act.spec.Threshold)
+	}
+	return z
+}
+
+// softplus is log(1 + e^βz)/β, or z if βz > threshold. The logarithm is taken as
+// max(u, 0) + log(1 + e^−|u|), which does not overflow.
+func (e *expression) softplus(z *gorgonia.Node, beta, threshold float64) *gorgonia.Node {
+	u := e.Scaled(z, beta)
+	tail := e.Unary(gorgonia.Log1p, e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Abs, u), -1)))
+	curve := e.Scaled(e.Binary(gorgonia.Add, e.activation(u, ReLU), tail), 1/beta)
+	linear := e.Binary(func(u, threshold *gorgonia.Node) (*gorgonia.Node, error) {
+		return gorgonia.Gt(u, threshold, true)
+	}, u, e.Constant(threshold))
+	// curve + [u > threshold]·(z − curve)
+	return e.Binary(gorgonia.Add, curve, e.Binary(gorgonia.HadamardProd, linear, e.Binary(gorgonia.Sub, z, curve)))
+}
+
+// timesThirdDerivative is product ⊙ D″(saved) for the D of [activationBackwardOp]'s
+// order 1. It is made of Gorgonia's ops, so that derivatives of any order
+// follow; few programs come here, and no kernel is needed.
+func (e *expression) timesThirdDerivative(act Activation, product, saved *gorgonia.Node) *gorgonia.Node {
+	times := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.HadamardProd, a, b) }
+	plus := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.Add, a, b) }
+	switch act.spec.Kind {
+	case device.Tanh, device.Sigmoid: // D = 1 − y², D = y − y²
+		return e.Scaled(product, -2)
+	case device.GELU: // D = Φ(z) + z·φ(z), D″ = (z³ − 4z)·φ(z)
+		density := e.Scaled(e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Square, saved), -0.5)), 1/math.Sqrt(2*math.Pi))
+		return times(product, times(plus(e.Unary(gorgonia.Cube, saved), e.Scaled(saved, -4)), density))
+	case device.SiLU: // D = s + z·s', D″ = 3s″ + z·s‴ for s = σ(z)
+		s := e.Unary(gorgonia.Sigmoid, saved)
+		s1 := times(s, e.Shifted(e.Scaled(s, -1), 1))
+		slope := e.Shifted(e.Scaled(s, -2), 1)
+		s2 := times(s1, slope)
+		s3 := plus(times(s2, slope), e.Scaled(times(s1, s1), -2))
+		return times(product, plus(e.Scaled(s2, 3), times(saved, s3)))
+	case device.Softplus: // D = s, D″ = β²·s(1 − s)(1 − 2s) for s = σ(βz), 0 beyond the threshold
+		beta, u := act.spec.Beta, e.Scaled(saved, act.spec.Beta)
+		s := e.Unary(gorgonia.Sigmoid, u)
+		s2 := times(times(s, e.Shifted(e.Scaled(s, -1), 1)), e.Shifted(e.Scaled(s, -2), 1))
+		curved := e.Binary(func(u, threshold *gorgonia.Node) (*gorgonia.Node, error) {
+			return gorgonia.Lte(u, threshold, true)
+		}, u, e.Constant(act.spec.Threshold))
+		return times(product, e.Scaled(times(s2, curved), beta*beta))
+	}
+	return e.Do(nil, fmt.Errorf("third derivatives of %v are not available, only first and second", act))
 }

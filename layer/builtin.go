@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/layer/internal/autodiff"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -135,41 +134,6 @@ func (e *expression) positive(z *gorgonia.Node) *gorgonia.Node {
 	return e.Binary(func(z, zero *gorgonia.Node) (*gorgonia.Node, error) {
 		return gorgonia.Gt(z, zero, true)
 	}, z, e.Constant(0))
-}
-
-func (e *expression) activation(z *gorgonia.Node, act Activation) *gorgonia.Node {
-	switch act.spec.Kind {
-	case device.ReLU:
-		return e.Binary(gorgonia.HadamardProd, z, e.positive(z))
-	case device.LeakyReLU:
-		// z ⊙ (α + (1−α)·[z > 0])
-		slope := e.Shifted(e.Scaled(e.positive(z), 1-act.spec.Alpha), act.spec.Alpha)
-		return e.Binary(gorgonia.HadamardProd, z, slope)
-	case device.Tanh:
-		return e.Unary(gorgonia.Tanh, z)
-	case device.Sigmoid:
-		return e.Unary(gorgonia.Sigmoid, z)
-	case device.GELU:
-		return e.Binary(gorgonia.HadamardProd, z, e.normalCDF(z))
-	case device.SiLU:
-		return e.Binary(gorgonia.HadamardProd, z, e.Unary(gorgonia.Sigmoid, z))
-	case device.Softplus:
-		return e.softplus(z, act.spec.Beta, act.spec.Threshold)
-	}
-	return z
-}
-
-// softplus is log(1 + e^βz)/β, or z if βz > threshold. The logarithm is taken as
-// max(u, 0) + log(1 + e^−|u|), which does not overflow.
-func (e *expression) softplus(z *gorgonia.Node, beta, threshold float64) *gorgonia.Node {
-	u := e.Scaled(z, beta)
-	tail := e.Unary(gorgonia.Log1p, e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Abs, u), -1)))
-	curve := e.Scaled(e.Binary(gorgonia.Add, e.activation(u, ReLU), tail), 1/beta)
-	linear := e.Binary(func(u, threshold *gorgonia.Node) (*gorgonia.Node, error) {
-		return gorgonia.Gt(u, threshold, true)
-	}, u, e.Constant(threshold))
-	// curve + [u > threshold]·(z − curve)
-	return e.Binary(gorgonia.Add, curve, e.Binary(gorgonia.HadamardProd, linear, e.Binary(gorgonia.Sub, z, curve)))
 }
 
 // normalCDF is Φ(z) = q + [z > 0]·(1 − 2q) with q = erfc(|z|/√2)/2.

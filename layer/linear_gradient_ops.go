@@ -2,7 +2,6 @@ package layer
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/affine-go/affine/layer/device"
@@ -117,37 +116,6 @@ func (op *activationBackwardOp) Gradients(wanted []bool, inputs gorgonia.Nodes, 
 	e := newExpression(saved)
 	grads[1] = e.timesThirdDerivative(op.act, product, saved)
 	return grads, e.Err
-}
-
-// timesThirdDerivative is product ⊙ D″(saved) for the D of [activationBackwardOp]'s
-// order 1. It is made of Gorgonia's ops, so that derivatives of any order
-// follow; few programs come here, and no kernel is needed.
-func (e *expression) timesThirdDerivative(act Activation, product, saved *gorgonia.Node) *gorgonia.Node {
-	times := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.HadamardProd, a, b) }
-	plus := func(a, b *gorgonia.Node) *gorgonia.Node { return e.Binary(gorgonia.Add, a, b) }
-	switch act.spec.Kind {
-	case device.Tanh, device.Sigmoid: // D = 1 − y², D = y − y²
-		return e.Scaled(product, -2)
-	case device.GELU: // D = Φ(z) + z·φ(z), D″ = (z³ − 4z)·φ(z)
-		density := e.Scaled(e.Unary(gorgonia.Exp, e.Scaled(e.Unary(gorgonia.Square, saved), -0.5)), 1/math.Sqrt(2*math.Pi))
-		return times(product, times(plus(e.Unary(gorgonia.Cube, saved), e.Scaled(saved, -4)), density))
-	case device.SiLU: // D = s + z·s', D″ = 3s″ + z·s‴ for s = σ(z)
-		s := e.Unary(gorgonia.Sigmoid, saved)
-		s1 := times(s, e.Shifted(e.Scaled(s, -1), 1))
-		slope := e.Shifted(e.Scaled(s, -2), 1)
-		s2 := times(s1, slope)
-		s3 := plus(times(s2, slope), e.Scaled(times(s1, s1), -2))
-		return times(product, plus(e.Scaled(s2, 3), times(saved, s3)))
-	case device.Softplus: // D = s, D″ = β²·s(1 − s)(1 − 2s) for s = σ(βz), 0 beyond the threshold
-		beta, u := act.spec.Beta, e.Scaled(saved, act.spec.Beta)
-		s := e.Unary(gorgonia.Sigmoid, u)
-		s2 := times(times(s, e.Shifted(e.Scaled(s, -1), 1)), e.Shifted(e.Scaled(s, -2), 1))
-		curved := e.Binary(func(u, threshold *gorgonia.Node) (*gorgonia.Node, error) {
-			return gorgonia.Lte(u, threshold, true)
-		}, u, e.Constant(act.spec.Threshold))
-		return times(product, e.Scaled(times(s2, curved), beta*beta))
-	}
-	return e.Do(nil, fmt.Errorf("third derivatives of %v are not available, only first and second", act))
 }
 
 // DoDiff adds the same gradients to the dual values of the inputs.
