@@ -87,10 +87,12 @@ type OptimizerConfig struct {
 	Nesterov           bool        `json:"nesterov,omitempty"`
 	Betas              *[2]float64 `json:"betas,omitempty"`
 	Eps                *float64    `json:"eps,omitempty"`
+	AMSGrad            bool        `json:"amsgrad,omitempty"`
 	Alpha              *float64    `json:"alpha,omitempty"`
 	Centered           bool        `json:"centered,omitempty"`
 	LRDecay            float64     `json:"lr_decay,omitempty"`
 	InitialAccumulator float64     `json:"initial_accumulator,omitempty"`
+	Maximize           bool        `json:"maximize,omitempty"`
 }
 
 // What Config.Monitor may name. The metric is accuracy or R².
@@ -248,6 +250,8 @@ func (c *Config) optimizerOptions() []optim.Option {
 	add(o.Nesterov, optim.WithNesterov)
 	add(o.Betas != nil, func() optim.Option { return optim.WithBetas(o.Betas[0], o.Betas[1]) })
 	add(o.Eps != nil, func() optim.Option { return optim.WithEps(*o.Eps) })
+	add(o.AMSGrad, optim.WithAMSGrad)
+	add(o.Maximize, optim.WithMaximize)
 	add(o.Alpha != nil, func() optim.Option { return optim.WithAlpha(*o.Alpha) })
 	add(o.Centered, optim.WithCentered)
 	add(o.LRDecay != 0, func() optim.Option { return optim.WithLRDecay(o.LRDecay) })

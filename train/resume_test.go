@@ -90,6 +90,8 @@ func TestEveryOptimizerResumesExactly(t *testing.T) {
 		"rmsprop":            func(c *train.Config) { c.Optimizer = "rmsprop" },
 		"rmsprop, all of it": func(c *train.Config) { c.Optimizer, c.Momentum, c.Centered = "rmsprop", 0.9, true },
 		"adagrad":            func(c *train.Config) { c.Optimizer, c.InitialAccumulator = "adagrad", 0.1 },
+		"amsgrad":            func(c *train.Config) { c.Optimizer, c.AMSGrad = "adam", true },
+		"lion":               func(c *train.Config) { c.Optimizer, c.LR = "lion", 0.001 },
 	} {
 		c := smallConfig(t, "moons")
 		change(&c)

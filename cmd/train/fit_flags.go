@@ -44,6 +44,7 @@ type trainingFlags struct {
 	LR           *float64 `group:"training" name:"lr" placeholder:"X" help:"Highest learning rate."`
 	Momentum     *float64 `group:"training" placeholder:"X" help:"Of sgd and rmsprop."`
 	Nesterov     *bool    `group:"training" help:"Nesterov's momentum for sgd."`
+	AMSGrad      *bool    `group:"training" name:"amsgrad" help:"Adam and adamw divide by the root of the largest second moment."`
 	WeightDecay  *float64 `group:"training" placeholder:"X" help:"Weight decay."`
 	Schedule     *string  `group:"training" placeholder:"NAME" help:"Of the learning rate: ${schedules}."`
 	Warmup       *float64 `group:"training" placeholder:"EPOCHS" help:"Epochs in which the rate rises to the schedule's start."`
@@ -217,6 +218,7 @@ func (c *fitCommand) apply(config *train.Config) error {
 	set(&config.LR, c.LR)
 	set(&config.Momentum, c.Momentum)
 	set(&config.Nesterov, c.Nesterov)
+	set(&config.AMSGrad, c.AMSGrad)
 	set(&config.WeightDecay, c.WeightDecay)
 	set(&config.WarmupEpochs, c.Warmup)
 	set(&config.ClipNorm, c.ClipNorm)

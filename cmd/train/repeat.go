@@ -15,7 +15,7 @@ import (
 // it means the same when defaults change. Lines end where a shell goes on.
 func repeatCommand(program, command string, c train.Config) string {
 	var rest train.OptimizerConfig // what flags can say of the optimiser
-	rest.WeightDecay, rest.Momentum, rest.Nesterov = c.WeightDecay, c.Momentum, c.Nesterov
+	rest.WeightDecay, rest.Momentum, rest.Nesterov, rest.AMSGrad = c.WeightDecay, c.Momentum, c.Nesterov, c.AMSGrad
 	if !reflect.DeepEqual(c.OptimizerConfig, rest) {
 		return ""
 	}
@@ -95,6 +95,9 @@ func trainingWords(c *train.Config) words {
 	w.optional("momentum", c.Momentum)
 	if c.Nesterov {
 		w = append(w, "--nesterov")
+	}
+	if c.AMSGrad {
+		w = append(w, "--amsgrad")
 	}
 	w.number("weight-decay", c.WeightDecay)
 	w.add("schedule", c.Schedule)

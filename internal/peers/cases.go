@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// A benchCase is one thing to time, in float32.
+// A benchCase is one thing to time, in float32 but for dgemm.
 type benchCase struct {
 	// Op is "linear", forward and all gradients of Y = X·W + b given dY,
-	// "mlp-step", forward, backward and Adam of a ReLU classifier, or "predict",
-	// its probabilities.
+	// "mlp-step", forward, backward and Adam of a ReLU classifier, "predict", its
+	// probabilities, or "sgemm" and "dgemm", C = A·B by a BLAS alone.
 	Op    string `json:"op"`
-	Batch int    `json:"batch"`
+	Batch int    `json:"batch"` // 0: 100 products of random shapes
 	// Dims are the numbers of features from the input to the output.
 	Dims []int `json:"dims"`
 }
@@ -29,19 +29,39 @@ var benchCases = []benchCase{
 	{"predict", 32, []int{784, 512, 256, 10}},
 	{"predict", 1024, []int{784, 512, 256, 10}},
 	{"predict", 1, []int{2, 16, 16, 2}},
+	{"sgemm", 8, []int{8, 8}},
+	{"sgemm", 256, []int{256, 256}},
+	{"sgemm", 1024, []int{1024, 1024}},
+	{"sgemm", 0, nil},
+	{"dgemm", 8, []int{8, 8}},
+	{"dgemm", 256, []int{256, 256}},
+	{"dgemm", 1024, []int{1024, 1024}},
+	{"dgemm", 0, nil},
 }
+
+func (c benchCase) isGemm() bool { return c.Op == "sgemm" || c.Op == "dgemm" }
 
 func (c benchCase) String() string {
 	sizes := strings.Trim(fmt.Sprint(c.Dims), "[]")
-	if c.Op == "linear" {
-		return fmt.Sprintf("linear %d×%s", c.Batch, strings.ReplaceAll(sizes, " ", "×"))
+	switch {
+	case c.isGemm() && c.Batch == 0:
+		return c.Op + ", 100 random shapes"
+	case c.Op == "linear", c.isGemm():
+		return fmt.Sprintf("%s %d×%s", c.Op, c.Batch, strings.ReplaceAll(sizes, " ", "×"))
 	}
 	return fmt.Sprintf("%s %s, batch %d", c.Op, strings.ReplaceAll(sizes, " ", "-"), c.Batch)
 }
 
 // flop returns the floating-point operations of the three matrix products of
-// a linear layer, 2·batch·in·out each, and 0 for anything else.
-func (c benchCase) flop() float64 {
+// a linear layer, 2·batch·in·out each, or of those of a BLAS, and 0 for anything
+// else.
+func (c benchCase) flop() (n float64) {
+	if c.isGemm() {
+		for _, s := range c.shapes() {
+			n += 2 * float64(s.m) * float64(s.n) * float64(s.k)
+		}
+		return n
+	}
 	if c.Op != "linear" {
 		return 0
 	}

@@ -103,6 +103,9 @@ func peersFor(c benchCase, torch *pytorch) []peer {
 	if c.Op == "predict" {
 		return predictors(torch)
 	}
+	if c.isGemm() {
+		return multipliers()
+	}
 	peers := []peer{
 		&inProcess{group: groupAffine, fused: true},
 		&inProcess{group: groupGonum, blas: gonum.Implementation{}},

@@ -153,13 +153,35 @@ func TestTable(t *testing.T) {
 	if err := errors.Join(r.text(&text), r.markdown(&markdown)); err != nil {
 		t.Fatal(err)
 	}
-	want := "| linear 256×1024×1024 | 8,000 (201 GFLOP/s) | 1,020,000 (1.60 GFLOP/s) | 127.50 | 12,000 (134 GFLOP/s, 2 threads) | 1.50 | – | – |\n"
+	want := "| linear 256×1024×1024 | 8,000 (201 GFLOP/s) | 1,020,000 (1.60 GFLOP/s) | 127.50 | 12,000 (134 GFLOP/s, 2 threads) | 1.50 | – | – | – | – |\n"
 	if !strings.Contains(markdown.String(), want) {
 		t.Errorf("got\n%swant the row\n%s", markdown.String(), want)
 	}
 	for _, part := range []string{"Some CPU, 2 threads; Go 1.26\n", "linear 256×1024×1024", "127.50", "Medians of 9 samples of at least 0.2 s"} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("no %q in\n%s", part, text.String())
+		}
+	}
+}
+
+func TestBLASLibrariesAgree(t *testing.T) {
+	for _, c := range benchCases {
+		if !c.isGemm() || c.Batch > 256 {
+			continue
+		}
+		var want []float64
+		for _, p := range multipliers() {
+			got, err := p.Prepare(c)
+			if err == nil && want != nil {
+				err = agree(got, want)
+			}
+			if err != nil {
+				t.Errorf("%v: %s %s: %v", c, p.Group(), p.Variant(), err)
+			}
+			want = got
+			if err := p.Finish(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

@@ -30,6 +30,9 @@ type caseReport struct {
 
 func newCaseReport(c benchCase, results []result) caseReport {
 	r := caseReport{benchCase: c, Dtype: "float32", Ratios: map[string]float64{}, Results: results}
+	if c.Op == "dgemm" {
+		r.Dtype = "float64"
+	}
 	ours := r.fastest(groupAffine).NsPerOp
 	for _, group := range otherGroups {
 		if best := r.fastest(group); best != nil {
