@@ -1,13 +1,21 @@
 package train_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/affine-go/affine/internal/atomicfile"
+	"github.com/affine-go/affine/internal/atomicfile/atomicfiletest"
 	"github.com/affine-go/affine/internal/nettest"
 	"github.com/affine-go/affine/train"
 )
@@ -146,4 +154,305 @@ func TestFilesWithoutAChecksumAreTaken(t *testing.T) {
 	// But a run goes on with its own settings.
 	_, err = train.ReadRunConfig(dir)
 	wantError(t, "run", err, path, "seed is 8", "the run has 7", "remove it")
+}
+
+func TestMain(m *testing.M) {
+	atomicfile.Use(atomicfiletest.Unsynced{})
+	os.Exit(m.Run())
+}
+
+// allocated returns the bytes that f allocates, freed ones among them.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// withText is a safetensors file with a header, and data bytes that are zeros.
+func withText(header string, data int) []byte {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	return append(append(b, header...), make([]byte, data)...)
+}
+
+// manyTensors is the header of n tensors of one number each.
+func manyTensors(n int) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i := range n {
+		fmt.Fprintf(&b, `"t%d":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]},`, i, 4*i, 4*i+4)
+	}
+	return strings.TrimSuffix(b.String(), ",") + "}"
+}
+
+// What promises more than is there, or is made to take memory, is refused before
+// memory is taken for it.
+func TestHostileModelsAreRefusedCheaply(t *testing.T) {
+	const most = 256 << 20
+	data := savedModel(t, "moons")
+	promise := func(widths ...int) []byte {
+		return withHeader(data, func(h map[string]any) {
+			texts := h["__metadata__"].(map[string]any)
+			texts["affine.model"] = withJSON(texts["affine.model"].(string), func(m map[string]any) { m["widths"] = widths })
+			for name := range h {
+				if name != "__metadata__" {
+					delete(h, name)
+				}
+			}
+			offset := 0
+			for i, out := range widths[1:] {
+				for name, shape := range map[string][]int{"bias": {out}, "weight": {widths[i], out}} {
+					size := 4
+					for _, n := range shape {
+						size *= n
+					}
+					h[fmt.Sprintf("linear%d.%s", i+1, name)] = map[string]any{"dtype": "F32", "shape": shape, "data_offsets": []int{offset, offset + size}}
+					offset += size
+				}
+			}
+		})
+	}
+	for what, bomb := range map[string][]byte{
+		"300,000 tensors":            withText(manyTensors(300_000), 4*300_000),
+		"50,000 tensors":             withText(manyTensors(50_000), 4*50_000),
+		"header of 2^63 bytes":       append(binary.LittleEndian.AppendUint64(nil, 1<<63), "{}"...),
+		"header of 90 MB":            withText(`{"__metadata__":{"a":"`+strings.Repeat("x", 90_000_000)+`"}}`, 0),
+		"long text":                  withText(`{"__metadata__":{"a":"`+strings.Repeat("x", 15_000_000)+`"}}`, 0),
+		"many texts":                 withText(`{"__metadata__":{"a":"b"`+strings.Repeat(`,"a":"b"`, 1_000_000)+`}}`, 0),
+		"a million dimensions":       withText(`{"x":{"dtype":"F32","shape":[1`+strings.Repeat(",1", 1_000_000)+`],"data_offsets":[0,4]}}`, 4),
+		"deep":                       withText(strings.Repeat("[", 10_000_000), 0),
+		"overflow":                   withText(`{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0),
+		"dtype of a megabyte":        withText(`{"x":{"dtype":"`+strings.Repeat("F", 1_000_000)+`","shape":[1],"data_offsets":[0,4]}}`, 4),
+		"terabytes of weights":       promise(2, 1<<20, 1<<20, 2),
+		"gigabytes that are missing": promise(2, 1<<27, 2),
+		"weights of 2^62 elements":   promise(2, 1<<31, 1<<31, 2),
+	} {
+		path := filepath.Join(t.TempDir(), train.ModelFile)
+		nettest.Must(t, os.WriteFile(path, bomb, 0o644))
+		for how, read := range map[string]func() error{
+			"file":       func() error { _, err := train.LoadPredictor(path); return err },
+			"reader":     func() error { _, err := train.ReadPredictor(bytes.NewReader(bomb)); return err },
+			"checkpoint": func() error { return train.ReadCheckpoint(path) },
+		} {
+			var err error
+			used := allocated(func() { err = read() })
+			if err == nil || strings.ContainsAny(err.Error(), "\n") || len(err.Error()) > 1000 {
+				t.Errorf("%s, %s: got %.1200v, want an error of one short line", what, how, err)
+			}
+			if used > most {
+				t.Errorf("%s, %s: took %d MB, want at most %d", what, how, used>>20, most>>20)
+			}
+		}
+	}
+}
+
+// What never ends or never begins is not waited for.
+func TestFilesOfOtherKindsAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	special := map[string]string{"directory": dir}
+	if runtime.GOOS != "windows" {
+		link := filepath.Join(dir, "endless")
+		nettest.Must(t, os.Symlink("/dev/zero", link))
+		special["link to a device"] = link
+		pipe := filepath.Join(dir, "pipe")
+		nettest.Must(t, exec.Command("mkfifo", pipe).Run())
+		special["pipe"] = pipe
+	}
+	for what, path := range special {
+		for reader, read := range map[string]func(string) error{
+			"LoadPredictor": func(path string) error { _, err := train.LoadPredictor(path); return err },
+			"ReadConfig":    func(path string) error { _, err := train.ReadConfig(path); return err },
+			"ReadMetrics":   func(path string) error { _, err := train.ReadMetrics(path); return err },
+			"ReadHistory":   func(path string) error { _, err := train.ReadHistory(path); return err },
+			"checkpoint":    train.ReadCheckpoint,
+		} {
+			if err := read(path); err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s of a %s: got %v, want an error that names it", reader, what, err)
+			}
+		}
+	}
+}
+
+// Long files of text are refused without reading them whole.
+func TestHostileTextsAreRefusedCheaply(t *testing.T) {
+	dir := t.TempDir()
+	sparse := func(name string) string {
+		path := filepath.Join(dir, name)
+		f, err := os.Create(path)
+		nettest.Must(t, err)
+		nettest.Must(t, f.Truncate(1<<40))
+		nettest.Must(t, f.Close())
+		return path
+	}
+	for name, read := range map[string]func(string) error{
+		train.ConfigFile:     func(path string) error { _, err := train.ReadConfig(path); return err },
+		train.MetricsFile:    func(path string) error { _, err := train.ReadMetrics(path); return err },
+		train.HistoryFile:    func(path string) error { _, err := train.ReadHistory(path); return err },
+		train.ModelFile:      func(path string) error { _, err := train.LoadPredictor(path); return err },
+		train.CheckpointFile: train.ReadCheckpoint,
+	} {
+		path := sparse(name)
+		var err error
+		used := allocated(func() { err = read(path) })
+		if err == nil || used > 16<<20 {
+			t.Errorf("a terabyte of %s: got %v, took %d MB", name, err, used>>20)
+		}
+	}
+}
+
+// Wherever the disk becomes full, what was there is there, and the run can go on
+// or begin again.
+func TestAFullDiskLosesNoRun(t *testing.T) {
+	c := smallConfig(t, "moons")
+	c.Hidden, c.Epochs = []int{2}, 1
+	whole := t.TempDir()
+	meter := &atomicfiletest.Failing{Budget: 1 << 40}
+	restore := atomicfile.Use(meter)
+	fit(t, c, train.InDirectory(whole))
+	restore()
+	old := c
+	old.Seed++
+	step := 211
+	if nettest.Long() {
+		step = 7 // every byte of a single file is tried in package atomicfile
+	}
+	for budget := 0; budget < meter.Spent; budget += step {
+		for _, replace := range []bool{false, true} {
+			dir := t.TempDir()
+			opts := []train.FitOption{train.InDirectory(dir)}
+			if replace {
+				copyRun(t, whole, dir)
+				opts = append(opts, train.Overwrite())
+			}
+			restore := atomicfile.Use(&atomicfiletest.Failing{Budget: budget})
+			_, err := train.Fit(context.Background(), old, opts...)
+			restore()
+			if !errors.Is(err, atomicfiletest.ErrDiskFull) {
+				if err == nil {
+					continue // it took less than the other run
+				}
+				t.Fatalf("after %d units: %v", budget, err)
+			}
+			found, err := train.ReadRunConfig(dir)
+			if !replace && err != nil {
+				found = old // nothing is there: it begins anew
+				fit(t, old, train.InDirectory(dir))
+			} else {
+				nettest.Must(t, err)
+				fit(t, found, train.InDirectory(dir), train.Resume())
+			}
+			if replace && found.Seed == c.Seed && !bytes.Equal(content(t, dir, train.ModelFile), content(t, whole, train.ModelFile)) {
+				t.Fatalf("after %d units: the old run has another model", budget)
+			}
+			r, err := train.LoadRun(dir)
+			nettest.Must(t, err)
+			nettest.Must(t, r.Close())
+		}
+	}
+}
+
+func copyRun(t testing.TB, from, to string) {
+	t.Helper()
+	for _, file := range train.RunFiles() {
+		nettest.Must(t, os.WriteFile(filepath.Join(to, file), content(t, from, file), 0o644))
+	}
+}
+
+// seeds are files of a run, whole and cut, for fuzzing.
+func seeds(f *testing.F, file string) {
+	_, dir := tinyRun(f)
+	data := content(f, dir, file)
+	for _, n := range []int{len(data), len(data) - 1, len(data) / 2, 8, 0} {
+		f.Add(data[:n])
+	}
+}
+
+// readable checks that the error of a reader is one line that is not too long.
+func readable(t *testing.T, err error) {
+	if err != nil && (strings.ContainsAny(err.Error(), "\n\r") || len(err.Error()) > 4000) {
+		t.Fatalf("got %.5000q, want an error of one short line", err)
+	}
+}
+
+func FuzzReadPredictor(f *testing.F) {
+	seeds(f, train.ModelFile)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		data = sealed(bytes.Clone(data)) // what lies behind the checksum is to be reached
+		p, err := train.ReadPredictor(bytes.NewReader(data))
+		readable(t, err)
+		if err != nil {
+			return
+		}
+		_, err = p.Predict([][]float64{make([]float64, len(p.Schema.Features))})
+		readable(t, err)
+		path := filepath.Join(t.TempDir(), "again")
+		nettest.Must(t, p.Save(path))
+		_, err = train.LoadPredictor(path)
+		nettest.Must(t, err)
+	})
+}
+
+func FuzzReadCheckpoint(f *testing.F) {
+	seeds(f, train.CheckpointFile)
+	_, dir := tinyRun(f)
+	path := filepath.Join(dir, train.CheckpointFile)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		nettest.Must(t, os.WriteFile(path, sealed(bytes.Clone(data)), 0o644))
+		readable(t, train.ReadCheckpoint(path))
+		c, err := train.ReadRunConfig(dir)
+		readable(t, err)
+		if err == nil {
+			readable(t, c.Validate())
+		}
+	})
+}
+
+func FuzzReadHistory(f *testing.F) {
+	seeds(f, train.HistoryFile)
+	f.Add([]byte("epoch,step,lr,train_loss,val_loss,val_accuracy,wall_s\n1,3,0.1,0.5,,,0.001\n"))
+	path := filepath.Join(f.TempDir(), train.HistoryFile)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		nettest.Must(t, os.WriteFile(path, data, 0o644))
+		h, err := train.ReadHistory(path)
+		readable(t, err)
+		if err != nil {
+			return
+		}
+		nettest.Must(t, os.WriteFile(path, h.MarshalCSV(), 0o644))
+		again, err := train.ReadHistory(path)
+		nettest.Must(t, err)
+		if len(again.Epochs) != len(h.Epochs) {
+			t.Fatalf("%d epochs became %d", len(h.Epochs), len(again.Epochs))
+		}
+	})
+}
+
+func FuzzReadConfig(f *testing.F) {
+	seeds(f, train.ConfigFile)
+	c := smallConfig(f, "moons")
+	text, err := json.Marshal(c)
+	nettest.Must(f, err)
+	f.Add(text)
+	path := filepath.Join(f.TempDir(), train.ConfigFile)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		nettest.Must(t, os.WriteFile(path, data, 0o644))
+		c, err := train.ReadConfig(path)
+		readable(t, err)
+		if err == nil {
+			nettest.Must(t, c.Validate())
+		}
+		var merged train.Config
+		readable(t, merged.Merge(data))
+	})
+}
+
+func FuzzReadMetrics(f *testing.F) {
+	seeds(f, train.MetricsFile)
+	path := filepath.Join(f.TempDir(), train.MetricsFile)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		nettest.Must(t, os.WriteFile(path, data, 0o644))
+		_, err := train.ReadMetrics(path)
+		readable(t, err)
+	})
 }
