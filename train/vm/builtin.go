@@ -183,9 +183,8 @@ func (f *fusion) matchLinear(n *gorgonia.Node) *part {
 		if bias == nil || bias == xw {
 			continue
 		}
-		l := &linearShape{x: p.a, w: p.b, b: bias, transposed: p.transB, z: z, y: n, act: act}
 		c := linear{act: act, transposed: p.transB, rows: n.Shape()[0], in: p.a.Shape()[1], out: n.Shape()[1], wholeBias: bias.Shape().TotalSize() != n.Shape()[1]}
-		result := &part{outputs: gorgonia.Nodes{n}, inputs: gorgonia.Nodes{l.x, l.w, l.b}, absorbed: gorgonia.Nodes{xw}, linear: l}
+		result := &part{outputs: gorgonia.Nodes{n}, inputs: gorgonia.Nodes{p.a, p.b, bias}, absorbed: gorgonia.Nodes{xw}, z: z}
 		result.what = "a linear layer, X·W + b"
 		if act.Kind != device.Identity {
 			result.what = "a linear layer, " + activationName(act) + "(X·W + b)"

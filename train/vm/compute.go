@@ -12,18 +12,15 @@ import (
 )
 
 // single returns the computation of one node by its own op.
-func single(n *gorgonia.Node, args gorgonia.Nodes) computation {
+func single(n *gorgonia.Node) computation {
 	if op, ok := n.Op().(layer.BufferedOp); ok {
 		return &bufferedOp{op}
 	}
-	return &plainOp{op: n.Op(), node: n}
+	return &plainOp{n.Op()}
 }
 
 // plainOp runs any op, which returns a fresh value.
-type plainOp struct {
-	op   gorgonia.Op
-	node *gorgonia.Node
-}
+type plainOp struct{ op gorgonia.Op }
 
 func (c *plainOp) compute(results, args []gorgonia.Value) (err error) {
 	results[0], err = c.op.Do(args...)

@@ -32,20 +32,11 @@ type part struct {
 	absorbed gorgonia.Nodes
 	what     string
 	make     func() computation
-	linear   *linearShape // if it is a linear layer
-	product  *productOf   // if it is a matrix product
-	sum      bool         // if it is the sum over rows
-	size     bool         // if it is the size of a node
-	backward *backwardOf  // if it is the gradient of an activation
-}
-
-// linearShape is Y = act(X·W + b) of nodes; z and y are the nodes before and
-// after the activation, the same without one.
-type linearShape struct {
-	x, w, b    *gorgonia.Node
-	transposed bool // W is stored [out, in]
-	z, y       *gorgonia.Node
-	act        device.Activation
+	z        *gorgonia.Node // X·W + b, if it is a linear layer
+	product  *productOf     // if it is a matrix product
+	sum      bool           // if it is the sum over rows
+	size     bool           // if it is the size of a node
+	backward *backwardOf    // if it is the gradient of an activation
 }
 
 // productOf is op(a)·op(b) of two nodes. Folded says that a transposition in
@@ -204,13 +195,13 @@ func (f *fusion) giveUp() (changed bool) {
 func (f *fusion) joinActivations() {
 	for _, n := range f.order {
 		p := f.parts[n]
-		if p == nil || p.linear == nil || p.linear.z == n || !f.needed[n] {
+		if p == nil || p.z == nil || p.z == n || !f.needed[n] {
 			continue
 		}
-		z := p.linear.z
+		z := p.z
 		// A part that computes Z itself, for a gradient that reads it or for
 		// somebody who reads its value.
-		keepsZ := f.needed[z] && f.parts[z] != nil && f.parts[z].linear != nil
+		keepsZ := f.needed[z] && f.parts[z] != nil && f.parts[z].z != nil
 		if f.settings.bind && f.parts[z] != nil {
 			keepsZ = true // as on a TapeMachine, where Z can be read
 		}

@@ -320,7 +320,7 @@ func TestSharedGradientsAreNeverZeroedForTheSecondLearnable(t *testing.T) {
 			t.Errorf("dual values %v: loss of the last step is %v, on a TapeMachine %v", bind, got[9], want[9])
 		}
 	}
-	g, cost, learnables = build()
+	_, cost, learnables = build()
 	m, err := vm.ForTraining(cost, learnables...)
 	nettest.Must(t, err)
 	solver := gorgonia.NewVanillaSolver(gorgonia.WithLearnRate(0.5))

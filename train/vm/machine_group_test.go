@@ -116,7 +116,7 @@ func ungroup(p *program) {
 			p.slots++
 		}
 		for _, n := range nodes {
-			alone := instruction{computation: single(n, nil), nodes: gorgonia.Nodes{n}, to: []int{slot[n]}, results: make([]gorgonia.Value, 1)}
+			alone := instruction{computation: single(n), nodes: gorgonia.Nodes{n}, to: []int{slot[n]}, results: make([]gorgonia.Value, 1)}
 			for _, arg := range mustLayout().childrenOf(n) {
 				alone.from = append(alone.from, slot[arg])
 			}

@@ -246,7 +246,7 @@ func (f *fusion) program() (*program, error) {
 			inst.computation, inst.nodes, inst.what, args = part.make(), part.outputs, part.what, part.inputs
 			inst.results = make([]gorgonia.Value, len(part.outputs))
 		default:
-			inst.computation, inst.nodes = single(n, args), gorgonia.Nodes{n}
+			inst.computation, inst.nodes = single(n), gorgonia.Nodes{n}
 			inst.results = make([]gorgonia.Value, 1)
 		}
 		for _, arg := range args {
