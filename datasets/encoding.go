@@ -36,21 +36,6 @@ type encodedColumn struct {
 	Other      bool     `json:"other,omitempty"`
 }
 
-// features returns the number of features of the column.
-func (c *encodedColumn) features() int {
-	n := 1
-	if c.Kind == Categorical {
-		n = len(c.Categories)
-		if c.Other {
-			n++
-		}
-	}
-	if c.Indicator {
-		n++
-	}
-	return n
-}
-
 // FitEncoding returns the encoding of a table's columns, fitted on its rows,
 // those of the training part. For a dataset without a [Table], whose features
 // are for a model as they are, it returns nil.

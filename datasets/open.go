@@ -89,7 +89,7 @@ func SourceOf(path string) (string, error) {
 	}
 	defer f.Close()
 	var start [4]byte
-	n, err := io.ReadFull(f, start[:])
+	_, err = io.ReadFull(f, start[:])
 	if err == nil && (string(start[:]) == "PK\x03\x04" || string(start[:]) == "PK\x05\x06") {
 		return "npz:" + path, nil
 	}
@@ -97,7 +97,7 @@ func SourceOf(path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	if content, err := csvscan.Unpack(f); err == nil {
-		if n, err = io.ReadFull(content, start[:]); err == nil && binary.BigEndian.Uint32(start[:n]) == idxImages {
+		if _, err = io.ReadFull(content, start[:]); err == nil && binary.BigEndian.Uint32(start[:]) == idxImages {
 			return "idx:" + path, nil
 		}
 	}

@@ -125,14 +125,6 @@ func elementsOf[T device.Float](what string, v gorgonia.Value) ([]T, error) {
 	return rowMajor(m.Data, tensor.Shape{m.Rows, m.Cols}, []int{m.Stride, 1}), nil
 }
 
-// vectorOf returns the elements of a vector.
-func vectorOf[T device.Float](what string, v gorgonia.Value) ([]T, error) {
-	if v.Shape().Dims() != 1 {
-		return nil, fmt.Errorf("%s has shape %v, want a vector", what, v.Shape())
-	}
-	return elementsOf[T](what, v)
-}
-
 // scalarOf returns the number that v holds, be it a Gorgonia scalar or a
 // tensor with one element.
 func scalarOf[T device.Float](what string, v gorgonia.Value) (T, error) {

@@ -120,8 +120,8 @@ func readModel(path string) (*tensorfile.File, error) {
 	return tensorfile.Read(path, tensorfile.Options{Check: checkModel})
 }
 
-// ReadPredictor is [LoadPredictor] for a model file's bytes, such as those that
-// go:embed put into a program.
+// ReadPredictor is [LoadPredictor] for a model file's bytes, such as those that a
+// program has embedded.
 func ReadPredictor(r io.Reader, opts ...LoadOption) (*Predictor, error) {
 	p, err := readPredictor(r, opts)
 	if err != nil {

@@ -142,10 +142,10 @@ func TestEveryChartCanBeReadWithoutSeeingIt(t *testing.T) {
 func TestTheSameFilesGiveTheSameBytes(t *testing.T) {
 	for _, dataset := range []string{"moons", "glyphs", "sine"} {
 		dir := trained(t, config(t, dataset, 100))
-		if runPage(t, dir) != runPage(t, dir) {
+		if first, again := runPage(t, dir), runPage(t, dir); first != again {
 			t.Errorf("%s: another page of the same run", dataset)
 		}
-		if runsPage(t, dir, dir) != runsPage(t, dir, dir) {
+		if first, again := runsPage(t, dir, dir), runsPage(t, dir, dir); first != again {
 			t.Errorf("%s: another page of the same runs", dataset)
 		}
 	}

@@ -70,8 +70,10 @@ type tile[T kernel.Float] struct {
 
 	// The assembly keeps its place here. These are no pointers, so that the
 	// collector does not follow them where they end: behind the data.
+	//lint:ignore U1000 read and written by the assembly
 	aNow, cNow, zNow, prefetchNow uintptr
-	enough                        int // prefetching of C
+	//lint:ignore U1000 read and written by the assembly
+	enough int // prefetching of C
 }
 
 // Values of tile.act: what a kernel can apply to the sums it holds.
