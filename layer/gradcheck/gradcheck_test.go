@@ -217,3 +217,54 @@ func ExampleCheck() {
 	fmt.Println(report.OK(), len(report.Elements), "elements")
 	// Output: true 2 elements
 }
+
+func TestSecondDerivativesByEveryPair(t *testing.T) {
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		cost, wrt := powerCost(dt)
+		report, err := gradcheck.CheckSecond(cost, wrt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !report.OK() || len(report.Elements) != 24 {
+			t.Errorf("%v: %v", dt, report)
+		}
+		pairs := map[string]bool{}
+		for _, e := range report.Elements {
+			pairs[e.Of+" "+e.Input] = true
+		}
+		if len(pairs) != 4 {
+			t.Errorf("%v: pairs are %v, want all of x and w", dt, pairs)
+		}
+	}
+}
+
+// Of exp(L) the second derivatives by x have the first ones of L in them, which
+// are wrong in one element of wrongCube.
+func TestWrongSecondDerivativeIsNamedWithBothInputs(t *testing.T) {
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(3), gorgonia.WithName("x"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(3), tensor.WithBacking([]float64{0.6, 0.7, 0.8}))))
+	cube, err := gorgonia.ApplyOp(wrongCube{}, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := gradcheck.CheckSecond(gorgonia.Must(gorgonia.Exp(cube)), gorgonia.Nodes{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failures := report.Failures()
+	if len(failures) != 1 || failures[0].Of != "x" || fmt.Sprint(failures[0].Index) != "[1]" || !strings.Contains(report.String(), "x[1] (of the gradient by x)") {
+		t.Errorf("got %v, want one failure at x[1] of the gradient by x", report)
+	}
+}
+
+func TestGradientsOfAnotherFunctionAreChecked(t *testing.T) {
+	cost, wrt := powerCost(tensor.Float64)
+	twice := func(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
+		return gorgonia.Grad(gorgonia.Must(gorgonia.Add(cost, cost)), wrt...)
+	}
+	report, err := gradcheck.Check(cost, wrt, gradcheck.WithGrad(twice))
+	if err != nil || report.OK() {
+		t.Errorf("gradients of twice the cost pass: %v, %v", report, err)
+	}
+}
