@@ -8,6 +8,8 @@
 // way to a training step is
 //
 //	parts, err := datasets.Split(d, datasets.DefaultFractions, seed)
+//	parts, err = parts.Encode() // the columns of a table; fitted on the training part
+//	d = parts.Train
 //	scaler, err := datasets.FitScaler(datasets.Standard, parts.Train.X, d.Inputs())
 //	err = scaler.Transform(parts.Train.X) // and parts.Validation.X, parts.Test.X
 //	sampler, err := datasets.NewSampler(parts.Train.Len(), batch, seed)
@@ -16,6 +18,17 @@
 //		err = datasets.GatherTargets(y[:len(rows)*d.Outputs()], parts.Train, rows)
 //		...
 //	}
+//
+// A CSV file gives a [Table]: numbers, categories, booleans and dates, with
+// missing values. Its [Encoding] makes the features of a model, and is a part of
+// the [Schema] that the model keeps, with which [Open] and [ScanCSV] read other
+// raw tables for it.
+//
+// Files are not trusted: no size that a header claims takes memory, what is
+// packed more than 200 times as tightly as it unpacks is refused beyond 4 MiB,
+// pipes and devices are not opened, and what is read as a name of a column, a
+// category or a class cannot command a terminal ([Printable]) or, in what is
+// written, a spreadsheet ([GuardCell]).
 //
 // Everything random is drawn from a PCG generator of math/rand/v2 with the
 // caller's seed: the same seed gives the same rows, parts and batches.

@@ -285,7 +285,7 @@ func TestGuardedNamesComeBack(t *testing.T) {
 		name := rapid.StringMatching(`'{0,2}[=+@-]?[a-z0-9]{1,3}`)
 		d := &Dataset{
 			Name: "guarded", Task: Classification, TargetName: "y", Features: []string{"f" + name.Draw(t, "f"), "=" + name.Draw(t, "g")},
-			Classes: []string{name.Draw(t, "a") + "a", name.Draw(t, "b") + "b"}, X: []float64{1, 2, 3, 4}, Y: []float64{0, 1},
+			Classes: []string{name.Draw(t, "a") + "_a", name.Draw(t, "b") + "_b"}, X: []float64{1, 2, 3, 4}, Y: []float64{0, 1},
 		}
 		var text bytes.Buffer
 		if err := WriteCSV(&text, d); err != nil {

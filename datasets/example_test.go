@@ -161,3 +161,31 @@ func ExampleSampler() {
 	// a batch of 4 rows: 8 inputs, 8 targets
 	// a batch of 2 rows: 4 inputs, 4 targets
 }
+
+// A table with categories and holes: what its columns are is found out, the
+// encoding is fitted on the training part, and the schema reads other rows.
+func ExampleParts_Encode() {
+	const people = "age,city,bought\n20,Oslo,no\n,Rome,no\n40,Oslo,yes\n60,,yes\n30,Rome,no\n50,Oslo,yes\n"
+	d, err := datasets.ReadCSV(strings.NewReader(people), "people.csv", datasets.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	parts, err := datasets.Parts{Train: d}.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%q\n", parts.Train.Features)
+
+	schema := parts.Train.Schema()
+	rows, err := datasets.ReadCSV(strings.NewReader("city;age\nRome;35\nParis;\n"), "new.csv", datasets.Options{Schema: &schema})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i := range rows.Len() {
+		fmt.Println(rows.Row(i))
+	}
+	// Output:
+	// ["age" "age is missing" "city=Oslo" "city=Rome" "city is missing"]
+	// [35 0 0 1 0]
+	// [40 1 0 0 0]
+}

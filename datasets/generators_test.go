@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"archive/zip"
 	"fmt"
 	"math"
 	"slices"
@@ -147,3 +148,106 @@ func TestNoiseIsGaussianWithTheGivenDeviation(t *testing.T) {
 		}
 	}
 }
+
+// Fisher's table I, means and sums of squares and products about them, gives
+// these means; the deviations are theirs (n − 1), to three digits.
+func TestIrisHasThePublishedMoments(t *testing.T) {
+	d := mustLoad(t, "iris", Options{})
+	if got := d.ClassCounts(); !slices.Equal(got, []int{50, 50, 50}) {
+		t.Fatalf("rows per species: %v, want 50 each", got)
+	}
+	want := map[string]struct{ mean, deviation [4]float64 }{
+		"setosa":     {[4]float64{5.006, 3.428, 1.462, 0.246}, [4]float64{0.352, 0.379, 0.174, 0.105}},
+		"versicolor": {[4]float64{5.936, 2.770, 4.260, 1.326}, [4]float64{0.516, 0.314, 0.470, 0.198}},
+		"virginica":  {[4]float64{6.588, 2.974, 5.552, 2.026}, [4]float64{0.636, 0.322, 0.552, 0.275}},
+	}
+	for k, species := range d.Classes {
+		for c, feature := range d.Features {
+			var sum, squares float64
+			for i := range 50 {
+				sum += d.Row(50*k + i)[c] / 50
+			}
+			for i := range 50 {
+				v := d.Row(50*k + i)[c] - sum
+				squares += v * v
+			}
+			if got, want := sum, want[species].mean[c]; math.Abs(got-want) > 1e-9 {
+				t.Errorf("%s: mean %s is %v, want %v", species, feature, got, want)
+			}
+			if got, want := math.Sqrt(squares/49), want[species].deviation[c]; math.Abs(got-want) > 6e-4 {
+				t.Errorf("%s: deviation of %s is %v, want %v", species, feature, got, want)
+			}
+		}
+	}
+}
+
+// The two rows in which the copy of the UCI repository differs from Fisher.
+func TestIrisHasFishersRows35And38(t *testing.T) {
+	d := mustLoad(t, "iris", Options{})
+	for row, want := range map[int][]float64{35: {4.9, 3.1, 1.5, 0.2}, 38: {4.9, 3.6, 1.4, 0.1}} {
+		if got := d.Row(row - 1); !slices.Equal(got, want) {
+			t.Errorf("row %d is %v, want %v", row, got, want)
+		}
+	}
+}
+
+// reference reads arrays that testdata/make_reference.py wrote.
+type reference struct {
+	t    *testing.T
+	file npzFile
+}
+
+func openReference(t *testing.T, name string) reference {
+	t.Helper()
+	z, err := zip.OpenReader("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { z.Close() })
+	return reference{t, npzFile{archive: &z.Reader, size: math.MaxInt64}}
+}
+
+func (r reference) array(name string) *ndarray {
+	r.t.Helper()
+	a, err := r.file.read(name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a
+}
+
+// near checks that got is want to within the last digits of float64 numbers of
+// size scale.
+func near(t *testing.T, what string, got, want []float64, scale float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		if !(math.Abs(got[i]-want[i]) <= 1e-14*scale) {
+			t.Fatalf("%s: value %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+// mustLoad loads a built-in dataset.
+func mustLoad(t *testing.T, name string, opts Options) *Dataset {
+	t.Helper()
+	d, err := Load(name, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// sortedRows returns the rows with their targets, in lexicographic order.
+func sortedRows(d *Dataset) [][]float64 {
+	rows := make([][]float64, d.Len())
+	for i := range rows {
+		rows[i] = append(slices.Clone(d.Row(i)), d.Y[i])
+	}
+	slices.SortFunc(rows, slices.Compare[[]float64])
+	return rows
+}
+
+func sameData(a, b *Dataset) bool { return slices.Equal(a.X, b.X) && slices.Equal(a.Y, b.Y) }

@@ -1,10 +1,15 @@
 package datasets
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"regexp"
+	"strconv"
+	"strings"
 )
 
 // ndarray is an array of numbers as it stands in a file.
@@ -104,4 +109,126 @@ func rowMajor(values []float64, shape []int) []float64 {
 		}
 	}
 	return out
+}
+
+// The fields of the dictionary in an NPY header, as numpy.lib.format defines
+// it. A structured type has a list for descr, which does not match.
+var (
+	npyDescr   = regexp.MustCompile(`'descr'\s*:\s*'([^']*)'`)
+	npyFortran = regexp.MustCompile(`'fortran_order'\s*:\s*(True|False)`)
+	npyShape   = regexp.MustCompile(`'shape'\s*:\s*\(([0-9,\s]*)\)`)
+)
+
+// maxArrayBytes bounds the size that a header may claim, so that no arithmetic
+// on sizes overflows.
+const maxArrayBytes = math.MaxInt / 2
+
+// maxNPYHeader is the longest header; NumPy refuses more than 10,000 bytes too.
+const maxNPYHeader = 10_000
+
+// readNPY reads an array in NumPy's NPY format, version 1, 2 or 3, which takes
+// size bytes. Memory is taken only for what the size allows.
+//
+// github.com/sbinet/npyio v0.9.0 reads the format too, but takes memory for what
+// a header claims (a file of 100 bytes may claim any shape), gives zeros for the
+// rest of an array that ends between two elements, and cannot tell images from
+// rows, as it reads into vectors and matrices alone.
+func readNPY(r io.Reader, size int64) (*ndarray, error) {
+	counted := &countingReader{r: r}
+	r = counted
+	header, err := npyHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	descr, order, shape := npyDescr.FindStringSubmatch(header), npyFortran.FindStringSubmatch(header), npyShape.FindStringSubmatch(header)
+	if descr == nil || order == nil || shape == nil {
+		return nil, fmt.Errorf("header %s, want a plain dtype, an order and a shape", quote(strings.TrimSpace(header)))
+	}
+	t, err := parseDtype(descr[1])
+	if err != nil {
+		return nil, err
+	}
+	a := &ndarray{dtype: t, columnMajor: order[1] == "True"}
+	count := 1
+	for field := range strings.SplitSeq(shape[1], ",") {
+		if field = strings.TrimSpace(field); field == "" {
+			continue // Python writes (3,) for one dimension
+		}
+		n, err := strconv.Atoi(field)
+		if err != nil || n > 0 && count > maxArrayBytes/t.size/n {
+			return nil, fmt.Errorf("shape (%s) is not one of an array in memory", shape[1])
+		}
+		a.shape, count = append(a.shape, n), count*n
+	}
+	want := count * t.size
+	switch left := size - counted.n; {
+	case left < int64(want):
+		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", left, want, a.shape)
+	case left > int64(want):
+		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", want, a.shape)
+	}
+	a.raw = make([]byte, want)
+	n, err := io.ReadFull(r, a.raw)
+	switch {
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("data, after %d of %d bytes: %w", n, want, err)
+	case err != nil:
+		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", n, want, a.shape)
+	}
+	var more [1]byte // reads the checksum too
+	if _, err := io.ReadFull(r, more[:]); err == nil {
+		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", want, a.shape)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("data, after %d of %d bytes: %w", n, want, err)
+	}
+	return a, nil
+}
+
+// countingReader counts what is read.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// npyHeader reads up to the end of the header and returns its dictionary.
+func npyHeader(r io.Reader, size int64) (string, error) {
+	const magic = "\x93NUMPY"
+	var start [len(magic) + 2]byte
+	if _, err := io.ReadFull(r, start[:]); err != nil {
+		return "", fmt.Errorf("no NPY header: %w", err)
+	}
+	if string(start[:len(magic)]) != magic {
+		return "", fmt.Errorf("starts with %q, want %q", start[:len(magic)], magic)
+	}
+	var length int64
+	switch version := start[len(magic)]; version {
+	case 1:
+		var n uint16
+		if err := binary.Read(r, binary.LittleEndian, &n); err != nil {
+			return "", fmt.Errorf("header ends early: %w", err)
+		}
+		length = int64(n)
+	case 2, 3:
+		var n uint32
+		if err := binary.Read(r, binary.LittleEndian, &n); err != nil {
+			return "", fmt.Errorf("header ends early: %w", err)
+		}
+		length = int64(n)
+	default:
+		return "", fmt.Errorf("NPY version %d, want 1, 2 or 3", version)
+	}
+	if length > min(size, maxNPYHeader) {
+		return "", fmt.Errorf("header of %d bytes in %d, want at most %d", length, size, maxNPYHeader)
+	}
+	var header bytes.Buffer
+	if n, err := io.CopyN(&header, r, length); err != nil {
+		return "", fmt.Errorf("header ends after %d of %d bytes: %w", n, length, err)
+	}
+	return header.String(), nil
 }
