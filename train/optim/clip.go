@@ -34,7 +34,7 @@ func ClipByValue(d device.Device, model []gorgonia.ValueGrad, limit float64) err
 // ClipByNorm scales all gradients together, in place, so that the Euclidean
 // norm of all their elements is at most maxNorm, and returns the norm that it
 // was before. As torch.nn.utils.clip_grad_norm_ it multiplies by
-// maxNorm/(norm + 1e-6) where that is below 1. A norm that is not finite is
+// maxNorm/(norm + 1e-6) if that is below 1. A norm that is not finite is
 // returned with an error that wraps ErrNotFinite; the gradients are then
 // untouched.
 func ClipByNorm(d device.Device, model []gorgonia.ValueGrad, maxNorm float64) (norm float64, err error) {

@@ -95,7 +95,7 @@ func (s OneCycleLR) At(t int) float64 {
 	panic("not reached")
 }
 
-// WarmupLR puts a linear rise of Steps steps in front of another schedule: the
+// WarmupLR puts a linear rise of Steps steps before another schedule: the
 // rate is Then.At(0) times From + (1 − From)·t/Steps until Steps, and
 // Then.At(t − Steps) after it. It is PyTorch's LinearLR and SequentialLR.
 // Without Then the rate is NaN, which optimizers refuse.
@@ -153,7 +153,7 @@ func cosine(from, to, x float64) float64 {
 	return to + (from-to)*(1+math.Cos(math.Pi*x))/2
 }
 
-// orDefault returns x, or the default where x is not set.
+// orDefault returns x, or the default if x is 0.
 func orDefault(x, byDefault float64) float64 {
 	if x == 0 {
 		return byDefault

@@ -26,12 +26,12 @@ func (p *product[T]) work() int { return p.m * p.n * p.depth }
 var limits = struct {
 	// direct and directColumns: up to so many multiply-adds, times the square of
 	// an element's bytes, factors are read as they lie; the second is for an A
-	// whose rows run down its columns, which is read in steps of a row. Measured on a Xeon
-	// (Granite Rapids) with AVX-512: a float32 forward of 64×64×64 then takes 2.7
-	// µs instead of 4.3, of 192×192×192 60 to 74 instead of 75 to 85, and with
-	// 256×256×256 the two are even. On a Zen 3 with AVX2, float32 of 256×256×256
-	// has 92 GFLOP/s instead of 83, or 80 instead of 84 with Aᵀ; float64 of
-	// 192×192×192 with Aᵀ 36 instead of 44.
+	// whose rows run down its columns, which is read in steps of a row. Measured
+	// on a Xeon (Granite Rapids) with AVX-512: a float32 forward of 64×64×64 then
+	// takes 2.7 µs instead of 4.3, of 192×192×192 60 to 74 instead of 75 to 85, and
+	// with 256×256×256 the two are even. On a Zen 3 with AVX2, float32 of
+	// 256×256×256 has 92 GFLOP/s instead of 83, but with Aᵀ 80 instead of 84, and
+	// float64 of 192×192×192 with Aᵀ has 36 instead of 44.
 	direct, directColumns int
 	// parallel: from so many multiply-adds on several threads share the work. It
 	// is then some 20 µs for one of them, and waking another takes 5.
