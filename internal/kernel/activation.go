@@ -51,8 +51,8 @@ type ActivationInfo struct {
 	// InMicroKernel: cheap enough that the micro-kernels of the matrix product
 	// apply it to the sums that they hold.
 	InMicroKernel bool
-	// Cost is roughly how many times as long as Identity act takes, by
-	// measurement in float32 with AVX2.
+	// Cost is roughly how many times as long as ReLU act takes, for memory in a
+	// near cache: what one thread takes at a time depends on it.
 	Cost int
 }
 

@@ -241,7 +241,7 @@ func checkLion[T Float](w, g, m []T, _ LionStep) error {
 	return checkUpdate("lion", w, g, [3]moment[T]{{"m", m, true}})
 }
 
-// moment is a moment of an optimiser with the name that errors call it by.
+// moment is a moment of an optimizer with the name that errors call it by.
 type moment[T Float] struct {
 	name string
 	data []T

@@ -2,7 +2,7 @@ package device
 
 import "fmt"
 
-// checked are the kernels of a device behind the checks of check.go, which are
+// checked are the kernels of a device after the checks of check.go, which are
 // the same for every device.
 type checked[T Float] struct{ device Kernels[T] }
 

@@ -8,7 +8,7 @@ package device
 // Within Step, calls are collected instead of run, and Step hands them over
 // together. A step that calls the same kernels on the same memory as one before
 // is replayed from a recording; what may differ is the index of GatherRows and
-// the learning rates and step counts of the optimisers. Memory of the device
+// the learning rates and step counts of the optimizers. Memory of the device
 // holds its results only after Sync; it must not be read or written by the host
 // before. Operands in other memory, and SumOfSquares, make the step wait and keep
 // it from being recorded.

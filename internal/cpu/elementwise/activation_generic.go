@@ -8,7 +8,7 @@ import (
 )
 
 // The plain Go activations compute in float64 and round once. They stand in
-// where there is no assembly, and are what the assembly is compared with.
+// if there is no assembly, and are what the assembly is compared with.
 
 func activateGeneric[T kernel.Float](y, z []T, act kernel.Activation) {
 	y = y[:len(z)]

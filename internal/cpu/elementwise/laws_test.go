@@ -21,7 +21,7 @@ type elementKernel[T kernel.Float] struct {
 	run     func(s [][]T)
 }
 
-// elementKernels lists all kernels of this kind, every optimiser included.
+// elementKernels lists all kernels of this kind, every optimizer included.
 func elementKernels[T kernel.Float]() []elementKernel[T] {
 	var all []elementKernel[T]
 	add := func(name string, slices int, written []int, run func(s [][]T)) {

@@ -8,7 +8,7 @@ import (
 	"github.com/affine-go/affine/internal/kernel"
 )
 
-// BenchmarkUpdate times one step of each optimiser on the learnables of a
+// BenchmarkUpdate times one step of each optimizer on the learnables of a
 // small and of a large network. Bytes are those read and written.
 func BenchmarkUpdate(b *testing.B) {
 	b.Run("float32", benchmarkUpdate[float32])

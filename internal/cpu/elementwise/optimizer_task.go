@@ -13,7 +13,7 @@ import (
 // many take Adam about 8 µs on a 2.6 GHz Xeon; waking a thread takes 5.
 const updateGrain = 16384
 
-// rule names an optimiser.
+// rule names an optimizer.
 type rule uint8
 
 const (
@@ -24,7 +24,7 @@ const (
 	lionRule
 )
 
-// update is one step of an optimiser on one tensor of weights, as a task for
+// update is one step of an optimizer on one tensor of weights, as a task for
 // threads. Updates are kept and used again, so that a step allocates nothing.
 type update[T kernel.Float] struct {
 	w, g    []T

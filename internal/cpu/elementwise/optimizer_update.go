@@ -7,7 +7,7 @@ import (
 	"github.com/affine-go/affine/internal/kernel"
 )
 
-// updateKernels are the updates of one variant; nil in the generic one. The
+// updateKernels are the updates of one instruction set; plain Go has none. The
 // scalars are named as in the formulas, rest being 1 less the factor of the
 // average before it. If clear is set g is zero afterwards. To maximize, sign is
 // −1; those without it get scalars of the other sign instead: d' = g −
@@ -30,8 +30,8 @@ type updateKernels[T kernel.Float] struct {
 	adagrad func(w, g, sum *T, n int, rate, decay, eps T, clear bool)
 }
 
-// updatesOf returns the updates of v for element type T, or nil in the generic
-// variant.
+// updatesOf returns the updates of the set for element type T, or nil for plain
+// Go.
 func updatesOf[T kernel.Float](set arch.Set) *updateKernels[T] {
 	if set == arch.Generic {
 		return nil

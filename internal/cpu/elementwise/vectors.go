@@ -6,8 +6,8 @@ import (
 	"github.com/affine-go/affine/internal/kernel"
 )
 
-// vectorKernels are the loops of one arch.Set over contiguous elements and over rows
-// of logits; nil in the generic variant.
+// vectorKernels are the loops of one instruction set over contiguous elements and
+// over rows of logits; plain Go has none.
 type vectorKernels[T kernel.Float] struct {
 	scale func(x *T, n int, s T)
 	clamp func(x *T, n int, bound T)
@@ -19,15 +19,15 @@ type vectorKernels[T kernel.Float] struct {
 	logisticLossBackward func(d, z, t *T, n int, scale float64)
 
 	crossEntropyBackward func(d *T, dStride int, z *T, zStride int, t *T, tStride int, rows, cols int, scale float64)
-	// The same for rows of a few classes; nil where there is none.
+	// The same for rows of a few classes; nil if there is none.
 	crossEntropyNarrow         func(z *T, zStride int, t *T, tStride int, rows, cols int) float64
 	crossEntropyBackwardNarrow func(d *T, dStride int, z *T, zStride int, t *T, tStride int, rows, cols int, scale float64)
 
 	softmax func(y *T, yStride int, z *T, zStride int, rows, cols int)
 }
 
-// vectorsOf returns the kernels of v for element type T, or nil in the generic
-// variant.
+// vectorsOf returns the kernels of the set for element type T, or nil for plain
+// Go.
 func vectorsOf[T kernel.Float](set arch.Set) *vectorKernels[T] {
 	if set == arch.Generic {
 		return nil

@@ -11,7 +11,7 @@ import "github.com/affine-go/affine/internal/kernel"
 // registers until all k products have been added up.
 //
 // Every kernel is made for a number of rows and of vectors (columns = vectors
-// × lanes) and must equal this loop, where all steps are in bytes:
+// × lanes) and must equal this loop, with all steps in bytes:
 //
 //	for range tiles {
 //		for i := range rows {
@@ -24,7 +24,7 @@ import "github.com/affine-go/affine/internal/kernel"
 //				if add {
 //					sum += C(i·cStep + j)
 //				}
-//				Z(i·zStep + j) = sum // where z is not nil
+//				Z(i·zStep + j) = sum // if z is not nil
 //				C(i·cStep + j) = act(sum)
 //			}
 //		}
@@ -69,7 +69,7 @@ type tile[T kernel.Float] struct {
 	alpha T
 
 	// The assembly keeps its place here. These are no pointers, so that the
-	// collector does not follow them where they end: behind the data.
+	// collector does not follow them past the end of the data.
 	//lint:ignore U1000 read and written by the assembly
 	aNow, cNow, zNow, prefetchNow uintptr
 	//lint:ignore U1000 read and written by the assembly

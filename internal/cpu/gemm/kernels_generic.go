@@ -9,7 +9,7 @@ import (
 )
 
 // genericKernels are the kernels in plain Go: a tile of 4×4 sums in local
-// variables, which compilers keep in registers where there are 32 of them.
+// variables, which compilers keep in registers if there are 32 of them.
 func genericKernels[T kernel.Float]() *kernels[T] {
 	k := &kernels[T]{
 		lanes: 4, mr: 4, nrVectors: 1,
