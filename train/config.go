@@ -77,7 +77,7 @@ type Config struct {
 	MinDelta float64 `json:"min_delta"`
 }
 
-// OptimizerConfig holds the settings that optimisers have beside the learning
+// OptimizerConfig holds the settings that optimizers have besides the learning
 // rate, each known to some of them only. Zero values and nil stand for
 // PyTorch's defaults, but for WeightDecay, which is taken as it is.
 type OptimizerConfig struct {

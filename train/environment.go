@@ -10,7 +10,7 @@ import (
 )
 
 // Environment is where a training ran: what its times and its last digits
-// depend on beside the settings.
+// depend on besides the settings.
 type Environment struct {
 	OS      string `json:"os"`
 	Arch    string `json:"arch"`
@@ -64,7 +64,7 @@ func (t *stepTimes) add(d time.Duration) {
 	t.count++
 }
 
-// median returns the median in microseconds, 0 where there was no step.
+// median returns the median in microseconds, 0 if there was no step.
 func (t *stepTimes) median() float64 {
 	n := min(t.count, len(t.last))
 	if n == 0 {

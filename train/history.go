@@ -81,7 +81,7 @@ func appendRecord(b []byte, r EpochRecord) []byte {
 }
 
 // ReadHistory reads a history.csv. Errors name the file and the line. The
-// column with the checksums may be missing; where it is there, it must match.
+// column with the checksums may be missing; if it is there, it must match.
 func ReadHistory(path string) (*History, error) {
 	f, _, err := regularfile.Open(path)
 	if err != nil {

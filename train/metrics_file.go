@@ -16,7 +16,7 @@ const (
 
 // Metrics sums a run up. Its JSON is the run directory's metrics.json. Losses
 // and scores are those of the best epoch's weights; they are nil for a part
-// without rows and where they are not finite.
+// without rows and if they are not finite.
 type Metrics struct {
 	Dataset string        `json:"dataset"`
 	Task    datasets.Task `json:"task"`

@@ -172,7 +172,7 @@ func (s *Spec) widths() []int {
 }
 
 // maxParameters bounds a model to what memory can hold: 4 GiB of float32, and
-// as much again for the gradients and for each moment of the optimiser.
+// as much again for the gradients and for each moment of the optimizer.
 const maxParameters = 1 << 30
 
 // parametersOf returns the number of weights and biases as a float64, which
@@ -241,7 +241,7 @@ func (m *Model) SetWeights(values map[string]*tensor.Dense) error {
 
 // TrainingGraph builds the graph of layers, loss and gradients for batches of
 // the given number of rows, for those who want to count or draw its nodes. The
-// graph that the model trains with has, beside these, copies of built-in ops'
+// graph that the model trains with has, besides these, copies of built-in ops'
 // results that a TapeMachine would overwrite.
 func (m *Model) TrainingGraph(rows int) (*gorgonia.ExprGraph, error) {
 	g, _, _, err := m.lossGraph(rows)
@@ -279,7 +279,7 @@ func (m *Model) finite() (bool, error) {
 	return true, nil
 }
 
-// sumOfSquares is finite where all elements are. The sum is one of float64,
+// sumOfSquares is finite if all elements are. The sum is one of float64,
 // which squares of float32 cannot overflow; weights in float64 do from 1e154 on,
 // where nothing is left to be trained either.
 func (m *Model) sumOfSquares(w *tensor.Dense) (float64, error) {

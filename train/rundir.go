@@ -51,7 +51,7 @@ func (d runDir) holdsRun() bool { return d.has(ConfigFile) || d.has(CheckpointFi
 // training, of this process or another one, is going on.
 var ErrRunInUse = errors.New("another training is going on in it; wait for its end, or choose another directory")
 
-// lockFile is what is locked where a directory cannot be.
+// lockFile is what is locked if a directory cannot be.
 const lockFile = ".lock"
 
 // lock takes the directory for this training alone. The operating system gives

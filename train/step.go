@@ -87,7 +87,7 @@ func (t *Trainer) differentiate(g *graph, rows []int) error {
 	return g.run()
 }
 
-// update takes the optimiser's step.
+// update takes the optimizer's step.
 func (t *Trainer) update(g *graph) error {
 	d := t.model.spec.Device
 	if t.config.ClipValue > 0 {
@@ -108,16 +108,16 @@ func (t *Trainer) update(g *graph) error {
 // lossEvery is how many steps are taken before their losses are read.
 const lossEvery = 64
 
-// ahead lets the device run behind the host: steps are handed to it without
+// ahead lets the host run ahead of the device: steps are handed to it without
 // waiting, and their losses are read together.
 type ahead struct {
-	stepper device.Stepper // nil where every step is waited for
+	stepper device.Stepper // nil if every step is waited for
 	rows    []int          // of the steps whose losses have not been read
 	started time.Time      // of the first of these
 	losses  []float64
 }
 
-// on turns it on where the device can take whole steps and the host has nothing
+// on turns it on if the device can take whole steps and the host has nothing
 // to do within one: clipping by norm needs a number from the device, and
 // built-in ops and Gorgonia's machine compute on the host.
 func (a *ahead) on(d device.Device, c *Config) {

@@ -296,7 +296,7 @@ func (t *Trainer) monitor(r *EpochRecord, out []float64) error {
 	return nil
 }
 
-// checkWeights returns an error that wraps ErrNotFinite where weights are not.
+// checkWeights returns an error that wraps ErrNotFinite if weights are not.
 func (t *Trainer) checkWeights() error {
 	ok, err := t.model.finite()
 	if err == nil && !ok {

@@ -98,8 +98,8 @@ func (c *fitCommand) checkOut(t *terminal) error {
 		t.program, runsFolder, datasets.DefaultName)
 }
 
-// fit trains, with progress where no JSON is to be printed and on standard
-// error where it is.
+// fit trains, with progress on standard output or, if JSON is to be printed, on
+// standard error.
 func (c *fitCommand) fit(ctx context.Context, t *terminal, config train.Config, parts datasets.Parts) (*train.Run, error) {
 	messages := t.stdout
 	if c.JSON {
@@ -184,7 +184,7 @@ func printOpening(w io.Writer, p *train.Progress, parts datasets.Parts, dir stri
 }
 
 // fallback says why a program that can use a card computes on the processor,
-// where nobody asked for that.
+// if nobody asked for that.
 func fallback(d device.Device) string {
 	if f, ok := d.(device.Fallback); ok {
 		return fmt.Sprintf("%s, for lack of a card: %v", d.Name(), f.Instead())
