@@ -65,11 +65,32 @@ func (c *Config) Load() (datasets.Parts, error) {
 
 // Split is [Config.Load] for a dataset that is open already.
 func (c *Config) Split(d *datasets.Dataset) (datasets.Parts, error) {
+	d, err := c.encodedAsFrom(d)
+	if err != nil {
+		return datasets.Parts{}, err
+	}
 	parts, err := datasets.Split(d, c.Fractions, c.Seed)
 	if err != nil {
 		return parts, err
 	}
 	return parts.Encode()
+}
+
+// encodedAsFrom encodes the columns of a table as the model does that the
+// training starts from, if there is one and it has an encoding.
+func (c *Config) encodedAsFrom(d *datasets.Dataset) (*datasets.Dataset, error) {
+	if c.From == "" || d.Table == nil {
+		return d, nil
+	}
+	p, err := LoadPredictor(c.From)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if p.Schema.Encoding == nil {
+		return d, nil
+	}
+	return p.Schema.Encoding.Transform(d)
 }
 
 // ErrOtherSettings is wrapped by the error for settings with which a run cannot
