@@ -23,7 +23,7 @@ var mlps = []struct {
 }{{32, []int{2, 16, 16, 2}}, {128, []int{784, 512, 256, 10}}}
 
 func (b *bench) all() error {
-	for _, precision := range []string{"highest", "high"} {
+	for _, precision := range []string{"highest", "high", "medium"} {
 		if err := b.device.(device.PrecisionSetter).SetMatmulPrecision(precision); err != nil {
 			return err
 		}

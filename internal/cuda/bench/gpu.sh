@@ -5,8 +5,8 @@
 #     internal/cuda/bench/gpu.sh build DIR     where Go and CUDA's headers are: makes programs.tar.gz
 #     internal/cuda/bench/gpu.sh run DIR OUT   where the card is, in a copy of the repository
 #
-# OUT receives tests.log, memcheck.log, racecheck.log and bench.md. The exit
-# code is 0 if all tests passed and the sanitizer found nothing.
+# OUT receives tests.log, a log of each of the sanitizer's tools and bench.md. The
+# exit code is 0 if all tests passed and the sanitizer found nothing.
 set -eu
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 packages="internal/cuda layer/device layer train"
@@ -18,6 +18,9 @@ build() {
 		go test -c -tags gpu -ldflags '-s -w' -o "$work/$(echo "$package" | tr / -).test" "./$package"
 	done
 	go build -tags gpu -ldflags '-s -w' -o "$work/bench" ./internal/cuda/bench
+	# The programs need the C library that they were linked with, or a newer one.
+	objdump -T "$work"/* 2>/dev/null | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1 | cut -d_ -f2 >"$work/glibc"
+	echo "the programs need glibc $(cat "$work/glibc") or newer"
 	tar -czf "$1/programs.tar.gz" -C "$work" .
 	rm -rf "$work"
 }
@@ -40,6 +43,11 @@ run() {
 	out=$2 failed=0
 	dir=$(mktemp -d)
 	tar -xzf "$1/programs.tar.gz" -C "$dir"
+	has=$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)
+	if [ "$(printf '%s\n' "$has" "$(cat "$dir/glibc")" | sort -V | tail -n 1)" != "$has" ]; then
+		echo "this machine has glibc $has, the programs need $(cat "$dir/glibc"): build them on an older system" >&2
+		exit 1
+	fi
 	# cublasLt may lie in the toolkit, or among PyTorch's packages.
 	wheels=$(python3 -c 'import glob, site
 print(":".join(d for s in site.getsitepackages() for d in glob.glob(s + "/nvidia/*/lib")))' 2>/dev/null || true)
@@ -49,11 +57,15 @@ print(":".join(d for s in site.getsitepackages() for d in glob.glob(s + "/nvidia
 	AFFINE_CUBLASLT=0 tests "$out/tests-without-cublaslt.log"
 	if command -v compute-sanitizer >/dev/null; then
 		# Allocations of the driver's own show where each of them ends.
-		for tool in memcheck racecheck; do
-			AFFINE_CUDA_POOL=0 compute-sanitizer --tool $tool --error-exitcode 9 --target-processes all \
-				"$dir/layer-device.test" -test.run 'TestLinear|TestSoftmax|TestMean|TestOptimisers|TestVector|TestRow' \
-				>"$out/$tool.log" 2>&1 || { echo "failed: $tool, see $out/$tool.log"; failed=1; }
-			tail -n 1 "$out/$tool.log"
+		# The device suite calls kernel by kernel; the tests of steps replay graphs.
+		for tool in memcheck racecheck initcheck synccheck; do
+			: >"$out/$tool.log"
+			for program in layer-device internal-cuda; do
+				AFFINE_CUDA_POOL=0 compute-sanitizer --tool $tool --error-exitcode 9 --target-processes all \
+					"$dir/$program.test" -test.run 'TestLinear|TestSoftmax|TestMean|TestOptimizers|TestVector|TestRow|TestProducts|Step|TestUpdates' \
+					>>"$out/$tool.log" 2>&1 || { echo "failed: $tool, see $out/$tool.log"; failed=1; }
+				tail -n 1 "$out/$tool.log"
+			done
 		done
 	else
 		echo 'there is no compute-sanitizer'

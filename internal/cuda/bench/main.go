@@ -32,7 +32,7 @@ var pytorch []byte
 // result is the median time of a case in microseconds.
 type result struct {
 	Case string  `json:"case"`
-	Mode string  `json:"mode"` // ours, eager or graphs
+	Mode string  `json:"mode"` // ours, eager, graphs or compiled
 	US   float64 `json:"us"`
 }
 
@@ -163,12 +163,13 @@ func (b *bench) time(name, mode string) float64 {
 
 // print writes a table in Markdown. Ratios above 1 are in our favour.
 func (b *bench) print() {
-	fmt.Println("| case | ours, µs | TFLOP/s | PyTorch eager, µs | PyTorch graphs, µs | eager / ours | graphs / ours |")
-	fmt.Println("|---|---|---|---|---|---|---|")
+	fmt.Println("| case | ours, µs | TFLOP/s | PyTorch eager, µs | PyTorch graphs, µs | torch.compile, µs | eager / ours | graphs / ours | compiled / ours |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	for _, name := range b.cases {
-		ours, eager, graphs := b.time(name, "ours"), b.time(name, "eager"), b.time(name, "graphs")
-		fmt.Printf("| %s | %.1f | %s | %s | %s | %s | %s |\n", name, ours, cell(b.work[name]/ours/1e6, "%.2f"),
-			cell(eager, "%.1f"), cell(graphs, "%.1f"), cell(eager/ours, "%.2f"), cell(graphs/ours, "%.2f"))
+		ours, eager, graphs, compiled := b.time(name, "ours"), b.time(name, "eager"), b.time(name, "graphs"), b.time(name, "compiled")
+		fmt.Printf("| %s | %.1f | %s | %s | %s | %s | %s | %s | %s |\n", name, ours, cell(b.work[name]/ours/1e6, "%.2f"),
+			cell(eager, "%.1f"), cell(graphs, "%.1f"), cell(compiled, "%.1f"),
+			cell(eager/ours, "%.2f"), cell(graphs/ours, "%.2f"), cell(compiled/ours, "%.2f"))
 	}
 }
 

@@ -1,4 +1,4 @@
-"""Times the cases of cases.go in PyTorch, eager and as CUDA graphs; prints JSON."""
+"""Times the cases of cases.go in PyTorch, eager, as CUDA graphs and compiled; prints JSON."""
 
 import json
 import statistics
@@ -41,19 +41,20 @@ def captured(step):
     return graph.replay
 
 
-def linear(rows, fan_in, out):
+def linear(rows, fan_in, out, wrap=lambda model: model):
     x = torch.randn(rows, fan_in, device="cuda", requires_grad=True)
     layer = torch.nn.Linear(fan_in, out, device="cuda")
+    forward = wrap(layer)
     dy = torch.randn(rows, out, device="cuda")
 
     def step():
         x.grad = layer.weight.grad = layer.bias.grad = None
-        layer(x).backward(dy)
+        forward(x).backward(dy)
 
     return step
 
 
-def mlp(rows, dims, capturable):
+def mlp(rows, dims, capturable, wrap=lambda model: model):
     modules = []
     for i, (fan_in, out) in enumerate(zip(dims, dims[1:])):
         modules.append(torch.nn.Linear(fan_in, out))
@@ -64,12 +65,13 @@ def mlp(rows, dims, capturable):
     labels = torch.arange(rows, device="cuda") % dims[-1]
     targets = torch.nn.functional.one_hot(labels, dims[-1]).float()
     loss = torch.nn.CrossEntropyLoss()
+    forward = wrap(model)
     # As fast as PyTorch's Adam goes: one fused kernel for all weights.
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True, capturable=capturable)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss(model(x), targets).backward()
+        loss(forward(x), targets).backward()
         optimizer.step()
 
     return step
@@ -81,16 +83,18 @@ def main():
     def add(case, mode, step):
         results.append({"case": case, "mode": mode, "us": measure(step)})
 
-    for precision in ["highest", "high"]:
+    for precision in ["highest", "high", "medium"]:
         torch.set_float32_matmul_precision(precision)
         for rows, fan_in, out in LINEARS:
             name = f"linear {rows}×{fan_in}×{out}, {precision}"
             add(name, "eager", linear(rows, fan_in, out))
             add(name, "graphs", captured(linear(rows, fan_in, out)))
+            add(name, "compiled", linear(rows, fan_in, out, torch.compile))
         for rows, dims in MLPS:
             name = f"step of MLP {'-'.join(map(str, dims))}, batch {rows}, Adam, {precision}"
             add(name, "eager", mlp(rows, dims, False))
             add(name, "graphs", captured(mlp(rows, dims, True)))
+            add(name, "compiled", mlp(rows, dims, False, torch.compile))
     version = f"PyTorch {torch.__version__}, {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
     print(json.dumps({"version": version, "results": results}))
 
