@@ -11,8 +11,7 @@ template <class T> struct Act {
     T alpha, limit;
 };
 
-// Beyond ±800, e^z and e^(−z²/2) are 0 in float64. Limiting the factor z keeps
-// z·0 from becoming NaN at −∞.
+// Beyond ±800, e^(−z²/2) is 0 in float64. Limiting z keeps z² finite.
 template <class T> __device__ T limited(T z) { return z > T(800) ? T(800) : z < T(-800) ? T(-800) : z; }
 
 // sigmoid is 1/(1+e⁻ᶻ), with an exponential that never overflows.
@@ -39,8 +38,8 @@ template <class T> __device__ __noinline__ T curve(T z, int kind, T alpha, T lim
     switch (kind) {
     case Tanh: return tanh(z);
     case Sigmoid: return sigmoid(z);
-    case GELU: return (z < T(-800) ? T(-800) : z) * normalCDF(z);
-    case SiLU: return (z < T(-800) ? T(-800) : z) * sigmoid(z);
+    case GELU: return z * normalCDF(z);
+    case SiLU: return z * sigmoid(z);
     case Softplus: return softplus(z, alpha, limit);
     }
     return T(NAN);
@@ -50,8 +49,8 @@ template <class T> __device__ __noinline__ T curveChain(T dy, T a, int kind, T a
     switch (kind) {
     case Tanh: return dy * (T(1) - a * a);
     case Sigmoid: return dy * (a * (T(1) - a));
-    case GELU: return dy * (normalCDF(a) + limited(a) * normalPDF(a));
-    case SiLU: return dy * (sigmoid(a) * (T(1) + limited(a) * sigmoid(-a)));
+    case GELU: return dy * (normalCDF(a) + a * normalPDF(a));
+    case SiLU: return dy * (sigmoid(a) * (T(1) + a * sigmoid(-a)));
     case Softplus: return alpha * a > limit ? dy : dy * sigmoid(alpha * a);
     }
     return T(NAN);
@@ -67,7 +66,9 @@ template <class T> __device__ T activate(T z, Act<T> act) {
 // in it, Z.
 template <class T> __device__ T chain(T dy, T a, Act<T> act) {
     if (act.kind > LeakyReLU) return curveChain(dy, a, act.kind, act.alpha, act.limit);
-    return act.kind == Identity || a > T(0) ? dy : act.kind == ReLU ? T(0) : act.alpha * dy;
+    // A NaN keeps ReLU's dy.
+    if (act.kind == ReLU) return a <= T(0) ? T(0) : dy;
+    return act.kind == Identity || a > T(0) ? dy : act.alpha * dy;
 }
 
 // chainSecond is dy times the derivative of act' by a.
@@ -78,8 +79,8 @@ template <class T> __device__ T chainSecond(T dy, T a, Act<T> act) {
     case LeakyReLU: return T(0);
     case Tanh: return dy * (T(-2) * a);
     case Sigmoid: return dy * (T(1) - T(2) * a);
-    case GELU: return dy * (normalPDF(a) * (T(2) - limited(a) * limited(a)));
-    case SiLU: return dy * (sigmoid(a) * sigmoid(-a) * (T(2) - limited(a) * tanh(a / T(2))));
+    case GELU: return dy * (normalPDF(a) * (T(2) - limited(a) * limited(a)) + T(0) * a);
+    case SiLU: return dy * (sigmoid(a) * sigmoid(-a) * (T(2) - a * tanh(a / T(2))));
     case Softplus:
         return act.alpha * a > act.limit ? T(0) : dy * (act.alpha * sigmoid(act.alpha * a) * sigmoid(-act.alpha * a));
     }
