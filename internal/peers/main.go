@@ -46,6 +46,7 @@ func run() error {
 	rounds := flag.Int("rounds", 9, "samples of each peer")
 	sample := flag.Duration("sample", 200*time.Millisecond, "shortest time of a sample")
 	pause := flag.Duration("pause", 60*time.Millisecond, "pause before each sample")
+	errorsOnly := flag.Bool("accuracy", false, "print how far float32 results are from float64, as a Markdown table, and no times")
 	only := flag.String("cases", "", "regular expression: only cases whose name matches")
 	flag.Parse()
 	matches, err := regexp.Compile(*only)
@@ -66,6 +67,9 @@ func run() error {
 			return fmt.Errorf("%w (install it as README.md says, or leave it out with --python none)", err)
 		}
 		defer torch.Close()
+	}
+	if *errorsOnly {
+		return accuracy(os.Stdout, torch)
 	}
 	found := report{CPU: processor(), Threads: runtime.GOMAXPROCS(0), Versions: versions(torch), Rounds: *rounds, SampleSec: sample.Seconds()}
 	for _, c := range benchCases {

@@ -131,6 +131,28 @@ class PredictONNX(Predict):
         return torch.from_numpy(self.session.run(["probabilities"], self.features)[0])
 
 
+def accuracy(rows, n_in, n_out):
+    """How far float32 results are from float64, in units of the last place of the
+    largest of them."""
+
+    def results(dtype):
+        x = values(1, rows * n_in, 1.0).view(rows, n_in).to(dtype).requires_grad_()
+        w = values(2, n_in * n_out, 1.0).view(n_in, n_out).T.contiguous().to(dtype).requires_grad_()
+        b = torch.zeros(n_out, dtype=dtype, requires_grad=True)
+        dy = values(4, rows * n_out, 1.0).view(rows, n_out).to(dtype)
+        y = F.linear(x, w, b)
+        dx, dw, db = torch.autograd.grad(y, (x, w, b), dy)
+        return {"Y": y.detach(), "dX": dx, "dW": dw, "db": db}
+
+    single, double = results(torch.float32), results(torch.float64)
+    found = {}
+    for name, want in double.items():
+        error = (single[name].double() - want).abs()
+        unit = 2.0 ** (int(torch.frexp(want.abs().max()).exponent) - 24)
+        found[name] = {"rms": float((error**2).mean().sqrt()) / unit, "max": float(error.max()) / unit}
+    return found
+
+
 def answer(message):
     print(json.dumps(message), flush=True)
 
@@ -146,6 +168,9 @@ def main():
         request = json.loads(line)
         torch.set_num_threads(request["threads"])
         key = request["peer"]
+        if "accuracy" in request:
+            answer(accuracy(*request["accuracy"]))
+            continue
         if "prepare" in request:
             case = request["prepare"]
             if case["op"].startswith("predict"):
