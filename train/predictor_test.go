@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -306,4 +307,61 @@ func TestARowsAnswerDoesNotDependOnItsBatch(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Records by column name give what the rows of the same table give.
+func TestRecordsAreRowsByName(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("city,age,member,bought\n")
+	for i := range 90 {
+		age := fmt.Sprint(20 + i%50)
+		if i%17 == 0 {
+			age = ""
+		}
+		fmt.Fprintf(&text, "%s,%s,%v,%s\n", []string{"Rome", "Oslo", "Köln"}[i%3], age, i%2 == 0, []string{"no", "yes"}[(i/3)%2])
+	}
+	path := filepath.Join(t.TempDir(), "people.csv")
+	nettest.Must(t, os.WriteFile(path, []byte(text.String()), 0o644))
+	source := "csv:" + path
+	d, err := datasets.Open(source, datasets.Options{Target: "bought"})
+	nettest.Must(t, err)
+	c := train.DefaultConfig(source, d)
+	c.Target, c.Device, c.Epochs, c.Seed = "bought", "cpu", 3, 1
+	r := fit(t, c)
+	if got := r.Columns(); !slices.Equal(got, []string{"city", "age", "member"}) {
+		t.Fatalf("columns are %q", got)
+	}
+	records := []map[string]any{
+		{"age": 33.5, "city": "Köln", "member": true, "note": "ignored"},
+		{"city": "Paris", "age": nil, "member": "False"},
+		{"city": "Rome", "age": "41", "member": false},
+	}
+	got, err := r.PredictRecords(records)
+	nettest.Must(t, err)
+	same, err := datasets.ReadCSV(strings.NewReader("member,city,age\nTrue,Köln,33.5\nFalse,Paris,\nFalse,Rome,41\n"), "same", datasets.Options{Schema: &r.Schema})
+	nettest.Must(t, err)
+	want, err := r.Predict(rowsOf(same))
+	nettest.Must(t, err)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("records give %v, rows %v", got, want)
+	}
+	_, err = r.PredictRecords([]map[string]any{{"city": "Rome", "age": []int{1}, "member": true}})
+	wantError(t, "a list", err, "predict: record 0", `"age"`, "[]int")
+	_, err = r.PredictRecords([]map[string]any{{"city": "Rome", "age": "old", "member": true}})
+	wantError(t, "a text", err, "predict: ", "age", "old")
+	none, err := r.PredictRecords(nil)
+	nettest.Must(t, err)
+	if len(none.Classes) != 0 {
+		t.Errorf("no records give %v", none)
+	}
+	plain := fit(t, smallConfig(t, "moons"))
+	a, err := plain.PredictRecords([]map[string]any{{"x2": 0.25, "x1": 0.5}})
+	nettest.Must(t, err)
+	b, err := plain.Predict([][]float64{{0.5, 0.25}})
+	nettest.Must(t, err)
+	if !reflect.DeepEqual(a, b) {
+		t.Errorf("a record gives %v, the row %v", a, b)
+	}
+	_, err = plain.PredictRecords([]map[string]any{{"x1": 0.5}})
+	wantError(t, "an absent number", err, "predict: ", "x2")
 }

@@ -86,7 +86,8 @@ func (c *predictCommand) Run(t *terminal) error {
 // openPredictor loads the model of a run, on the run's device unless another one
 // is named, or a model file.
 func openPredictor(path string, device *string) (*train.Predictor, error) {
-	if info, err := os.Stat(path); err != nil || info.IsDir() {
+	// An imported model is a directory without the settings of a run.
+	if _, err := os.Stat(filepath.Join(path, train.ConfigFile)); err == nil {
 		run, err := openRun(path, device)
 		if err != nil {
 			return nil, err
