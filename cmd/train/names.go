@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -184,7 +183,7 @@ func parseError(err error) error {
 	if m := missingWord.FindStringSubmatch(text); m != nil {
 		return fmt.Errorf("the argument %s is missing", m[1])
 	}
-	return errors.New(strings.TrimSuffix(text, "?"))
+	return err
 }
 
 // flagNames are the long flags of the whole program and of a command.
