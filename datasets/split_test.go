@@ -223,3 +223,49 @@ func TestSplitOfSmallDatasets(t *testing.T) {
 		}
 	}
 }
+
+// Every row is tested on once, and every class is in every fold.
+func TestFoldsTestOnEveryRowOnce(t *testing.T) {
+	d, err := Open("iris", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range d.Len() { // a column that tells rows apart
+		d.X[i*d.Inputs()] = float64(i)
+	}
+	folds, err := Folds(d, 7, 0.2, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[float64]int{}
+	for f, parts := range folds {
+		classes := map[float64]int{}
+		tested := map[float64]bool{}
+		for i := range parts.Test.Len() {
+			seen[parts.Test.Row(i)[0]]++
+			tested[parts.Test.Row(i)[0]] = true
+			classes[parts.Test.Y[i]]++
+		}
+		for _, n := range classes {
+			if n < 7 || n > 8 {
+				t.Errorf("fold %d has %v rows of the classes, want 7 or 8 of each", f, classes)
+			}
+		}
+		if n := parts.Train.Len() + parts.Validation.Len() + parts.Test.Len(); n != 150 || parts.Validation.Len() < 20 {
+			t.Errorf("fold %d: %d rows in all, %d for validation", f, n, parts.Validation.Len())
+		}
+		for i := range parts.Train.Len() {
+			if tested[parts.Train.Row(i)[0]] {
+				t.Errorf("fold %d trains on row %v, which it tests on", f, parts.Train.Row(i)[0])
+			}
+		}
+	}
+	if len(seen) != 150 {
+		t.Errorf("%d rows were tested on, want 150", len(seen))
+	}
+	for _, k := range []int{1, 0, -3, 151} {
+		if _, err := Folds(d, k, 0, 1); !errors.Is(err, ErrUsage) {
+			t.Errorf("%d folds: %v, want wrong use", k, err)
+		}
+	}
+}

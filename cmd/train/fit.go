@@ -27,6 +27,8 @@ type fitCommand struct {
 	Out     string  `group:"run" placeholder:"DIR" help:"Run directory (default: the next free runs/DATASET-NNN)."`
 	Resume  bool    `group:"run" xor:"existing" help:"Go on with the run in --out. Its settings hold; only --epochs may differ."`
 	Force   bool    `group:"run" xor:"existing" help:"Overwrite the run in --out."`
+	Seeds   int     `group:"run" placeholder:"N" help:"Train with N seeds from --seed on and print mean and standard deviation of the test scores; no run is kept."`
+	Folds   int     `group:"run" placeholder:"K" help:"The same by K-fold cross-validation."`
 	NoPlots bool    `group:"run" name:"no-plots" help:"Write no SVG plots."`
 	JSON    bool    `group:"run" name:"json" help:"Print the metrics as one JSON object and nothing else."`
 
@@ -51,7 +53,12 @@ Examples:
 
 func (c *fitCommand) Run(t *terminal) error {
 	c.terminal = t
-	if err := c.checkOut(t); err != nil {
+	many := c.Seeds != 0 || c.Folds != 0
+	if many {
+		if err := c.checkRepeated(); err != nil {
+			return err
+		}
+	} else if err := c.checkOut(t); err != nil {
 		return err
 	}
 	ctx, done := untilInterrupted(context.Background(), t.stderr, "finishing this step and saving")
@@ -62,6 +69,9 @@ func (c *fitCommand) Run(t *terminal) error {
 	config, err := c.config()
 	if err != nil {
 		return err
+	}
+	if many {
+		return c.repeat(ctx, t, config)
 	}
 	parts, err := c.parts(t, &config)
 	if err != nil {
