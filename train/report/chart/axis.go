@@ -57,6 +57,13 @@ func (a *Axis) settle(values []float64) {
 		lo, hi = lo-room, hi+room
 	}
 	a.Lo, a.Hi = a.unscale(lo), a.unscale(hi)
+	if a.Log { // powers near the least float64 are off by more than the room
+		least := slices.Min(values)
+		if a.Lo = min(a.Lo, least); a.Lo == 0 {
+			a.Lo = least
+		}
+		a.Hi = max(a.Hi, slices.Max(values))
+	}
 }
 
 func (a *Axis) scale(v float64) float64 {
@@ -99,7 +106,8 @@ func (a *Axis) Ticks(about int) []Tick {
 		step, decimals = 1, 0
 	}
 	var ticks []Tick
-	for i := math.Ceil(a.Lo/step - 1e-9); i*step <= a.Hi+1e-9*step; i++ {
+	slack := 1e-9 * (a.Hi - a.Lo)
+	for i := math.Ceil((a.Lo - slack) / step); i*step <= a.Hi+slack; i++ {
 		v := i*step + 0 // not −0
 		ticks = append(ticks, Tick{Value: v, Label: tickLabel(v, decimals)})
 	}
