@@ -38,6 +38,8 @@ var lapackTests = map[string]func(*testing.T){
 	"Dtrtri": func(t *testing.T) { testlapack.DtrtriTest(t, lapack) },
 }
 
+// Without Dlaln2Test: Dlaln2 calls no BLAS, and gonum draws its cases without a
+// seed, of which now and then one is too ill-conditioned for its tolerance.
 var moreLapackTests = map[string]func(*testing.T){
 	"Dgetri":  func(t *testing.T) { testlapack.DgetriTest(t, lapack) },
 	"Dpotri":  func(t *testing.T) { testlapack.DpotriTest(t, lapack) },
@@ -84,7 +86,6 @@ var moreLapackTests = map[string]func(*testing.T){
 	"Dlagtm":  func(t *testing.T) { testlapack.DlagtmTest(t, lapack) },
 	"Dlahqr":  func(t *testing.T) { testlapack.DlahqrTest(t, lapack) },
 	"Dlahr2":  func(t *testing.T) { testlapack.Dlahr2Test(t, lapack) },
-	"Dlaln2":  func(t *testing.T) { testlapack.Dlaln2Test(t, lapack) },
 	"Dlangb":  func(t *testing.T) { testlapack.DlangbTest(t, lapack) },
 	"Dlange":  func(t *testing.T) { testlapack.DlangeTest(t, lapack) },
 	"Dlangt":  func(t *testing.T) { testlapack.DlangtTest(t, lapack) },
