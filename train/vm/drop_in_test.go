@@ -189,20 +189,40 @@ func TestDualValuesAddUpUntilASolverZeroesThem(t *testing.T) {
 	}
 }
 
+// Without nodes BindDualValues gives every node of the forward pass a gradient
+// and adds to it in every run, as on a TapeMachine.
 func TestDualValuesOfAllNodes(t *testing.T) {
-	want, got := newPlain(t, tensor.Float64, gorgonia.Tanh), newPlain(t, tensor.Float64, gorgonia.Tanh)
-	nettest.Must(t, gorgonia.NewTapeMachine(want.graph, gorgonia.BindDualValues()).RunAll())
-	m, err := vm.New(got.graph, vm.BindDualValues())
-	nettest.Must(t, err)
-	nettest.Must(t, m.RunAll())
-	for i := range got.learnables {
-		g, err := got.learnables[i].Grad()
+	for _, act := range []func(*gorgonia.Node) (*gorgonia.Node, error){gorgonia.Tanh, gorgonia.Rectify, gorgonia.Sigmoid} {
+		want, got := newPlain(t, tensor.Float64, act), newPlain(t, tensor.Float64, act)
+		tape := gorgonia.NewTapeMachine(want.graph, gorgonia.BindDualValues())
+		m, err := vm.New(got.graph, vm.BindDualValues())
 		nettest.Must(t, err)
-		w, _ := want.learnables[i].Grad()
-		near(t, got.learnables[i].Name(), g, w)
-	}
-	if n := len(m.ValueGrads()); n != len(got.learnables) {
-		t.Errorf("ValueGrads has %d learnables, want %d", n, len(got.learnables))
+		all := got.graph.AllNodes()
+		for run := range 2 {
+			for _, machine := range []gorgonia.VM{tape, m} {
+				nettest.Must(t, machine.RunAll())
+				machine.Reset()
+			}
+			graded := 0
+			for i, n := range want.graph.AllNodes() {
+				w, err := n.Grad()
+				if err != nil || n.Op() != nil && n.Name() != all[i].Name() {
+					continue
+				}
+				g, err := all[i].Grad()
+				nettest.Must(t, err)
+				near(t, fmt.Sprint("run ", run, ", gradient of ", n.Name()), g, w)
+				if n.Op() != nil {
+					graded++
+				}
+			}
+			if graded < 6 {
+				t.Errorf("%d computed nodes have a gradient, want those from the first product to the cost", graded)
+			}
+		}
+		if n := len(m.ValueGrads()); n != len(got.learnables) {
+			t.Errorf("ValueGrads has %d learnables, want %d", n, len(got.learnables))
+		}
 	}
 }
 

@@ -383,7 +383,7 @@ func (f *fusion) findDuals() {
 		for _, n := range grad.DerivOf() {
 			switch {
 			case f.settings.bind:
-				if len(f.settings.bound) == 0 && n.Op() == nil || f.settings.bound.Contains(n) {
+				if len(f.settings.bound) == 0 && !isConstant(n) || f.settings.bound.Contains(n) {
 					f.duals = append(f.duals, dualOf{dual{node: n, accumulate: true}, grad})
 				}
 			case len(f.settings.outputs) > 0 && !f.settings.outputs.Contains(grad):

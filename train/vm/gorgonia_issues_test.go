@@ -3,8 +3,10 @@ package vm_test
 import (
 	"bytes"
 	"encoding/gob"
+	"fmt"
 	"math"
-	"runtime/debug"
+	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,25 +133,123 @@ func TestGorgonia344WeightsAreSavedAndReadBack(t *testing.T) {
 	near(t, "cost", q.cost.Value(), p.cost.Value())
 }
 
-// gorgonia#523, the panic about a moving garbage collector: this module's
-// requirement picks a version that does not look at Go's version. cu#66, a cu
-// that does not build with new CUDA: cu is no part of the default build.
-func TestGorgonia523AndCu66TheDefaultBuildHasWhatItNeedsAndNoMore(t *testing.T) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || len(info.Deps) == 0 {
-		t.Skip("the test binary says nothing about its modules")
+// goList runs go list and returns its lines.
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip(err)
 	}
-	for _, m := range info.Deps {
-		if m.Path == "go4.org/unsafe/assume-no-moving-gc" && m.Version < "v0.0.0-20231121144256" {
-			t.Errorf("assume-no-moving-gc is %s, want v0.0.0-20231121144256 or later", m.Version)
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	nettest.Must(t, err)
+	return strings.Fields(string(out))
+}
+
+// gorgonia#523, the panic about a moving garbage collector: this module's
+// requirement picks a version that does not look at Go's version.
+func TestGorgonia523TheRequirementPicksAVersionThatDoesNotPanic(t *testing.T) {
+	got := goList(t, "-m", "-f", "{{.Version}}", "go4.org/unsafe/assume-no-moving-gc")[0]
+	if want := "v0.0.0-20231121144256"; got < want {
+		t.Errorf("the version is %s, want %s or later", got, want)
+	}
+}
+
+// cu#66, cu v0.9.4, which Gorgonia asks for, does not build with the headers of
+// CUDA 12: the default build does without cu, and a version is required that
+// builds.
+func TestCu66TheDefaultBuildNeedsNoCuda(t *testing.T) {
+	packages := goList(t, "-deps", ".")
+	if len(packages) < 50 || !slices.Contains(packages, "gorgonia.org/gorgonia") {
+		t.Fatalf("go list finds %d packages, and not Gorgonia", len(packages))
+	}
+	for _, p := range packages {
+		if strings.HasPrefix(p, "gorgonia.org/cu") {
+			t.Errorf("%s is part of the default build", p)
 		}
-		if m.Path == "gorgonia.org/cu" {
-			for _, s := range info.Settings {
-				if s.Key == "-tags" && strings.Contains(s.Value, "gpu") {
-					return
+	}
+	if got := goList(t, "-m", "-f", "{{.Version}}", "gorgonia.org/cu")[0]; got < "v0.9.6" {
+		t.Errorf("the module requires cu %s, want v0.9.6 or later", got)
+	}
+}
+
+// gorgonia#303, how to define a model as short as in Keras: one line a layer,
+// which makes its weights, and Gorgonia's ops between them.
+func TestGorgonia303AModelIsALineForEachLayer(t *testing.T) {
+	g := gorgonia.NewGraph()
+	x, y := matrix(g, "x", 8, 12), matrix(g, "y", 8, 3)
+	letMatrix(t, x, 1)
+	targets := make([]float64, 8*3)
+	for i := range 8 {
+		targets[i*3+i%4%3] = 1 // the rows of x all but repeat after four
+	}
+	nettest.Must(t, gorgonia.Let(y, tensor.New(tensor.WithShape(8, 3), tensor.WithBacking(targets))))
+
+	out, learnables := x, gorgonia.Nodes{}
+	dense := func(units int, opts ...layer.Option) {
+		l, err := layer.NewLinear(g, out.Shape()[1], units, append(opts, layer.WithDtype(tensor.Float64), layer.WithName(fmt.Sprint("dense", len(learnables)/2)))...)
+		nettest.Must(t, err)
+		out, err = l.Fwd(out)
+		nettest.Must(t, err)
+		learnables = append(learnables, l.Learnables()...)
+	}
+	dense(32, layer.WithActivation(layer.ReLU))
+	out = gorgonia.Must(gorgonia.Dropout(out, 0.2))
+	dense(32, layer.WithActivation(layer.ReLU))
+	out = gorgonia.Must(gorgonia.Dropout(out, 0.2))
+	dense(3)
+	cost, err := layer.SoftmaxCrossEntropy(out, y)
+	nettest.Must(t, err)
+
+	if len(learnables) != 6 {
+		t.Fatalf("%d learnables, want a weight and a bias of three layers", len(learnables))
+	}
+	_, err = gorgonia.Grad(cost, learnables...)
+	nettest.Must(t, err)
+	training, err := vm.New(g, vm.BindDualValues(learnables...), vm.WithOutputs(cost))
+	nettest.Must(t, err)
+	evaluation, err := vm.New(g, vm.WithEvalMode(), vm.WithOutputs(cost))
+	nettest.Must(t, err)
+	loss := func() float64 {
+		nettest.Must(t, evaluation.RunAll())
+		return nettest.Numbers(cost.Value())[0]
+	}
+	before := loss()
+	if again := loss(); again != before {
+		t.Errorf("evaluation gives %v and then %v", before, again)
+	}
+	adam, err := optim.NewAdam(optim.WithLR(0.01))
+	nettest.Must(t, err)
+	for range 100 {
+		nettest.Must(t, training.RunAll())
+		nettest.Must(t, adam.Step(training.ValueGrads()))
+	}
+	if after := loss(); after > before/2 {
+		t.Errorf("the loss goes from %v to %v", before, after)
+	}
+}
+
+// gorgonia#576, a TapeMachine writes one op's result over another's: here every
+// node keeps its value until the next run.
+func TestGorgonia576NodesKeepTheirValues(t *testing.T) {
+	for _, opts := range [][]vm.Option{nil, {vm.WithoutFusion()}} {
+		g := gorgonia.NewGraph()
+		a, b := matrix(g, "a", 9, 9), matrix(g, "b", 9, 9)
+		letMatrix(t, a, 1)
+		letMatrix(t, b, 2)
+		square := gorgonia.Must(gorgonia.Square(a))
+		sum := gorgonia.Must(gorgonia.Add(square, b))
+		m, err := vm.New(g, opts...)
+		nettest.Must(t, err)
+		for range 2 {
+			nettest.Must(t, m.RunAll())
+			x, y := nettest.Numbers(a.Value()), nettest.Numbers(b.Value())
+			for i := range x {
+				if got := nettest.Numbers(square.Value())[i]; got != x[i]*x[i] {
+					t.Fatalf("element %d of the square is %v, want %v", i, got, x[i]*x[i])
+				}
+				if got := nettest.Numbers(sum.Value())[i]; got != x[i]*x[i]+y[i] {
+					t.Fatalf("element %d of the sum is %v, want %v", i, got, x[i]*x[i]+y[i])
 				}
 			}
-			t.Error("gorgonia.org/cu is part of the default build")
 		}
 	}
 }

@@ -45,8 +45,9 @@ func WithOutputs(nodes ...*gorgonia.Node) Option {
 // node's gradient until a solver zeroes it, so that Node.Grad, Gorgonia's
 // solvers and gorgonia.NodesToValueGrads work. Each node has a gradient of its
 // own, also if the graph computes one gradient for two of them. Without nodes,
-// every input that has a gradient gets a dual value. gorgonia.Grad must have been
-// called before.
+// every node that gorgonia.Grad found a gradient for gets a dual value, constants
+// apart; all of these gradients and values are then computed, and little is
+// fused. gorgonia.Grad must have been called before.
 func BindDualValues(nodes ...*gorgonia.Node) Option {
 	return func(s *settings) error {
 		for i, n := range nodes {

@@ -140,7 +140,7 @@ func (f *fusion) wanted() (wanted map[*gorgonia.Node]bool, statements gorgonia.N
 	want(f.settings.watched...)
 	want(f.settings.softmax...)
 	for _, d := range f.duals {
-		want(d.grad)
+		want(d.node, d.grad)
 	}
 	switch {
 	case len(f.settings.outputs) > 0:
