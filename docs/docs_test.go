@@ -2,6 +2,7 @@
 package docs
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,6 +50,43 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 			if _, err := os.Stat(filepath.Join("..", name)); err != nil {
 				t.Errorf("%s names `%s`, which is not there", document, name)
 			}
+		}
+	}
+}
+
+// handWritten calls f for each Go file that no program wrote.
+func handWritten(t *testing.T, f func(path string, text []byte)) {
+	t.Helper()
+	generated := regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() != ".." && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case filepath.Ext(path) != ".go":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && !generated.Match(text) {
+			f(filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator))), text)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A folder has few enough files to see what it holds: a new one first looks for
+// the file that it belongs in.
+func TestFoldersAreSmall(t *testing.T) {
+	const most = 25
+	files := map[string]int{}
+	handWritten(t, func(path string, _ []byte) { files[filepath.Dir(path)]++ })
+	for folder, n := range files {
+		if n > most {
+			t.Errorf("%s has %d files written by hand, want at most %d", folder, n, most)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/affine-go/affine/internal/sealedjson"
 	"github.com/affine-go/affine/internal/tensorfile"
 	"github.com/affine-go/affine/train/optim"
 	"gorgonia.org/tensor"
@@ -153,10 +154,10 @@ const historyNumbers = 5
 func newCheckpoint(f *tensorfile.File) (*checkpoint, error) {
 	c := &checkpoint{header: f.Texts[modelText], weights: map[string]*tensor.Dense{}}
 	s := &c.training
-	if err := decodeStrictly([]byte(f.Texts[trainingText]), s); err != nil {
+	if err := sealedjson.Decode([]byte(f.Texts[trainingText]), s); err != nil {
 		return nil, fmt.Errorf("metadata %q: %w", trainingText, err)
 	}
-	if err := decodeStrictly([]byte(f.Texts[configText]), &c.config); err != nil {
+	if err := sealedjson.Decode([]byte(f.Texts[configText]), &c.config); err != nil {
 		return nil, fmt.Errorf("metadata %q: %w", configText, err)
 	}
 	if err := c.config.Validate(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/atomicfile"
+	"github.com/affine-go/affine/internal/sealedjson"
 	"github.com/affine-go/affine/train/optim"
 )
 
@@ -439,11 +440,11 @@ func (s *session) finish(parts datasets.Parts) (*Run, error) {
 		return nil, err
 	}
 	m.WallSeconds = wall
-	if s.before != nil && s.before.metrics != nil && t.times.count == 0 {
+	if s.before != nil && s.before.metrics != nil && t.times.Count() == 0 {
 		m.StepMicroseconds, m.WallSeconds = s.before.metrics.StepMicroseconds, s.before.metrics.WallSeconds
 	}
 	if s.dir != "" {
-		if err := writeJSON(s.dir.file(MetricsFile), m); err != nil {
+		if err := sealedjson.Write(s.dir.file(MetricsFile), m); err != nil {
 			return nil, err
 		}
 	}

@@ -1,7 +1,12 @@
 package train
 
 import (
+	"runtime"
+	"runtime/debug"
+
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/sealedjson"
+	"github.com/affine-go/affine/layer/device"
 )
 
 // Why a training ended.
@@ -67,7 +72,7 @@ func (t *Trainer) metrics(parts datasets.Parts) (*Metrics, error) {
 	m := &Metrics{
 		Dataset: t.config.Dataset, Task: spec.Task, Impl: spec.Impl, Machine: spec.Machine, Device: spec.Device.Name(),
 		Dtype: spec.Dtype.String(), Seed: t.config.Seed, Epochs: len(t.history.Epochs), BestEpoch: p.BestEpoch,
-		Steps: p.Step, Parameters: t.model.Parameters(), StepMicroseconds: t.times.median(), WallSeconds: t.clock.seconds(),
+		Steps: p.Step, Parameters: t.model.Parameters(), StepMicroseconds: t.times.Median(), WallSeconds: t.clock.seconds(),
 		StoppingReason: p.StoppingReason, StoppingDetail: p.Detail, Environment: &environment,
 	}
 	for _, part := range []struct {
@@ -109,4 +114,49 @@ func known(x float64) *float64 {
 		return nil
 	}
 	return &x
+}
+
+// Environment is where a training ran: what its times and its last digits
+// depend on besides the settings.
+type Environment struct {
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+	Go      string `json:"go"`
+	CPUs    int    `json:"cpus"`    // logical processors
+	Threads int    `json:"threads"` // GOMAXPROCS
+	Device  string `json:"device"`  // as it describes itself
+	// Modules holds the versions of the modules that compute, by their paths;
+	// it is empty in a program that was built without them.
+	Modules map[string]string `json:"modules,omitempty"`
+}
+
+// computing are the modules whose versions change results or times.
+var computing = map[string]bool{
+	"github.com/affine-go/affine": true, "gorgonia.org/gorgonia": true, "gorgonia.org/tensor": true,
+	"gorgonia.org/cu": true, "gonum.org/v1/gonum": true,
+}
+
+// CurrentEnvironment describes this process and a device that it computes on.
+func CurrentEnvironment(d device.Device) Environment {
+	e := Environment{
+		OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), CPUs: runtime.NumCPU(), Threads: runtime.GOMAXPROCS(0),
+		Device: d.Description(), Modules: map[string]string{},
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append(info.Deps, &info.Main) {
+			if computing[m.Path] {
+				e.Modules[m.Path] = m.Version
+			}
+		}
+	}
+	return e
+}
+
+// ReadMetrics reads a metrics.json, as [ReadConfig] does a config.json.
+func ReadMetrics(path string) (*Metrics, error) {
+	m := new(Metrics)
+	if _, err := sealedjson.Read(path, m); err != nil {
+		return nil, err
+	}
+	return m, nil
 }

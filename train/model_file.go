@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/sealedjson"
 	"github.com/affine-go/affine/internal/tensorfile"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
@@ -65,7 +66,7 @@ func (p *Predictor) Metadata() ([]byte, error) {
 // ParseMetadata reads what [Predictor.Metadata] returned.
 func ParseMetadata(text []byte) (Metadata, error) {
 	var m Metadata
-	return m, decodeStrictly(text, &m)
+	return m, sealedjson.Decode(text, &m)
 }
 
 // LoadOption changes how a saved model is loaded.

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/affine-go/affine/internal/atomicfile"
+	"github.com/affine-go/affine/internal/sealedjson"
 	"github.com/affine-go/affine/internal/tensorfile"
 	"github.com/gofrs/flock"
 )
@@ -107,7 +108,7 @@ func (d runDir) checkFree(force bool) error {
 // config.json, so that nobody takes files of two runs for one.
 func (d runDir) begin(c *checkpoint, h *History, replace bool) error {
 	var (
-		config     = func() error { return writeJSON(d.file(ConfigFile), c.config) }
+		config     = func() error { return sealedjson.Write(d.file(ConfigFile), c.config) }
 		noConfig   = func() error { return d.remove(ConfigFile) }
 		noMetrics  = func() error { return d.remove(MetricsFile) }
 		model      = func() error { return c.writeModel(d.file(ModelFile)) }

@@ -44,7 +44,7 @@ func (t *Trainer) Step() (float64, error) {
 	}
 	t.took(rows)
 	t.addLoss(loss, len(rows))
-	t.times.add(time.Since(started))
+	t.times.Add(time.Since(started))
 	return loss, nil
 }
 
@@ -174,7 +174,7 @@ func (t *Trainer) readLosses() (err error) {
 			return fmt.Errorf("step %d: loss is %v: %w", t.progress.Step-len(steps)+1+i, loss, optim.ErrNotFinite)
 		}
 		t.addLoss(loss, steps[i])
-		t.times.add(each)
+		t.times.Add(each)
 	}
 	return nil
 }

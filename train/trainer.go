@@ -1,13 +1,16 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/affine-go/affine/datasets"
+	"github.com/affine-go/affine/internal/timing"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train/optim"
 	"gorgonia.org/tensor"
@@ -47,7 +50,7 @@ type Trainer struct {
 	score     float64 // of the best epoch
 	reference float64 // what patience waits to see beaten
 	waited    int
-	times     stepTimes
+	times     timing.Recent
 	clock     clock
 	ahead     ahead
 }
@@ -324,3 +327,138 @@ func (t *Trainer) remember(r *EpochRecord) (err error) {
 	}
 	return err
 }
+
+// Callback is a set of functions that a training calls as it goes; those that
+// are nil are skipped. An error ends the training with that error.
+type Callback struct {
+	Name     string // stands in errors
+	Priority int    // lower ones are called first, equal ones in the order given
+
+	OnStart func(*Progress) error // before the first step
+	OnStep  func(*Progress) error // after each step
+	OnEpoch func(*Progress) error // after each epoch, once it is in the history
+	OnEnd   func(*Progress) error // after the last step, whatever the reason
+}
+
+// Progress is what a training tells its callbacks. It is valid only during the call;
+// they must not change it.
+type Progress struct {
+	Config Config
+	Model  *Model // with the weights of the last step
+
+	Epoch      int     // under way or, in OnEpoch and OnEnd, finished last; counted from 1
+	Step       int     // steps taken, those before a resume among them
+	EpochStep  int     // steps taken in the epoch under way
+	EpochSteps int     // steps of an epoch, the last, smaller batch among them
+	LR         float64 // of the last step
+	Loss       float64 // of the last step's batch
+	Rows       int     // trained on since the start or the resume
+
+	History   *History // of the finished epochs
+	BestEpoch int      // the epoch in which Config.Monitor was best, 0 for none yet
+
+	StoppingReason string // why the training ended; set for OnEnd
+	Detail         string // the reason as a sentence; set for OnEnd
+
+	stop    bool
+	trainer *Trainer
+}
+
+// Predictor returns a predictor with a copy of the weights of this moment, which
+// other goroutines may use while the training goes on.
+func (p *Progress) Predictor() (*Predictor, error) { return p.trainer.Predictor() }
+
+// Stop asks the training to end after this step, with [ReasonCallback].
+func (p *Progress) Stop() { p.stop = true }
+
+// callbacks are sorted by priority.
+type callbacks []Callback
+
+func newCallbacks(list []Callback) callbacks {
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b Callback) int { return cmp.Compare(a.Priority, b.Priority) })
+	return sorted
+}
+
+func onStart(c *Callback) func(*Progress) error { return c.OnStart }
+func onStep(c *Callback) func(*Progress) error  { return c.OnStep }
+func onEpoch(c *Callback) func(*Progress) error { return c.OnEpoch }
+func onEnd(c *Callback) func(*Progress) error   { return c.OnEnd }
+
+// call calls one function of every callback, until the first error.
+func (cs callbacks) call(which func(*Callback) func(*Progress) error, p *Progress) error {
+	for i := range cs {
+		f := which(&cs[i])
+		if f == nil {
+			continue
+		}
+		if err := f(p); err != nil {
+			return fmt.Errorf("callback %q: %w", cs[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// BalancedClassWeights is what Config.ClassWeights may say instead of a list: the
+// weight of a class is rows/(classes·rows of the class), as in scikit-learn.
+const BalancedClassWeights = "balanced"
+
+// parseClassWeights returns the weight of each class. text is "", "balanced" or a
+// list such as "a=1,b=5"; a class that the list does not name has the weight 1.
+// actual holds the class of each training row.
+func parseClassWeights(text string, classes []string, actual []int) ([]float64, error) {
+	switch text {
+	case "":
+		return nil, nil
+	case BalancedClassWeights:
+		weights := make([]float64, len(classes))
+		for _, class := range actual {
+			weights[class]++
+		}
+		for class, n := range weights {
+			if n == 0 {
+				return nil, fmt.Errorf("class weights: balanced: class %q has no rows to train on", classes[class])
+			}
+			weights[class] = float64(len(actual)) / (float64(len(classes)) * n)
+		}
+		return weights, nil
+	}
+	weights := slices.Repeat([]float64{1}, len(classes))
+	for _, entry := range strings.Split(text, ",") {
+		at := strings.LastIndexByte(entry, '=')
+		if at < 0 {
+			return nil, fmt.Errorf("class weights: %q, want %s or CLASS=WEIGHT,…", entry, BalancedClassWeights)
+		}
+		name, number := strings.TrimSpace(entry[:at]), strings.TrimSpace(entry[at+1:])
+		class := slices.Index(classes, name)
+		if class < 0 {
+			return nil, fmt.Errorf("class weights: there is no class %q, want some of %s", name, strings.Join(classes, ", "))
+		}
+		w, err := strconv.ParseFloat(number, 64)
+		if err != nil || !(w >= 0) || math.IsInf(w, 0) {
+			return nil, fmt.Errorf("class weights: the weight of %q is %q, want a finite number of at least 0", name, number)
+		}
+		weights[class] = w
+	}
+	return weights, nil
+}
+
+// weigh multiplies the one-hot targets of each row by the weight of its class.
+// The cross-entropy, and its gradient, are linear in the targets.
+func (p *part) weigh(weights []float64) {
+	if weights == nil {
+		return
+	}
+	classes := len(weights)
+	for i, class := range p.classes {
+		p.targets[i*classes+class] *= weights[class]
+	}
+}
+
+// clock measures the time of a training over several sessions.
+type clock struct {
+	start  time.Time
+	before float64 // seconds of earlier sessions
+}
+
+func (c *clock) seconds() float64 { return c.before + time.Since(c.start).Seconds() }

@@ -137,3 +137,31 @@ func Median(values []float64) float64 {
 	n := len(s)
 	return s[(n-1)/2] + (s[n/2]-s[(n-1)/2])/2
 }
+
+// Recent keeps the last 4,096 durations that are added to it.
+type Recent struct {
+	last  [4096]time.Duration
+	count int
+}
+
+// Add adds a duration.
+func (t *Recent) Add(d time.Duration) {
+	t.last[t.count%len(t.last)] = d
+	t.count++
+}
+
+// Count returns how many were added.
+func (t *Recent) Count() int { return t.count }
+
+// Median returns the median of those kept in microseconds, 0 if there are none.
+func (t *Recent) Median() float64 {
+	n := min(t.count, len(t.last))
+	if n == 0 {
+		return 0
+	}
+	values := make([]float64, n)
+	for i, d := range t.last[:n] {
+		values[i] = float64(d.Nanoseconds())
+	}
+	return Median(values) / 1000
+}

@@ -114,3 +114,22 @@ func TestAllocationsOfThisProcessAreCounted(t *testing.T) {
 		t.Errorf("%d allocations in 100 runs (%v), want about one each", allocs, err)
 	}
 }
+
+func TestMedianOfRecentTimes(t *testing.T) {
+	var times Recent
+	if got := times.Median(); got != 0 {
+		t.Errorf("median of no times is %v, want 0", got)
+	}
+	for i, want := range []float64{5, 4, 4, 3.5, 3} { // of 5; 5, 3; 5, 3, 4; …
+		times.Add([]time.Duration{5, 3, 4, 1, 2}[i] * time.Microsecond)
+		if got := times.Median(); got != want {
+			t.Errorf("median of %d times is %v µs, want %v", i+1, got, want)
+		}
+	}
+	for range times.last {
+		times.Add(time.Millisecond)
+	}
+	if got := times.Median(); got != 1000 {
+		t.Errorf("median of the last times is %v µs, want 1000", got)
+	}
+}

@@ -1,4 +1,5 @@
-package train
+// Package network computes what a multi-layer perceptron answers, without a graph.
+package network
 
 import (
 	"fmt"
@@ -11,20 +12,20 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// network computes the outputs of a model's layers by calls to the device, one
+// Network computes the outputs of a model's layers by calls to the device, one
 // after another, without a graph. It only reads the weights: any number of
 // goroutines may call it while nobody writes them.
 //
 // The bits of a row do not depend on the rows that come with it, nor on how
 // they are cut into chunks: the device adds the terms of a sum in an order that
 // depends on its length alone.
-type network interface {
-	// forward computes y [rows, outputs] from x [rows, inputs], which scaler,
+type Network interface {
+	// Forward computes y [rows, outputs] from x [rows, inputs], which scaler,
 	// if there is one, scales on the way.
-	forward(y, x []float64, scaler *datasets.Scaler) error
+	Forward(y, x []float64, scaler *datasets.Scaler) error
 }
 
-// networkOf is a network with elements of type T.
+// networkOf is a Network with elements of type T.
 type networkOf[T device.Float] struct {
 	device  device.Device
 	kernels device.Kernels[T]
@@ -42,7 +43,7 @@ type linear[T device.Float] struct {
 	act device.Activation
 }
 
-// workspace is what one call of forward computes in. Inputs and outputs lie in
+// workspace is what one call of Forward computes in. Inputs and outputs lie in
 // the host's memory, which a card copies them from and to; what lies between
 // never leaves the device.
 type workspace[T device.Float] struct {
@@ -60,19 +61,25 @@ const (
 	maxIdle = 64
 )
 
-// newNetwork makes the network of a model whose weights w and b of each layer
-// follow each other.
-func newNetwork(spec *Spec, weights []*tensor.Dense) (network, error) {
-	if spec.Dtype == tensor.Float32 {
-		return newNetworkOf[float32](spec, weights)
-	}
-	return newNetworkOf[float64](spec, weights)
+// Layers describes the layers of a network.
+type Layers struct {
+	Device device.Device
+	Widths []int            // inputs, hidden layers, outputs
+	Hidden layer.Activation // of all layers but the last, which has none
 }
 
-func newNetworkOf[T device.Float](spec *Spec, weights []*tensor.Dense) (network, error) {
-	n := &networkOf[T]{device: spec.Device, kernels: device.For[T](spec.Device)}
-	widths := spec.widths()
-	for i, out := range widths[1:] {
+// New makes a network of the weights W [in, out] and b [out] of each layer, which
+// follow each other and are all of one type. It keeps them, not a copy.
+func New(l Layers, weights []*tensor.Dense) (Network, error) {
+	if weights[0].Dtype() == tensor.Float32 {
+		return newNetwork[float32](l, weights)
+	}
+	return newNetwork[float64](l, weights)
+}
+
+func newNetwork[T device.Float](l Layers, weights []*tensor.Dense) (Network, error) {
+	n := &networkOf[T]{device: l.Device, kernels: device.For[T](l.Device)}
+	for i, out := range l.Widths[1:] {
 		w, err := values.Elements[T](weights[2*i])
 		if err != nil {
 			return nil, err
@@ -81,13 +88,13 @@ func newNetworkOf[T device.Float](spec *Spec, weights []*tensor.Dense) (network,
 		if err != nil {
 			return nil, err
 		}
-		act := spec.Activation
-		if i+2 == len(widths) {
+		act := l.Hidden
+		if i+2 == len(l.Widths) {
 			act = layer.Identity
 		} else {
 			n.widest = max(n.widest, out)
 		}
-		n.layers = append(n.layers, linear[T]{device.MatrixOf(w, widths[i], out), b, act.Spec()})
+		n.layers = append(n.layers, linear[T]{device.MatrixOf(w, l.Widths[i], out), b, act.Spec()})
 	}
 	return n, nil
 }
@@ -95,7 +102,7 @@ func newNetworkOf[T device.Float](spec *Spec, weights []*tensor.Dense) (network,
 func (n *networkOf[T]) inputs() int  { return n.layers[0].w.Rows }
 func (n *networkOf[T]) outputs() int { return n.layers[len(n.layers)-1].w.Cols }
 
-func (n *networkOf[T]) forward(y, x []float64, scaler *datasets.Scaler) error {
+func (n *networkOf[T]) Forward(y, x []float64, scaler *datasets.Scaler) error {
 	in, out := n.inputs(), n.outputs()
 	rows := len(x) / in
 	chunk := min(rows, max(16, chunkElements/max(in, n.widest, out)))

@@ -1,6 +1,11 @@
 package datasets
 
-import "math"
+import (
+	"fmt"
+	"math"
+
+	"github.com/affine-go/affine/datasets/internal/glyph"
+)
 
 var planeFeatures = []string{"x1", "x2"}
 
@@ -225,4 +230,150 @@ func plane(info *Info, n int, noise float64, seed uint64, points func(*Dataset))
 // included; 0 where n is 1.
 func linspace(end float64, i, n int) float64 {
 	return end * float64(i) / float64(max(n-1, 1))
+}
+
+const targetNoise = "standard deviation of the Gaussian noise added to the target"
+
+var linearInfo = Info{
+	Name:         "linear",
+	Summary:      "a plane over three features",
+	Task:         Regression,
+	Features:     []string{"x1", "x2", "x3"},
+	TargetName:   "y",
+	Rows:         500,
+	Noise:        0.1,
+	NoiseMeaning: targetNoise,
+	Formula:      "y = 3·x1 − 2·x2 + ½·x3 + 1 + noise·N(0, 1), x uniform in [−1, 1]³",
+	Source:       "this package; the model of ordinary least squares",
+}
+
+// Linear returns a linear function of three features, the model of ordinary
+// least squares; the coefficients are this package's choice:
+//
+//	y = 3·x₁ − 2·x₂ + ½·x₃ + 1 + noise·N(0, 1),  x uniform in [−1, 1]³
+func Linear(n int, noise float64, seed uint64) (*Dataset, error) {
+	return function(&linearInfo, n, noise, seed, -1, 1, linearValue)
+}
+
+func linearValue(x []float64) float64 { return 3*x[0] - 2*x[1] + 0.5*x[2] + 1 }
+
+var sineInfo = Info{
+	Name:         "sine",
+	Summary:      "one period of a sine",
+	Task:         Regression,
+	Features:     []string{"x"},
+	TargetName:   "y",
+	Rows:         500,
+	Noise:        0.05,
+	NoiseMeaning: targetNoise,
+	Formula:      "y = sin(2πx) + noise·N(0, 1), x uniform in [0, 1]",
+	Source:       "Bishop 2006, Pattern Recognition and Machine Learning, section 1.1",
+}
+
+// Sine returns one period of a sine, the curve that C. M. Bishop fits in
+// Pattern Recognition and Machine Learning (2006), section 1.1:
+//
+//	y = sin(2πx) + noise·N(0, 1),  x uniform in [0, 1]
+func Sine(n int, noise float64, seed uint64) (*Dataset, error) {
+	return function(&sineInfo, n, noise, seed, 0, 1, sineValue)
+}
+
+func sineValue(x []float64) float64 { return math.Sin(2 * math.Pi * x[0]) }
+
+var friedman1Info = Info{
+	Name:         "friedman1",
+	Summary:      "Friedman's first function: ten features, five of them without effect",
+	Task:         Regression,
+	Features:     numbered("x", 1, 10),
+	TargetName:   "y",
+	Rows:         2000,
+	Noise:        1,
+	NoiseMeaning: targetNoise,
+	Formula:      "y = 10·sin(π·x1·x2) + 20·(x3 − ½)² + 10·x4 + 5·x5 + noise·N(0, 1), x uniform in [0, 1]¹⁰",
+	Source:       "Friedman 1991, Annals of Statistics 19; scikit-learn, sklearn.datasets.make_friedman1",
+}
+
+// Friedman1 returns the first function of J. H. Friedman, "Multivariate
+// adaptive regression splines", Annals of Statistics 19 (1991), with ten
+// features as in scikit-learn's sklearn.datasets.make_friedman1. The last five
+// have no effect:
+//
+//	y = 10·sin(π·x₁·x₂) + 20·(x₃ − ½)² + 10·x₄ + 5·x₅ + noise·N(0, 1),  x uniform in [0, 1]¹⁰
+func Friedman1(n int, noise float64, seed uint64) (*Dataset, error) {
+	return function(&friedman1Info, n, noise, seed, 0, 1, friedman1Value)
+}
+
+func friedman1Value(x []float64) float64 {
+	curve := x[2] - 0.5
+	return 10*math.Sin(math.Pi*x[0]*x[1]) + 20*curve*curve + 10*x[3] + 5*x[4]
+}
+
+// function makes a dataset of rows drawn uniformly from [low, high] in every
+// feature, with f of the row and noise as the target.
+func function(info *Info, n int, noise float64, seed uint64, low, high float64, f func(x []float64) float64) (*Dataset, error) {
+	d, rng, err := newDataset(info, n, noise, seed)
+	if err != nil {
+		return nil, err
+	}
+	for i := range d.X {
+		d.X[i] = low + (high-low)*rng.Float64()
+	}
+	for i := range d.Y {
+		d.Y[i] = f(d.Row(i))
+	}
+	addNoise(d.Y, noise, rng)
+	return d, nil
+}
+
+var glyphsInfo = Info{
+	Name:         "glyphs",
+	Summary:      "digits 0 to 9 drawn at 28×28 in six fonts, shifted, turned and scaled",
+	Task:         Classification,
+	Features:     numbered("pixel", 0, glyph.Side*glyph.Side),
+	TargetName:   "digit",
+	Classes:      numbered("", 0, 10),
+	ImageShape:   [2]int{glyph.Side, glyph.Side},
+	Rows:         4000,
+	Noise:        0.1,
+	NoiseMeaning: "standard deviation of the Gaussian noise added to each pixel",
+	Formula:      "ink = coverage of the digit's outline after scaling by 0.8 … 1.1, turning by ±15° and shifting by ±2 pixels; clip(ink + noise·N(0, 1), 0, 1)",
+	Source:       "this package; Bigelow & Holmes' Go fonts, golang.org/x/image/font/gofont",
+}
+
+// Glyphs returns images of the digits 0 to 9: an image task that needs no
+// download. Each row is a 28×28 image, line by line; a pixel is the ink on it,
+// from 0 to 1.
+//
+// A digit's outline comes from one of the Go fonts (regular, bold, italic, bold
+// italic, mono, mono bold), drawn uniformly. Its bounding box is scaled to a
+// height of 17 pixels and centred; then it is scaled by a factor from [0.8,
+// 1.1], turned by an angle from [−15°, 15°] and shifted by up to 2 pixels along
+// each axis, all uniform. The pixel's value is
+//
+//	clip(coverage + noise·N(0, 1), 0, 1)
+//
+// Each digit has ⌈n/10⌉ or ⌊n/10⌋ rows; the rows come in random order.
+func Glyphs(n int, noise float64, seed uint64) (*Dataset, error) {
+	d, rng, err := newDataset(&glyphsInfo, n, noise, seed)
+	if err != nil {
+		return nil, err
+	}
+	pen, err := glyph.NewPen()
+	if err != nil {
+		return nil, fmt.Errorf("glyphs: %w", err)
+	}
+	for i := range n {
+		digit := i % len(d.Classes)
+		d.Y[i] = float64(digit)
+		row := d.Row(i)
+		for k, coverage := range pen.Draw(digit, rng) {
+			row[k] = float64(coverage) / 255
+		}
+		addNoise(row, noise, rng)
+		for k, v := range row {
+			row[k] = min(max(v, 0), 1)
+		}
+	}
+	d.shuffle(rng)
+	return d, nil
 }

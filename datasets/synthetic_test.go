@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/affine-go/affine/datasets/internal/glyph"
 )
 
 // points are the layouts that plane shuffles and adds noise to.
@@ -251,3 +253,30 @@ func sortedRows(d *Dataset) [][]float64 {
 }
 
 func sameData(a, b *Dataset) bool { return slices.Equal(a.X, b.X) && slices.Equal(a.Y, b.Y) }
+
+func TestGlyphsArePixelsFrom0To1(t *testing.T) {
+	for _, noise := range []float64{0, 0.1, 3} {
+		d := mustLoad(t, "glyphs", Options{N: 50, Noise: &noise, Seed: 1})
+		if low, high := slices.Min(d.X), slices.Max(d.X); low != 0 || high != 1 {
+			t.Errorf("noise %v: pixels from %v to %v, want 0 to 1", noise, low, high)
+		}
+	}
+}
+
+// Without noise there is ink on the image and none at its border, whatever the
+// shift, turn and scale: no digit is cut off.
+func TestGlyphsFitTheImage(t *testing.T) {
+	d := mustLoad(t, "glyphs", Options{N: 2000, Noise: new(float64), Seed: 2})
+	for i := range d.Len() {
+		var ink, border float64
+		for k, v := range d.Row(i) {
+			ink += v
+			if y, x := k/glyph.Side, k%glyph.Side; y == 0 || x == 0 || y == glyph.Side-1 || x == glyph.Side-1 {
+				border += v
+			}
+		}
+		if ink < 15 || border > 0 {
+			t.Fatalf("image %d of %v: ink %v, of which %v at the border", i, d.Y[i], ink, border)
+		}
+	}
+}

@@ -1,4 +1,5 @@
-package datasets
+// Package glyph draws the digits of the dataset glyphs.
+package glyph
 
 import (
 	"fmt"
@@ -19,71 +20,40 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// The digits of glyphs: how large they are, in pixels, and how much they vary.
+// Side is the side of an image in pixels, as MNIST's.
+const Side = 28
+
+// How large a digit is, in pixels, and how much it varies.
 const (
-	glyphSide     = 28 // of the image, as MNIST's
-	glyphHeight   = 17 // of the digit before scaling
-	glyphMaxShift = 2
-	glyphMaxTurn  = 15 * math.Pi / 180 // radians
-	glyphMinScale = 0.8
-	glyphMaxScale = 1.1
+	height   = 17 // before scaling
+	maxShift = 2
+	maxTurn  = 15 * math.Pi / 180 // radians
+	minScale = 0.8
+	maxScale = 1.1
 )
 
-var glyphsInfo = Info{
-	Name:         "glyphs",
-	Summary:      "digits 0 to 9 drawn at 28×28 in six fonts, shifted, turned and scaled",
-	Task:         Classification,
-	Features:     numbered("pixel", 0, glyphSide*glyphSide),
-	TargetName:   "digit",
-	Classes:      numbered("", 0, 10),
-	ImageShape:   [2]int{glyphSide, glyphSide},
-	Rows:         4000,
-	Noise:        0.1,
-	NoiseMeaning: "standard deviation of the Gaussian noise added to each pixel",
-	Formula:      "ink = coverage of the digit's outline after scaling by 0.8 … 1.1, turning by ±15° and shifting by ±2 pixels; clip(ink + noise·N(0, 1), 0, 1)",
-	Source:       "this package; Bigelow & Holmes' Go fonts, golang.org/x/image/font/gofont",
+// Pen draws digits one after another.
+type Pen struct {
+	fonts  [][10]outline
+	raster *vector.Rasterizer
+	ink    *image.Alpha
 }
 
-// Glyphs returns images of the digits 0 to 9: an image task that needs no
-// download. Each row is a 28×28 image, line by line; a pixel is the ink on it,
-// from 0 to 1.
-//
-// A digit's outline comes from one of the Go fonts (regular, bold, italic, bold
-// italic, mono, mono bold), drawn uniformly. Its bounding box is scaled to a
-// height of 17 pixels and centred; then it is scaled by a factor from [0.8,
-// 1.1], turned by an angle from [−15°, 15°] and shifted by up to 2 pixels along
-// each axis, all uniform. The pixel's value is
-//
-//	clip(coverage + noise·N(0, 1), 0, 1)
-//
-// Each digit has ⌈n/10⌉ or ⌊n/10⌋ rows; the rows come in random order.
-func Glyphs(n int, noise float64, seed uint64) (*Dataset, error) {
-	d, rng, err := newDataset(&glyphsInfo, n, noise, seed)
+// NewPen returns a pen that has all fonts.
+func NewPen() (*Pen, error) {
+	fonts, err := digitOutlines()
 	if err != nil {
 		return nil, err
 	}
-	outlines, err := digitOutlines()
-	if err != nil {
-		return nil, fmt.Errorf("glyphs: %w", err)
-	}
-	raster := vector.NewRasterizer(glyphSide, glyphSide)
-	ink := image.NewAlpha(image.Rect(0, 0, glyphSide, glyphSide))
-	for i := range n {
-		digit := i % len(d.Classes)
-		d.Y[i] = float64(digit)
-		font := outlines[rng.IntN(len(outlines))]
-		drawOutline(raster, ink, font[digit], randomPlacement(rng))
-		row := d.Row(i)
-		for k, coverage := range ink.Pix {
-			row[k] = float64(coverage) / 255
-		}
-		addNoise(row, noise, rng)
-		for k, v := range row {
-			row[k] = min(max(v, 0), 1)
-		}
-	}
-	d.shuffle(rng)
-	return d, nil
+	return &Pen{fonts, vector.NewRasterizer(Side, Side), image.NewAlpha(image.Rect(0, 0, Side, Side))}, nil
+}
+
+// Draw returns the coverage, 0 to 255, of each pixel by a digit in a random
+// font, turned, scaled and shifted at random. It is valid until the next call.
+func (p *Pen) Draw(digit int, rng *rand.Rand) []uint8 {
+	font := p.fonts[rng.IntN(len(p.fonts))]
+	drawOutline(p.raster, p.ink, font[digit], randomPlacement(rng))
+	return p.ink.Pix
 }
 
 // placement maps a point (x, y) of an outline to (a·x + b·y + c, d·x + e·y + f)
@@ -93,11 +63,11 @@ type placement struct{ a, b, c, d, e, f float64 }
 // randomPlacement draws scale, turn and shift about the image's centre.
 func randomPlacement(rng *rand.Rand) placement {
 	uniform := func(low, high float64) float64 { return low + (high-low)*rng.Float64() }
-	scale := glyphHeight * uniform(glyphMinScale, glyphMaxScale)
-	sin, cos := math.Sincos(uniform(-glyphMaxTurn, glyphMaxTurn))
+	scale := height * uniform(minScale, maxScale)
+	sin, cos := math.Sincos(uniform(-maxTurn, maxTurn))
 	return placement{
-		a: scale * cos, b: -scale * sin, c: glyphSide/2 + uniform(-glyphMaxShift, glyphMaxShift),
-		d: scale * sin, e: scale * cos, f: glyphSide/2 + uniform(-glyphMaxShift, glyphMaxShift),
+		a: scale * cos, b: -scale * sin, c: Side/2 + uniform(-maxShift, maxShift),
+		d: scale * sin, e: scale * cos, f: Side/2 + uniform(-maxShift, maxShift),
 	}
 }
 
@@ -111,7 +81,7 @@ type curve struct {
 
 // drawOutline fills ink with the outline's coverage, 0 to 255.
 func drawOutline(raster *vector.Rasterizer, ink *image.Alpha, shape outline, p placement) {
-	raster.Reset(glyphSide, glyphSide)
+	raster.Reset(Side, Side)
 	raster.DrawOp = draw.Src
 	for _, c := range shape {
 		var xy [6]float32
@@ -164,12 +134,12 @@ func loadOutline(font *sfnt.Font, r rune) (outline, error) {
 	}
 	box := segments.Bounds()
 	center := [2]float64{float64(box.Min.X+box.Max.X) / 2, float64(box.Min.Y+box.Max.Y) / 2}
-	height := float64(box.Max.Y - box.Min.Y)
+	unit := float64(box.Max.Y - box.Min.Y)
 	shape := make(outline, len(segments))
 	for i, s := range segments {
 		shape[i].op = s.Op
 		for k, q := range s.Args {
-			shape[i].points[k] = [2]float64{(float64(q.X) - center[0]) / height, (float64(q.Y) - center[1]) / height}
+			shape[i].points[k] = [2]float64{(float64(q.X) - center[0]) / unit, (float64(q.Y) - center[1]) / unit}
 		}
 	}
 	return shape, nil

@@ -1,45 +1,19 @@
-package datasets
+package glyph
 
 import (
 	"image"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"golang.org/x/image/vector"
 )
 
-func TestGlyphsArePixelsFrom0To1(t *testing.T) {
-	for _, noise := range []float64{0, 0.1, 3} {
-		d := mustLoad(t, "glyphs", Options{N: 50, Noise: &noise, Seed: 1})
-		if low, high := slices.Min(d.X), slices.Max(d.X); low != 0 || high != 1 {
-			t.Errorf("noise %v: pixels from %v to %v, want 0 to 1", noise, low, high)
-		}
-	}
-}
-
-// Without noise there is ink on the image and none at its border, whatever the
-// shift, turn and scale: no digit is cut off.
-func TestGlyphsFitTheImage(t *testing.T) {
-	d := mustLoad(t, "glyphs", Options{N: 2000, Noise: new(float64), Seed: 2})
-	for i := range d.Len() {
-		var ink, border float64
-		for k, v := range d.Row(i) {
-			ink += v
-			if y, x := k/glyphSide, k%glyphSide; y == 0 || x == 0 || y == glyphSide-1 || x == glyphSide-1 {
-				border += v
-			}
-		}
-		if ink < 15 || border > 0 {
-			t.Fatalf("image %d of %v: ink %v, of which %v at the border", i, d.Y[i], ink, border)
-		}
-	}
-}
-
 // moments returns the mass, the centre and the covariance of the ink.
 func moments(ink []uint8) (mass, cx, cy, xx, xy, yy float64) {
 	for k, v := range ink {
-		x, y, m := float64(k%glyphSide)+0.5, float64(k/glyphSide)+0.5, float64(v)/255
+		x, y, m := float64(k%Side)+0.5, float64(k/Side)+0.5, float64(v)/255
 		mass, cx, cy = mass+m, cx+m*x, cy+m*y
 		xx, xy, yy = xx+m*x*x, xy+m*x*y, yy+m*y*y
 	}
@@ -55,13 +29,13 @@ func TestDrawOutlineFollowsThePlacement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raster := vector.NewRasterizer(glyphSide, glyphSide)
-	ink := image.NewAlpha(image.Rect(0, 0, glyphSide, glyphSide))
+	raster := vector.NewRasterizer(Side, Side)
+	ink := image.NewAlpha(image.Rect(0, 0, Side, Side))
 	draw := func(shape outline, scale, turn, dx, dy float64) (mass, cx, cy, xx, xy, yy float64) {
 		sin, cos := math.Sincos(turn)
 		drawOutline(raster, ink, shape, placement{
-			scale * cos, -scale * sin, glyphSide/2 + dx,
-			scale * sin, scale * cos, glyphSide/2 + dy,
+			scale * cos, -scale * sin, Side/2 + dx,
+			scale * sin, scale * cos, Side/2 + dy,
 		})
 		return moments(ink.Pix)
 	}
@@ -71,14 +45,14 @@ func TestDrawOutlineFollowsThePlacement(t *testing.T) {
 			mass, cx, cy, xx, xy, yy := draw(shape, 15, 0.25, 1.5, -2)
 			ratio := 15.0 / 20
 			sin, cos := math.Sincos(0.25)
-			x0, y0 := ratio*(cx0-glyphSide/2), ratio*(cy0-glyphSide/2)
+			x0, y0 := ratio*(cx0-Side/2), ratio*(cy0-Side/2)
 			for _, c := range []struct {
 				what              string
 				got, want, within float64
 			}{
 				{"mass", mass, ratio * ratio * mass0, 0.03 * mass},
-				{"centre x", cx, glyphSide/2 + 1.5 + cos*x0 - sin*y0, 0.05},
-				{"centre y", cy, glyphSide/2 - 2 + sin*x0 + cos*y0, 0.05},
+				{"centre x", cx, Side/2 + 1.5 + cos*x0 - sin*y0, 0.05},
+				{"centre y", cy, Side/2 - 2 + sin*x0 + cos*y0, 0.05},
 				{"trace", xx + yy, ratio * ratio * (xx0 + yy0), 0.02 * (xx + yy)},
 				{"covariance", xy, ratio * ratio * (sin*cos*(xx0-yy0) + (cos*cos-sin*sin)*xy0), 0.02 * (xx + yy)},
 			} {
@@ -92,16 +66,16 @@ func TestDrawOutlineFollowsThePlacement(t *testing.T) {
 
 // A placement keeps angles, and its scale, turn and shift fill their ranges.
 func TestPlacementsAreWithinTheirRanges(t *testing.T) {
-	rng := newRand(1, generatorStream)
+	rng := rand.New(rand.NewPCG(1, 1))
 	var scales, turns, shifts []float64
 	for range 1000 {
 		p := randomPlacement(rng)
 		if p.a != p.e || p.b != -p.d {
 			t.Fatalf("%+v is not a turn and a scale", p)
 		}
-		scales = append(scales, math.Hypot(p.a, p.d)/glyphHeight)
+		scales = append(scales, math.Hypot(p.a, p.d)/height)
 		turns = append(turns, math.Atan2(p.d, p.a)*180/math.Pi)
-		shifts = append(shifts, p.c-glyphSide/2, p.f-glyphSide/2)
+		shifts = append(shifts, p.c-Side/2, p.f-Side/2)
 	}
 	for what, c := range map[string]struct {
 		values    []float64
@@ -118,23 +92,20 @@ func TestPlacementsAreWithinTheirRanges(t *testing.T) {
 }
 
 func TestGlyphsVaryInFontPlaceAndSize(t *testing.T) {
-	d := mustLoad(t, "glyphs", Options{N: 400, Noise: new(float64), Seed: 1})
+	pen, err := NewPen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
 	var mass, cx []float64
-	for i := range d.Len() {
-		if d.Y[i] != 3 {
-			continue
-		}
-		ink := make([]uint8, d.Inputs())
-		for k, v := range d.Row(i) {
-			ink[k] = uint8(math.Round(255 * v))
-		}
-		m, x, _, _, _, _ := moments(ink)
+	for range 40 {
+		m, x, _, _, _, _ := moments(pen.Draw(3, rng))
 		mass, cx = append(mass, m), append(cx, x)
 	}
 	if low, high := slices.Min(mass), slices.Max(mass); high < 2*low {
 		t.Errorf("the ink of a 3 varies from %.0f to %.0f, want more: fonts and scales", low, high)
 	}
-	if low, high := slices.Min(cx), slices.Max(cx); high-low < 2*glyphMaxShift-1 || high-low > 2*glyphMaxShift+4 {
-		t.Errorf("the centre of a 3 is between %.1f and %.1f, want shifts of ±%v", low, high, glyphMaxShift)
+	if low, high := slices.Min(cx), slices.Max(cx); high-low < 2*maxShift-1 || high-low > 2*maxShift+4 {
+		t.Errorf("the centre of a 3 is between %.1f and %.1f, want shifts of ±%v", low, high, maxShift)
 	}
 }
