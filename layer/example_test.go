@@ -99,6 +99,43 @@ func ExampleBinaryCrossEntropy() {
 	// Output: 0.3466
 }
 
+// Half of a layer's outputs are dropped, others in every step; an evaluation
+// drops none.
+func ExampleDropout() {
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithName("x"), gorgonia.WithShape(1, 6), gorgonia.WithValue(matrix(1, 6, 1, 1, 1, 1, 1, 1)))
+	masks := layer.NewMasks(1)
+	y, err := layer.Dropout(x, 0.5, masks)
+	if err != nil {
+		log.Fatal(err)
+	}
+	training, err := vm.New(g)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer training.Close()
+	for step := range 2 {
+		masks.Set(step, 0)
+		if err := training.RunAll(); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(y.Value().Data())
+	}
+	evaluation, err := vm.New(g, vm.WithEvalMode())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer evaluation.Close()
+	if err := evaluation.RunAll(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(y.Value().Data())
+	// Output:
+	// [2 2 2 0 0 0]
+	// [0 2 0 2 2 2]
+	// [1 1 1 1 1 1]
+}
+
 // A network is kept from being steep: the cost has the squared length of the
 // gradient of its output by its input, and is differentiated through that.
 func ExampleGrad() {

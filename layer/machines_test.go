@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/affine-go/affine/internal/recycle"
+	"github.com/affine-go/affine/layer/device"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -178,6 +180,137 @@ func TestResultsOfEarlierRunsStay(t *testing.T) {
 	for i, h := range all {
 		if at := slices.IndexFunc(h.elements, func(v float32) bool { return v != h.want }); at >= 0 {
 			t.Fatalf("run %d: element %d is %v by now, want %v", i, at, h.elements[at], h.want)
+		}
+	}
+}
+
+// masked is dropout by its definition, with the mask that the op drew for ones.
+func masked(t *testing.T, name string, p float64, step, firstRow int, x *tensor.Dense) []float64 {
+	t.Helper()
+	ones := tensor.Ones(tensor.Float64, x.Shape()...)
+	masks := NewMasks(3)
+	masks.Set(step, firstRow)
+	v, err := newDropoutOp(name, x.Dims(), p, masks, processor(t)).Do(ones)
+	requireNoError(t, err)
+	mask, values := floats(t, v), floats(t, x)
+	for i := range values {
+		if scaled := 1 / (1 - p); mask[i] != 0 && mask[i] != scaled {
+			t.Fatalf("mask holds %v, want 0 or %v", mask[i], scaled)
+		}
+		values[i] *= mask[i]
+	}
+	return values
+}
+
+func processor(t *testing.T) device.Device {
+	t.Helper()
+	d, err := device.Open("cpu")
+	requireNoError(t, err)
+	return d
+}
+
+// TestDropout: value and gradient are those of a product with the mask, for both
+// machines of Gorgonia.
+func TestDropout(t *testing.T) {
+	rng := generator(71)
+	for _, machine := range []string{"tape", "lisp"} {
+		for _, dt := range dtypes {
+			for _, shape := range []tensor.Shape{{7}, {5, 4}, {2, 3, 5}} {
+				x, dy := random(rng, dt, shape...), random(rng, dt, shape...)
+				masks := NewMasks(3)
+				masks.Set(9, 2)
+				values, grads := run(t, machine, []*tensor.Dense{x, dy}, []int{0}, func(n gorgonia.Nodes) (*gorgonia.Node, gorgonia.Nodes, error) {
+					y, err := Dropout(n[0], 0.4, masks)
+					requireNoError(t, err)
+					cost, err := weighted(y, n[1])
+					return cost, gorgonia.Nodes{y}, err
+				})
+				requireClose(t, "Y", values[0], masked(t, "dropout1", 0.4, 9, 2, x), tolerance(dt))
+				requireClose(t, "dX", grads[0], masked(t, "dropout1", 0.4, 9, 2, dy), tolerance(dt))
+			}
+		}
+	}
+}
+
+// TestGradOfDropoutToSecondOrder: Σ (M ⊙ X)³ has the second derivative
+// 6·M³ ⊙ X.
+func TestGradOfDropoutToSecondOrder(t *testing.T) {
+	x := random(generator(72), tensor.Float64, 3, 4)
+	g := gorgonia.NewGraph()
+	n := input(g, "x", x)
+	y, err := Dropout(n, 0.25, NewMasks(3))
+	requireNoError(t, err)
+	cost, err := gorgonia.Sum(gorgonia.Must(gorgonia.Cube(y)))
+	requireNoError(t, err)
+	first, err := Grad(cost, n)
+	requireNoError(t, err)
+	second, err := Grad(gorgonia.Must(gorgonia.Sum(first[0])), n)
+	requireNoError(t, err)
+	m := gorgonia.NewTapeMachine(g)
+	defer m.Close()
+	requireNoError(t, m.RunAll())
+	want := masked(t, "dropout1", 0.25, 0, 0, x)
+	for i := range want {
+		want[i] *= 6 / 0.75 / 0.75
+	}
+	requireClose(t, "second derivative", floats(t, second[0].Value()), want, 1e-12)
+}
+
+func TestDropoutsOfAGraphDiffer(t *testing.T) {
+	g := gorgonia.NewGraph()
+	x := input(g, "x", tensor.Ones(tensor.Float32, 4, 50))
+	masks := NewMasks(3)
+	var outputs gorgonia.Nodes
+	for _, opts := range [][]Option{nil, nil, {WithName("mine")}} {
+		y, err := Dropout(x, 0.5, masks, opts...)
+		requireNoError(t, err)
+		outputs = append(outputs, y)
+	}
+	m := gorgonia.NewTapeMachine(g)
+	defer m.Close()
+	draw := func(step int) (all [][]float64) {
+		masks.Set(step, 0)
+		m.Reset()
+		requireNoError(t, m.RunAll())
+		for _, y := range outputs {
+			all = append(all, floats(t, y.Value()))
+		}
+		return all
+	}
+	first, next, again := draw(1), draw(2), draw(1)
+	for i := range first {
+		if slices.Equal(first[i], next[i]) || !slices.Equal(first[i], again[i]) {
+			t.Errorf("op %d: want another mask in another step and the same in the same", i)
+		}
+		for j := range i {
+			if slices.Equal(first[i], first[j]) {
+				t.Errorf("ops %d and %d draw the same mask", j, i)
+			}
+		}
+	}
+}
+
+func TestDropoutSaysWhatItCannotDo(t *testing.T) {
+	g := gorgonia.NewGraph()
+	x := input(g, "x", random(generator(73), tensor.Float64, 2, 2))
+	s := gorgonia.NewScalar(g, tensor.Float64, gorgonia.WithName("s"))
+	masks := NewMasks(1)
+	for _, test := range []struct {
+		x     *gorgonia.Node
+		p     float64
+		masks *Masks
+		opts  []Option
+		want  string
+	}{
+		{nil, 0.5, masks, nil, "X is nil"},
+		{s, 0.5, masks, nil, "X is a scalar"},
+		{x, 1, masks, nil, "probability is 1, want at least 0 and less than 1"},
+		{x, math.NaN(), masks, nil, "probability is NaN"},
+		{x, 0.5, nil, nil, "masks are nil"},
+		{x, 0.5, masks, []Option{WithActivation(ReLU)}, "WithActivation does not apply here"},
+	} {
+		if _, err := Dropout(test.x, test.p, test.masks, test.opts...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got error %v, want one with %q", err, test.want)
 		}
 	}
 }

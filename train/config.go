@@ -46,8 +46,12 @@ type Config struct {
 
 	Hidden     []int  `json:"hidden"`     // widths of the hidden layers
 	Activation string `json:"activation"` // as layer.ParseActivation takes it
-	Init       string `json:"init"`       // of the weights, one of InitNames
-	BiasInit   string `json:"bias_init"`  // of the biases, one of InitNames
+	// Dropout is the probability that an output of a hidden layer is set to 0
+	// in a step of the training; the others are divided by 1 − Dropout. Masks
+	// are drawn from Seed. What is measured and predicted is without.
+	Dropout  float64 `json:"dropout,omitempty"`
+	Init     string  `json:"init"`      // of the weights, one of InitNames
+	BiasInit string  `json:"bias_init"` // of the biases, one of InitNames
 
 	Impl    string `json:"impl"`    // Fused or Builtin
 	Machine string `json:"machine"` // OurMachine or TapeMachine
@@ -230,6 +234,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.LR == 0:
 		return fmt.Errorf("lr is 0, want a number above 0")
+	case !(c.Dropout >= 0 && c.Dropout < 1):
+		return fmt.Errorf("dropout is %v, want at least 0 and less than 1", c.Dropout)
 	case c.Epochs < 1:
 		return fmt.Errorf("epochs is %d, want at least 1", c.Epochs)
 	case c.Batch < 1:
@@ -285,7 +291,7 @@ func (c *Config) spec(task datasets.Task, inputs, outputs int) (Spec, error) {
 	}
 	s := Spec{
 		Task: task, Inputs: inputs, Outputs: outputs, Hidden: slices.Clone(c.Hidden), Activation: act,
-		Seed: c.Seed, Dtype: tensor.Float32, Impl: c.Impl, Machine: c.Machine,
+		Dropout: c.Dropout, Seed: c.Seed, Dtype: tensor.Float32, Impl: c.Impl, Machine: c.Machine,
 	}
 	if c.Dtype == tensor.Float64.String() {
 		s.Dtype = tensor.Float64

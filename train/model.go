@@ -35,9 +35,10 @@ type Spec struct {
 	Inputs, Outputs int
 	Hidden          []int
 	Activation      layer.Activation
+	Dropout         float64       // while it is trained: the probability that an output of a hidden layer is 0
 	Init            layer.Init    // of the weights
 	BiasInit        layer.Init    // of the biases
-	Seed            uint64        // of both
+	Seed            uint64        // of both, and of the masks of Dropout
 	Dtype           tensor.Dtype  // the zero value stands for float32
 	Device          device.Device // nil stands for the processor
 	Impl            string        // Fused (the default) or Builtin
@@ -53,6 +54,7 @@ type Model struct {
 	names    []string        // "linear1.weight", "linear1.bias", "linear2.weight", …
 	weights  []*tensor.Dense // in the device's memory, bound in every graph
 	training map[int]*graph  // by rows of the batch
+	masks    *layer.Masks    // of the dropouts in all of them
 	network  network.Network // the same weights without a graph
 }
 
@@ -69,7 +71,7 @@ func newModel(spec Spec) (*Model, error) {
 	if err := spec.complete(); err != nil {
 		return nil, err
 	}
-	m := &Model{spec: spec, training: map[int]*graph{}}
+	m := &Model{spec: spec, training: map[int]*graph{}, masks: layer.NewMasks(spec.Seed)}
 	g := gorgonia.NewGraph()
 	widths := spec.widths()
 	for i, out := range widths[1:] {
@@ -138,6 +140,9 @@ func (s *Spec) complete() error {
 	if n := parametersOf(s.widths()); n > maxParameters {
 		return fmt.Errorf("widths %v make %.3g parameters, want at most %d", s.widths(), n, maxParameters)
 	}
+	if !(s.Dropout >= 0 && s.Dropout < 1) {
+		return fmt.Errorf("dropout is %v, want at least 0 and less than 1", s.Dropout)
+	}
 	if s.Dtype.Type == nil {
 		s.Dtype = tensor.Float32
 	}
@@ -162,6 +167,9 @@ func (s *Spec) complete() error {
 			return err
 		}
 		s.Device = d
+	}
+	if s.Dropout > 0 && s.Device.Name() != "cpu" {
+		return fmt.Errorf("dropout computes on the processor only, not on %s; want device cpu", s.Device.Name())
 	}
 	if s.Impl == Builtin && s.Device.Name() != "cpu" {
 		return fmt.Errorf("built-in ops compute on the processor only, not on %s", s.Device.Name())
@@ -375,7 +383,7 @@ func (m *Model) lossGraph(rows int) (g *graph, learnables, grads gorgonia.Nodes,
 	return g, learnables, grads, err
 }
 
-// forward builds the layers on the shared weights.
+// forward builds the layers on the shared weights, as they are trained.
 func (m *Model) forward(rows int) (*graph, gorgonia.Nodes, error) {
 	g := &graph{exprs: gorgonia.NewGraph()}
 	x, node, err := m.input(g.exprs, "features", rows, m.spec.Inputs)
@@ -401,6 +409,12 @@ func (m *Model) forward(rows int) (*graph, gorgonia.Nodes, error) {
 		}
 		if g.output, err = apply(g.output, w, b, opts...); err != nil {
 			return nil, nil, err
+		}
+		if m.spec.Dropout > 0 && i+2 < len(m.weights) {
+			name := layer.WithName(fmt.Sprintf("dropout%d", i/2+1))
+			if g.output, err = layer.Dropout(g.output, m.spec.Dropout, m.masks, name, layer.WithDevice(m.spec.Device)); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	return g, learnables, nil

@@ -105,6 +105,7 @@ func TestEveryWayOfTrainingResumesExactly(t *testing.T) {
 	for what, change := range map[string]func(*train.Config){
 		"one-cycle":       func(c *train.Config) { c.Schedule, c.WarmupEpochs = "one-cycle", 0.5 },
 		"clipped":         func(c *train.Config) { c.ClipNorm, c.ClipValue = 0.5, 0.1 },
+		"dropout":         func(c *train.Config) { c.Dropout = 0.3 },
 		"float64":         func(c *train.Config) { c.Dtype = "float64" },
 		"tape":            func(c *train.Config) { c.Machine = train.TapeMachine },
 		"built-in":        func(c *train.Config) { c.Impl = train.Builtin },

@@ -84,6 +84,7 @@ func (t *Trainer) differentiate(g *graph, rows []int) error {
 	if err := t.targets.gather(g.targets, rows); err != nil {
 		return err
 	}
+	t.model.masks.Set(t.progress.Step, 0)
 	return g.run()
 }
 

@@ -181,7 +181,7 @@ func startFrom(c *Config, d device.Device, train *datasets.Dataset) (*Predictor,
 	if m.Schema.Numbered() && len(m.Schema.Features) == train.Inputs() && len(m.Schema.Classes) == len(train.Classes) {
 		m.Schema = train.Schema()
 	}
-	p, err := m.build(f.Tensors, Spec{Device: d, Impl: c.Impl, Machine: c.Machine})
+	p, err := m.build(f.Tensors, Spec{Device: d, Impl: c.Impl, Machine: c.Machine, Dropout: c.Dropout, Seed: c.Seed})
 	if err != nil {
 		return nil, err
 	}

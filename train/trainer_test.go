@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"runtime"
 	"slices"
 	"testing"
@@ -269,6 +270,7 @@ func TestTrainingDoesNotDependOnTheNumberOfThreads(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	c := smallConfig(t, "friedman1")
 	c.Rows, c.Hidden, c.Batch, c.Epochs = 1000, []int{200, 150}, 128, 2 // large enough for several threads
+	c.Dropout = 0.2
 	var want []byte
 	for _, threads := range []int{1, 2, 4} {
 		runtime.GOMAXPROCS(threads)
@@ -280,6 +282,57 @@ func TestTrainingDoesNotDependOnTheNumberOfThreads(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s with %d threads differs from that with one", train.ModelFile, threads)
+		}
+	}
+}
+
+// TestDropoutIsForTrainingAlone: layers of both kinds, on both machines, train
+// with the same masks, those of the step; what is measured has none.
+func TestDropoutIsForTrainingAlone(t *testing.T) {
+	losses := func(dropout float64, impl, machine string) (all []float64) {
+		c := smallConfig(t, "moons")
+		c.Dtype, c.Dropout, c.Impl, c.Machine = "float64", dropout, impl, machine
+		tr := newTrainer(t, c)
+		for range 12 {
+			loss, err := tr.Step()
+			nettest.Must(t, err)
+			all = append(all, loss)
+		}
+		return all
+	}
+	want, without := losses(0.4, train.Fused, train.OurMachine), losses(0, train.Fused, train.OurMachine)
+	for i := range want {
+		if want[i] == without[i] {
+			t.Errorf("step %d: the loss is %v with dropout and without", i, want[i])
+		}
+	}
+	for _, impl := range []string{train.Fused, train.Builtin} {
+		for _, machine := range []string{train.OurMachine, train.TapeMachine} {
+			for i, loss := range losses(0.4, impl, machine) {
+				if math.Abs(loss-want[i]) > 1e-9 {
+					t.Errorf("%s on %s, step %d: loss is %v, want %v", impl, machine, i, loss, want[i])
+				}
+			}
+		}
+	}
+
+	c := smallConfig(t, "moons")
+	c.Dropout = 0.4
+	dir := t.TempDir()
+	r := fit(t, c, train.InDirectory(dir))
+	loaded, err := train.LoadPredictor(dir)
+	nettest.Must(t, err)
+	if loaded.Spec().Dropout != 0 {
+		t.Errorf("the loaded model drops %v of its outputs", loaded.Spec().Dropout)
+	}
+	rows := [][]float64{{0.3, -0.2}, {1.5, 0.8}}
+	for _, p := range []*train.Predictor{r.Predictor, loaded, r.Predictor} {
+		got, err := p.Predict(rows)
+		nettest.Must(t, err)
+		first, err := loaded.Predict(rows)
+		nettest.Must(t, err)
+		if !reflect.DeepEqual(got, first) {
+			t.Errorf("got %v, want %v", got.Probabilities, first.Probabilities)
 		}
 	}
 }

@@ -210,5 +210,8 @@ func trainingLine(c *train.Config) string {
 		fmt.Sprintf("batch %d", c.Batch),
 		fmt.Sprintf("seed %d", c.Seed),
 	}
+	if c.Dropout > 0 {
+		parts = append(parts, fmt.Sprintf("dropout %v", c.Dropout))
+	}
 	return strings.Join(parts, ", ")
 }

@@ -28,15 +28,16 @@ type dataFlags struct {
 }
 
 type modelFlags struct {
-	From            *string `group:"model" placeholder:"RUN" help:"Run directory or model file whose weights and scaling to start from."`
-	Hidden          *string `group:"model" placeholder:"64,64" help:"Widths of the hidden layers, or none."`
-	Activation      *string `group:"model" placeholder:"NAME" help:"${activations}."`
-	Init            *string `group:"model" placeholder:"NAME" help:"Of the weights: ${initializers}."`
-	BiasInit        *string `group:"model" placeholder:"NAME" help:"Of the biases: the same names."`
-	Dtype           *string `group:"model" placeholder:"NAME" help:"float32 or float64."`
-	Device          *string `group:"model" placeholder:"NAME" help:"auto, cpu, cuda or cuda:N."`
-	MatmulPrecision *string `group:"model" placeholder:"NAME" help:"Of large float32 products on a CUDA card: highest, high (TF32) or medium (bfloat16)."`
-	Machine         *string `group:"model" placeholder:"NAME" help:"What runs the graph: ours, or tape for Gorgonia's TapeMachine."`
+	From            *string  `group:"model" placeholder:"RUN" help:"Run directory or model file whose weights and scaling to start from."`
+	Hidden          *string  `group:"model" placeholder:"64,64" help:"Widths of the hidden layers, or none."`
+	Activation      *string  `group:"model" placeholder:"NAME" help:"${activations}."`
+	Dropout         *float64 `group:"model" placeholder:"P" help:"Probability that an output of a hidden layer is zeroed in a training step."`
+	Init            *string  `group:"model" placeholder:"NAME" help:"Of the weights: ${initializers}."`
+	BiasInit        *string  `group:"model" placeholder:"NAME" help:"Of the biases: the same names."`
+	Dtype           *string  `group:"model" placeholder:"NAME" help:"float32 or float64."`
+	Device          *string  `group:"model" placeholder:"NAME" help:"auto, cpu, cuda or cuda:N."`
+	MatmulPrecision *string  `group:"model" placeholder:"NAME" help:"Of large float32 products on a CUDA card: highest, high (TF32) or medium (bfloat16)."`
+	Machine         *string  `group:"model" placeholder:"NAME" help:"What runs the graph: ours, or tape for Gorgonia's TapeMachine."`
 }
 
 type trainingFlags struct {
@@ -215,6 +216,7 @@ func (c *fitCommand) apply(config *train.Config) error {
 	set(&config.Fractions.Validation, c.Validation)
 	set(&config.Fractions.Test, c.Test)
 	set(&config.Seed, c.Seed)
+	set(&config.Dropout, c.Dropout)
 	set(&config.LR, c.LR)
 	set(&config.Momentum, c.Momentum)
 	set(&config.Nesterov, c.Nesterov)

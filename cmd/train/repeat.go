@@ -75,6 +75,7 @@ func modelWords(c *train.Config) words {
 	}
 	w.add("hidden", widthList(c.Hidden))
 	w.add("activation", c.Activation)
+	w.optional("dropout", c.Dropout)
 	w.add("init", c.Init)
 	w.add("bias-init", c.BiasInit)
 	return w

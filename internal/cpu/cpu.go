@@ -81,6 +81,11 @@ func (Kernels[T]) Softmax(y, z kernel.Matrix[T]) error {
 	return nil
 }
 
+func (Kernels[T]) Dropout(y, x kernel.Matrix[T], d kernel.Dropout) error {
+	elementwise.Dropout(y, x, d)
+	return nil
+}
+
 func (Kernels[T]) BroadcastRows(y kernel.Matrix[T], v []T) error {
 	elementwise.BroadcastRows(y, v)
 	return nil

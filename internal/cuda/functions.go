@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"unsafe"
@@ -91,6 +92,11 @@ func (k Kernels[T]) Softmax(y, z kernel.Matrix[T]) error {
 			uint64(z.Rows), uint64(z.Cols))
 	}
 	return c.end()
+}
+
+// Dropout has no kernel here.
+func (Kernels[T]) Dropout(kernel.Matrix[T], kernel.Matrix[T], kernel.Dropout) error {
+	return errors.New("this device has no kernel for it, want the processor")
 }
 
 // BroadcastRows copies v into every row of y.

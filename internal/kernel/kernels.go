@@ -53,6 +53,9 @@ type Kernels[T Float] interface {
 	// Softmax computes each row's softmax; y may be z.
 	Softmax(y, z Matrix[T]) error
 
+	// Dropout computes Y = X ⊙ M, M the mask that d describes; Y may be X. A
+	// device may lack it; it then returns an error.
+	Dropout(y, x Matrix[T], d Dropout) error
 	// BroadcastRows copies the vector v into every row of y.
 	BroadcastRows(y Matrix[T], v []T) error
 	// GatherRows copies row index[i] of src into row i of dst.

@@ -180,6 +180,23 @@ func checkSoftmax[T Float](y, z Matrix[T]) error {
 	return checkOverlap(k, []named[T]{{"y", y}}, []named[T]{{"z", z}})
 }
 
+func checkDropout[T Float](y, x Matrix[T], d Dropout) error {
+	const k = "dropout"
+	if !(d.P >= 0 && d.P < 1) {
+		return fmt.Errorf("%s: probability is %v, want at least 0 and less than 1", k, d.P)
+	}
+	if err := checkMatrix(k, "X", &x, x.Rows, x.Cols); err != nil {
+		return err
+	}
+	if err := checkMatrix(k, "Y", &y, x.Rows, x.Cols); err != nil {
+		return err
+	}
+	if sameStart(y.Data, x.Data) && (y.Stride == x.Stride || y.Rows <= 1) {
+		return nil
+	}
+	return checkOverlap(k, []named[T]{{"Y", y}}, []named[T]{{"X", x}})
+}
+
 func checkBroadcastRows[T Float](y Matrix[T], v []T) error {
 	const k = "broadcast rows"
 	if err := checkMatrix(k, "y", &y, y.Rows, len(v)); err != nil {

@@ -95,6 +95,13 @@ func (c *checked[T]) Softmax(y, z Matrix[T]) error {
 	return in("softmax", c.device.Softmax(y, z))
 }
 
+func (c *checked[T]) Dropout(y, x Matrix[T], d Dropout) error {
+	if err := checkDropout(y, x, d); err != nil {
+		return err
+	}
+	return in("dropout", c.device.Dropout(y, x, d))
+}
+
 func (c *checked[T]) BroadcastRows(y Matrix[T], v []T) error {
 	if err := checkBroadcastRows(y, v); err != nil {
 		return err

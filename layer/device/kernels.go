@@ -18,6 +18,9 @@ type (
 	// came and what was wanted.
 	Kernels[T Float] = kernel.Kernels[T]
 
+	// Dropout says which elements a dropout sets to zero.
+	Dropout = kernel.Dropout
+
 	// SGDStep holds the scalars of a step of stochastic gradient descent.
 	SGDStep = kernel.SGDStep
 	// AdamStep holds the scalars of a step of Adam or AdamW.

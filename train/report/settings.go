@@ -57,6 +57,7 @@ func modelFacts(c *train.Config) facts {
 	f := facts{Title: "Model"}
 	f.add("hidden layers", widths(c.Hidden))
 	f.add("activation", c.Activation)
+	f.addSet("dropout", c.Dropout)
 	f.add("weights start as", c.Init)
 	f.add("biases start as", c.BiasInit)
 	f.add("layers", c.Impl)

@@ -76,10 +76,15 @@ func newMachine(g *gorgonia.ExprGraph, opts []Option) (*Machine, error) {
 	}
 	m.values = make([]gorgonia.Value, m.program.slots)
 	for i := range m.program.instructions {
-		if op, ok := m.program.instructions[i].computation.(*plainOp); ok {
-			if op, ok := op.op.(gorgonia.TrainModeOp); ok {
-				m.modal = append(m.modal, op)
-			}
+		var op gorgonia.Op
+		switch c := m.program.instructions[i].computation.(type) {
+		case *plainOp:
+			op = c.op
+		case *bufferedOp:
+			op = c.op
+		}
+		if op, ok := op.(gorgonia.TrainModeOp); ok {
+			m.modal = append(m.modal, op)
 		}
 	}
 	return m, nil

@@ -2,10 +2,12 @@ package vm_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/affine-go/affine/internal/nettest"
+	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/train/vm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -282,5 +284,35 @@ func TestClosedMachineDoesNotRun(t *testing.T) {
 	nettest.Fails(t, m.RunAll(), "closed")
 	if y.Value() == nil {
 		t.Error("Close unbound the output")
+	}
+}
+
+// TestEvaluationLetsDropoutThrough: in training the masks are those that any
+// other machine draws.
+func TestEvaluationLetsDropoutThrough(t *testing.T) {
+	g := gorgonia.NewGraph()
+	x := matrix(g, "x", 6, 5)
+	letMatrix(t, x, 1)
+	y, err := layer.Dropout(x, 0.5, layer.NewMasks(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(m gorgonia.VM, err error) []float64 {
+		t.Helper()
+		if err == nil {
+			err = m.RunAll()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		return slices.Clone(y.Value().Data().([]float64))
+	}
+	got, want := run(vm.New(g)), run(gorgonia.NewTapeMachine(g), nil)
+	if !slices.Equal(got, want) || slices.Equal(got, x.Value().Data().([]float64)) {
+		t.Errorf("got %v, want %v, with zeros", got, want)
+	}
+	if got := run(vm.New(g, vm.WithEvalMode())); !slices.Equal(got, x.Value().Data().([]float64)) {
+		t.Errorf("in evaluation mode got %v, want %v", got, x.Value())
 	}
 }

@@ -91,3 +91,111 @@ func TestAllocStartsOnACacheLine(t *testing.T) {
 		}
 	}
 }
+
+// dropped is the mask of kernel.Dropout's formula, written out.
+func dropped(d kernel.Dropout, i, j int) bool {
+	mix := func(z uint64) uint64 {
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		return z ^ z>>31
+	}
+	s := mix(mix(mix(d.Stream)+d.Step) + d.FirstRow + uint64(i))
+	bits := mix(s + uint64(j/2+1)*0x9e3779b97f4a7c15)
+	if j%2 == 1 {
+		bits >>= 32
+	}
+	return float64(uint32(bits)) < math.Round(d.P*(1<<32))
+}
+
+func TestDropoutFollowsItsFormula(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.IntRange(0, 9)
+		rows, cols, gap := size.Draw(t, "rows"), size.Draw(t, "cols"), rapid.IntRange(0, 3).Draw(t, "gap")
+		if rapid.Bool().Draw(t, "large") {
+			rows, cols = rows+1, cols*(chunk/16+1)
+		}
+		d := kernel.Dropout{P: rapid.Float64Range(0, 0.999).Draw(t, "p"), Stream: rapid.Uint64().Draw(t, "stream"),
+			Step: rapid.Uint64Range(0, 5).Draw(t, "step"), FirstRow: rapid.Uint64Range(0, 5).Draw(t, "first row")}
+		x := kernel.MatrixOf(make([]float32, rows*cols), rows, cols)
+		for i := range x.Data {
+			x.Data[i] = float32(i%7) - 3
+		}
+		g := archtest.NewGuarded[float32](rows*(cols+gap), 0)
+		y := kernel.Matrix[float32]{Data: g.Data, Rows: rows, Cols: cols, Stride: cols + gap}
+		Dropout(y, x, d)
+		for i := range rows {
+			for j := range y.Stride {
+				got, want := y.Data[i*y.Stride+j], archtest.Guard[float32]()
+				if j < cols {
+					factor := float32(1 / (1 - d.P))
+					if dropped(d, i, j) {
+						factor = 0
+					}
+					want = x.Data[i*cols+j] * factor
+				}
+				if !archtest.SameBits(got, want) {
+					t.Fatalf("(%d, %d): got %v, want %v", i, j, got, want)
+				}
+			}
+		}
+		if !g.Intact() {
+			t.Fatal("written outside Y")
+		}
+		Dropout(x, x, d) // in place
+		for i := range rows {
+			if !archtest.EqualBits(x.Row(i), y.Row(i)) {
+				t.Fatalf("row %d: got %v in place, %v elsewhere", i, x.Row(i), y.Row(i))
+			}
+		}
+	})
+}
+
+// TestDropoutDropsAsOftenAsItShould: over many masks, within five standard
+// deviations; elements next to each other, rows, steps and streams agree as
+// often as independent ones do.
+func TestDropoutDropsAsOftenAsItShould(t *testing.T) {
+	const rows, cols = 250, 400
+	draw := func(d kernel.Dropout) []bool {
+		x := kernel.MatrixOf(make([]float64, rows*cols), rows, cols)
+		for i := range x.Data {
+			x.Data[i] = 1
+		}
+		Dropout(x, x, d)
+		zero := make([]bool, len(x.Data))
+		for i, v := range x.Data {
+			zero[i] = v == 0
+		}
+		return zero
+	}
+	within := func(what string, hits, n int, p float64) {
+		t.Helper()
+		if sigma := math.Sqrt(p * (1 - p) * float64(n)); math.Abs(float64(hits)-p*float64(n)) > 5*sigma {
+			t.Errorf("%s: %d of %d, want about %.0f", what, hits, n, p*float64(n))
+		}
+	}
+	for _, p := range []float64{0.1, 0.5, 0.8} {
+		d := kernel.Dropout{P: p, Stream: 1}
+		mask := draw(d)
+		other := map[string][]bool{"the next element": append(mask[1:len(mask):len(mask)], mask[0]), "the next row": append(mask[cols:len(mask):len(mask)], mask[:cols]...)}
+		d.Step = 1
+		other["the next step"] = draw(d)
+		d.Step, d.Stream = 0, 2
+		other["the next stream"] = draw(d)
+		zeros := 0
+		for _, zero := range mask {
+			if zero {
+				zeros++
+			}
+		}
+		within("zeros", zeros, len(mask), p)
+		for what, o := range other {
+			both := 0
+			for i := range mask {
+				if mask[i] && o[i] {
+					both++
+				}
+			}
+			within("zeros together with "+what, both, len(mask), p*p)
+		}
+	}
+}
