@@ -29,14 +29,16 @@ func (i Implementation) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64,
 const (
 	// tinyWork is up to how many multiply-adds a plain loop takes less time than
 	// setting up the kernels, some 100 ns. Measured on a Zen 3 with AVX2, as the
-	// next two.
+	// next ones.
 	tinyWork = 64
+	// fewTerms is up to how many terms of a sum a plain loop over the rows of C
+	// takes less time, for as many elements of C as fewElements says.
+	fewTerms, fewElements = 2, 128
 	// fewRows is up to how many elements of A products of a row of A with B are
 	// faster, one by one.
 	fewRows = 16
-	// thin is up to how many rows, or columns, A·Bᵀ is computed one by one: B is
-	// then read too seldom to be packed.
-	thin = 3
+	// fewDots is up to how many elements of A·Bᵀ are faster one by one.
+	fewDots = 4
 )
 
 func gemm[T float](tA, tB blas.Transpose, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) bool {
@@ -60,10 +62,24 @@ func gemm[T float](tA, tB blas.Transpose, m, n, k int, alpha T, a []T, lda int, 
 func multiply[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
 	switch {
 	case alpha == 0:
+	case k <= fewTerms && (!transB || k == 1 && ldb == 1) && m <= fewElements && n <= fewElements && m*n <= fewElements:
+		outer(transA, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+		return
+	case !transA && transB && k > tinyWork/fewDots && m <= fewDots && n <= fewDots && m*n <= fewDots:
+		for i := range m {
+			for j := range n {
+				sum := alpha * dotOf(k, a[i*lda:], b[j*ldb:])
+				if beta != 0 {
+					sum += beta * c[i*ldc+j]
+				}
+				c[i*ldc+j] = sum
+			}
+		}
+		return
 	case m <= tinyWork && n <= tinyWork && k <= tinyWork && m*n*k <= tinyWork:
 		tiny(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 		return
-	case !transB && m <= fewRows && k <= fewRows && m*k <= fewRows:
+	case !transB && k > fewTerms && m <= fewRows && k <= fewRows && m*k <= fewRows:
 		var row [fewRows]T
 		for i := range m {
 			x := row[:k]
@@ -77,15 +93,11 @@ func multiply[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int
 			gemvOf(blas.Trans, k, n, alpha, b, ldb, x, 1, beta, c[i*ldc:][:n], 1)
 		}
 		return
-	case !transA && transB && m <= thin && m <= n: // rows of C
-		for i := range m {
-			gemvOf(blas.NoTrans, n, k, alpha, b, ldb, a[i*lda:][:k], 1, beta, c[i*ldc:][:n], 1)
-		}
+	case !transA && transB && m == 1: // the row of C
+		gemvOf(blas.NoTrans, n, k, alpha, b, ldb, a[:k], 1, beta, c[:n], 1)
 		return
-	case !transA && transB && n <= thin: // columns of C
-		for j := range n {
-			gemvOf(blas.NoTrans, m, k, alpha, a, lda, b[j*ldb:][:k], 1, beta, c[j:], ldc)
-		}
+	case !transA && transB && n == 1: // the column of C
+		gemvOf(blas.NoTrans, m, k, alpha, a, lda, b[:k], 1, beta, c, ldc)
 		return
 	}
 	rowsA, colsA, rowsB, colsB := m, k, k, n
@@ -122,6 +134,36 @@ func tiny[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b 
 				sum += beta * row[j]
 			}
 			row[j] = sum
+		}
+	}
+}
+
+// outer computes a product of few terms row by row of C. The rows of op(B) lie
+// in b.
+func outer[T float](transA bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	rowA, termA := lda, 1
+	if transA {
+		rowA, termA = 1, lda
+	}
+	for i := range m {
+		row := c[i*ldc:][:n]
+		first := 0
+		if beta == 0 {
+			x := alpha * a[i*rowA]
+			for j, y := range b[:n] {
+				row[j] = x * y
+			}
+			first = 1
+		} else if beta != 1 {
+			for j := range row {
+				row[j] *= beta
+			}
+		}
+		for l := first; l < k; l++ {
+			x := alpha * a[i*rowA+l*termA]
+			for j, y := range b[l*ldb:][:n] {
+				row[j] += x * y
+			}
 		}
 	}
 }

@@ -125,6 +125,33 @@ func testSums[T float](t *testing.T, gemm gemmOf[T]) {
 	})
 }
 
+// Products with a side of one or two go ways of their own.
+func TestThinGemmIsTheSumOfProducts(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testThin(t, affineblas.Implementation{}.Sgemm) })
+	t.Run("float64", func(t *testing.T) { testThin(t, affineblas.Implementation{}.Dgemm) })
+}
+
+func testThin[T float](t *testing.T, gemm gemmOf[T]) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	sides := []int{1, 2, 3, 9, 70}
+	for _, m := range sides {
+		for _, n := range sides {
+			for _, k := range sides {
+				if min(m, n, k) > 2 {
+					continue
+				}
+				for _, tA := range transposes[:2] {
+					for _, tB := range transposes[:2] {
+						for i, beta := range []T{0, 1, 0.7} {
+							check(t, newProduct(rng, tA, tB, m, n, k, []T{1, -0.3}[(m+i)%2], beta, i), gemm)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestGemmOfPackedFactorsIsTheSumOfProducts(t *testing.T) {
 	t.Run("float32", func(t *testing.T) { testPacked(t, affineblas.Implementation{}.Sgemm) })
 	t.Run("float64", func(t *testing.T) { testPacked(t, affineblas.Implementation{}.Dgemm) })
@@ -185,15 +212,17 @@ func TestGemmPassesOnWhatIsNotFinite(t *testing.T) {
 func TestBitsOfGemmDoNotDependOnThreads(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, size := range [][3]int{{150, 150, 150}, {300, 280, 270}, {2, 3000, 900}} {
-		var first []float32
-		for _, threads := range []int{1, 2, 8} {
-			runtime.GOMAXPROCS(threads)
-			p := newProduct[float32](rand.New(rand.NewPCG(3, 4)), blas.NoTrans, blas.Trans, size[0], size[1], size[2], -0.3, 0.7, 0)
-			p.by(affineblas.Implementation{}.Sgemm)
-			if first == nil {
-				first = p.c
-			} else if !sameBits(first, p.c) {
-				t.Errorf("%v: %d threads give other bits than 1", size, threads)
+		for _, beta := range []float32{0, 0.7} {
+			var first []float32
+			for _, threads := range []int{1, 2, 8} {
+				runtime.GOMAXPROCS(threads)
+				p := newProduct[float32](rand.New(rand.NewPCG(3, 4)), blas.NoTrans, blas.Trans, size[0], size[1], size[2], -0.3, beta, 0)
+				p.by(affineblas.Implementation{}.Sgemm)
+				if first == nil {
+					first = p.c
+				} else if !sameBits(first, p.c) {
+					t.Errorf("%v, beta %v: %d threads give other bits than 1", size, beta, threads)
+				}
 			}
 		}
 	}

@@ -121,3 +121,14 @@ func gerOf[T float](m, n int, alpha T, x []T, incX int, y []T, incY int, a []T, 
 		gonum.Implementation{}.Dger(m, n, float64(alpha), any(x).([]float64), incX, any(y).([]float64), incY, a, lda)
 	}
 }
+
+// dotOf is gonum's Sdot or Ddot of n elements in a row.
+func dotOf[T float](n int, x, y []T) T {
+	switch x := any(x).(type) {
+	case []float32:
+		return T(gonum.Implementation{}.Sdot(n, x, 1, any(y).([]float32), 1))
+	case []float64:
+		return T(gonum.Implementation{}.Ddot(n, x, 1, any(y).([]float64), 1))
+	}
+	panic("no float")
+}

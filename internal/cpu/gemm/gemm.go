@@ -12,7 +12,8 @@
 // All sums add their terms in blocks of the same lengths, see splitDepth, and no
 // sum is split by thread. Results are the same bits on any number of threads,
 // and an element of C has the same bits however many rows and columns are
-// computed with it.
+// computed with it ([Gemm] and the gradients of few rows apart, which may be
+// computed by dot products).
 package gemm
 
 import (
@@ -40,12 +41,13 @@ func Gemm[T kernel.Float](transA, transB bool, alpha T, a, b kernel.Matrix[T], b
 		m: c.Rows, n: c.Cols, depth: depth,
 		a: a, aRows: !transA, b: b, bRows: transB,
 		c: c, beta: beta,
+		anyOrder: beta == 0,
 	}
 	work := p.cost()
 	if p.small() && work < limits.parallel {
 		s := takeScratch[T]()
 		p.times(&s.dz, alpha)
-		kernelsOf[T]().direct(s, &p)
+		kernelsOf[T]().multiply(s, &p)
 		s.giveBack()
 		return
 	}
