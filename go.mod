@@ -24,13 +24,14 @@ require (
 )
 
 require (
+	github.com/ebitengine/purego v0.10.2
 	github.com/gofrs/flock v0.13.0
+	github.com/guptarohit/asciigraph v0.10.0
 	github.com/klauspost/compress v1.18.0
 )
 
 require (
 	github.com/chromedp/sysutil v1.1.0 // indirect
-	github.com/ebitengine/purego v0.10.2 // indirect
 	github.com/go-json-experiment/json v0.0.0-20250725192818-e39067aee2d2 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
 	github.com/gobwas/pool v0.2.1 // indirect

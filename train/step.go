@@ -1,9 +1,14 @@
 package train
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
+	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/values"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train/optim"
@@ -226,4 +231,114 @@ func (t *tableOf[T]) gather(dst *tensor.Dense, index []int) error {
 		return err
 	}
 	return t.kernels.GatherRows(device.MatrixOf(d[:len(index)*t.rows.Cols], len(index), t.rows.Cols), t.rows, index)
+}
+
+// LRRange is the range of learning rates that [FindLR] tries: Steps rates from
+// From to To, each the same factor above the one before. Zero values stand for
+// 10⁻⁶, 10 and 300.
+type LRRange struct {
+	From, To float64
+	Steps    int
+	OnStep   func(step int) // unless nil, called after each step
+}
+
+// LRCurve is how the loss of a training goes while the learning rate grows.
+type LRCurve struct {
+	Rates    []float64 `json:"rates"`
+	Losses   []float64 `json:"losses"`   // of the step's batch, before the step of that rate
+	Smoothed []float64 `json:"smoothed"` // moving average of the losses
+	// Diverged says that the test ended before the last rate: the loss had
+	// become four times the lowest one, or was no number any more.
+	Diverged bool `json:"diverged"`
+	// Lowest is the rate at which the smoothed loss is lowest, Suggested a tenth
+	// of it: there the loss still falls, and fast. Suggested is 0 if the loss
+	// never fell by a twentieth.
+	Lowest    float64 `json:"lowest"`
+	Suggested float64 `json:"suggested"`
+}
+
+// LeastLRSteps is the fewest steps of a range test.
+const LeastLRSteps = 20
+
+// The moving average weighs a loss by lrMemory for each step that it is old. A
+// smoothed loss of lrDiverged times the lowest ends the test; a rate is suggested
+// if the lowest is at most lrFallen times the one of the first tenth of the steps.
+const (
+	lrMemory   = 0.95
+	lrDiverged = 4
+	lrFallen   = 0.95
+)
+
+func (r *LRRange) complete() error {
+	r.From, r.To, r.Steps = cmp.Or(r.From, 1e-6), cmp.Or(r.To, 10), cmp.Or(r.Steps, 200)
+	switch {
+	case !(r.From > 0) || math.IsInf(r.From, 0) || !(r.To > r.From) || math.IsInf(r.To, 0):
+		return fmt.Errorf("the range is %v to %v, want two finite rates above 0, the second one greater", r.From, r.To)
+	case r.Steps < LeastLRSteps:
+		return fmt.Errorf("got %d steps, want at least %d", r.Steps, LeastLRSteps)
+	}
+	return nil
+}
+
+// At returns the rate of step t, counted from 0.
+func (r *LRRange) At(t int) float64 {
+	return r.From * math.Pow(r.To/r.From, float64(min(max(t, 0), r.Steps-1))/float64(r.Steps-1))
+}
+
+// FindLR trains a model that is thrown away, with a learning rate that grows
+// from step to step, to show which rates are worth trying: the learning-rate
+// range test (Smith 2015, arXiv:1506.01186). Schedule, warm-up and epochs of the
+// settings do not matter; parts are as [Config.Load] returns them.
+func FindLR(ctx context.Context, c Config, parts datasets.Parts, r LRRange) (*LRCurve, error) {
+	curve, err := findLR(ctx, c, parts, r)
+	if err != nil {
+		return nil, fmt.Errorf("find learning rate: %w", err)
+	}
+	return curve, nil
+}
+
+func findLR(ctx context.Context, c Config, parts datasets.Parts, r LRRange) (*LRCurve, error) {
+	if err := r.complete(); err != nil {
+		return nil, err
+	}
+	t, err := newTrainer(c, parts)
+	if err != nil {
+		return nil, err
+	}
+	defer t.model.spec.Device.Close()
+	t.schedule, t.ahead.stepper = &r, nil // every loss is wanted at once
+	curve := &LRCurve{}
+	average, lowest := 0.0, math.Inf(1)
+	for step := range r.Steps {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		loss, err := t.Step()
+		if errors.Is(err, optim.ErrNotFinite) && step > 0 {
+			curve.Diverged = true
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		// Divided by the sum of the weights so far, as Adam's moments are.
+		average = lrMemory*average + (1-lrMemory)*loss
+		smoothed := average / (1 - math.Pow(lrMemory, float64(step+1)))
+		curve.Rates, curve.Losses, curve.Smoothed = append(curve.Rates, r.At(step)), append(curve.Losses, loss), append(curve.Smoothed, smoothed)
+		if smoothed < lowest && step >= r.Steps/10 { // the average of few says little
+			lowest, curve.Lowest = smoothed, r.At(step)
+		}
+		if r.OnStep != nil {
+			r.OnStep(step + 1)
+		}
+		if smoothed > lrDiverged*min(lowest, curve.Smoothed[0]) {
+			curve.Diverged = true
+			break
+		}
+	}
+	curve.Lowest = cmp.Or(curve.Lowest, curve.Rates[0])
+	if first := curve.Smoothed[min(r.Steps/10, len(curve.Smoothed)-1)]; lowest <= lrFallen*first {
+		curve.Suggested = curve.Lowest / 10
+	}
+	return curve, nil
 }

@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -15,6 +16,7 @@ import (
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/optim"
 	"github.com/affine-go/affine/train/vm"
+	"gonum.org/v1/gonum/mat"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -546,5 +548,73 @@ func TestEveryMonitorOfAClassification(t *testing.T) {
 				t.Errorf("%s, %s: no best epoch", dataset, monitor)
 			}
 		}
+	}
+}
+
+// TestLRRangeFindsWhereDescentDiverges: gradient descent on the mean squared
+// error of a linear model, over all rows, diverges above 2/λ, λ the largest
+// eigenvalue of the Hessian 2·[X 1]ᵀ[X 1]/n. From next to nothing the error takes
+// some steps to grow.
+func TestLRRangeFindsWhereDescentDiverges(t *testing.T) {
+	c := smallConfig(t, "linear")
+	c.Dtype, c.Hidden, c.Optimizer, c.WeightDecay, c.Batch = "float64", nil, "sgd", 0, 1000
+	parts, err := c.Load()
+	nettest.Must(t, err)
+	curve, err := train.FindLR(context.Background(), c, parts, train.LRRange{From: 1e-5, To: 1e3, Steps: 400})
+	nettest.Must(t, err)
+	again, err := train.FindLR(context.Background(), c, parts, train.LRRange{From: 1e-5, To: 1e3, Steps: 400})
+	nettest.Must(t, err)
+	if !reflect.DeepEqual(curve, again) {
+		t.Error("two tests with one seed differ")
+	}
+
+	x, in := slices.Clone(parts.Train.X), parts.Train.Inputs()
+	scaler, err := datasets.FitScaler(c.Scaling, x, in)
+	nettest.Must(t, err)
+	nettest.Must(t, scaler.Transform(x))
+	rows := len(x) / in
+	hessian := mat.NewSymDense(in+1, nil)
+	for i := range rows {
+		row := append(slices.Clone(x[i*in:(i+1)*in]), 1)
+		hessian.SymRankOne(hessian, 2/float64(rows), mat.NewVecDense(in+1, row))
+	}
+	var e mat.EigenSym
+	if !e.Factorize(hessian, false) {
+		t.Fatal("no eigenvalues")
+	}
+	limit := 2 / slices.Max(e.Values(nil))
+	last := curve.Rates[len(curve.Rates)-1]
+	if !curve.Diverged || last < limit || last > 10*limit || curve.Lowest < limit/10 || curve.Suggested != curve.Lowest/10 {
+		t.Errorf("diverged %t at %v, lowest at %v, suggested %v; descent diverges above %v", curve.Diverged, last, curve.Lowest, curve.Suggested, limit)
+	}
+	for i := 1; i < len(curve.Rates); i++ {
+		if ratio := curve.Rates[i] / curve.Rates[i-1]; math.Abs(ratio-math.Pow(1e8, 1.0/399)) > 1e-9 {
+			t.Fatalf("rate %d is %v times the one before", i, ratio)
+		}
+	}
+	flat, err := train.FindLR(context.Background(), c, parts, train.LRRange{From: 1e-12, To: 1e-11, Steps: 20})
+	nettest.Must(t, err)
+	if flat.Suggested != 0 || flat.Diverged || len(flat.Rates) != 20 {
+		t.Errorf("rates too low for anything: got %+v, want 20 and no suggestion", flat)
+	}
+}
+
+func TestLRRangeSaysWhatItCannotTry(t *testing.T) {
+	c := smallConfig(t, "moons")
+	parts, err := c.Load()
+	nettest.Must(t, err)
+	for want, r := range map[string]train.LRRange{
+		"range is 1 to 0.5":      {From: 1, To: 0.5},
+		"range is -1 to 10":      {From: -1},
+		"range is 1e-06 to +Inf": {To: math.Inf(1)},
+		"got 19 steps":           {Steps: 19},
+	} {
+		_, err := train.FindLR(context.Background(), c, parts, r)
+		wantError(t, want, err, "find learning rate", want)
+	}
+	stopped, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := train.FindLR(stopped, c, parts, train.LRRange{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
 	}
 }

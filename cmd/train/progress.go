@@ -152,12 +152,7 @@ const (
 	redraw   = 100 * time.Millisecond
 )
 
-func (b *progressBar) columns() int {
-	if n, _, err := term.GetSize(int(b.w.Fd())); err == nil && n > 0 {
-		return n
-	}
-	return 80
-}
+func (b *progressBar) columns() int { return columnsOf(b.w, 80) }
 
 func (b *progressBar) start(p *train.Progress) error {
 	b.progressLines = progressLines{w: b.w}

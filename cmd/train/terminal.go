@@ -75,6 +75,17 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
+// columnsOf returns the width of the terminal that w writes to, or what there is
+// instead.
+func columnsOf(w io.Writer, instead int) int {
+	if f, ok := fileOf(w); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return instead
+}
+
 // Styles of text on a terminal.
 const (
 	bold  = "1"

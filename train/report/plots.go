@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/format"
+	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/report/chart"
 )
 
@@ -134,4 +137,31 @@ func (c *Comparison) SavePlots(dir string) (written []string, err error) {
 		written = append(written, plot.file)
 	}
 	return written, nil
+}
+
+// LRCurveChart shows a learning-rate range test on a dataset.
+func LRCurveChart(dataset string, c *train.LRCurve) chart.Chart {
+	// Losses that grow without bounds would leave no room for the others.
+	top := 1.5 * slices.Max(c.Smoothed[:(len(c.Smoothed)+1)/2])
+	shown := func(losses []float64) []float64 {
+		kept := slices.Clone(losses)
+		for i, loss := range kept {
+			if loss > top {
+				kept[i] = math.NaN()
+			}
+		}
+		return kept
+	}
+	xy := chart.XY{
+		Title: dataset + ": learning rates", Subtitle: "loss of a training whose learning rate grows from step to step",
+		X: chart.Axis{Label: "learning rate", Log: true, Tight: true}, Y: chart.Axis{Label: "loss"},
+		Lines: []chart.Line{
+			{Name: "moving average", X: c.Rates, Y: shown(c.Smoothed)},
+			{Name: "each step", X: c.Rates, Y: shown(c.Losses), Color: 1, Guide: true},
+		},
+	}
+	if c.Suggested > 0 {
+		xy.Mark = &chart.Mark{X: c.Suggested, Name: "suggested: " + format.Short(c.Suggested)}
+	}
+	return xy
 }
