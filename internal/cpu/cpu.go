@@ -108,28 +108,8 @@ func (Kernels[T]) Clamp(x []T, limit T) error {
 	return nil
 }
 
-func (Kernels[T]) SGD(w, g, momentum []T, s kernel.SGDStep) error {
-	elementwise.SGD(w, g, momentum, s)
-	return nil
-}
-
-func (Kernels[T]) Adam(w, g, m, v, vmax []T, s kernel.AdamStep) error {
-	elementwise.Adam(w, g, m, v, vmax, s)
-	return nil
-}
-
-func (Kernels[T]) RMSprop(w, g, square, momentum, mean []T, s kernel.RMSpropStep) error {
-	elementwise.RMSprop(w, g, square, momentum, mean, s)
-	return nil
-}
-
-func (Kernels[T]) Adagrad(w, g, sum []T, s kernel.AdagradStep) error {
-	elementwise.Adagrad(w, g, sum, s)
-	return nil
-}
-
-func (Kernels[T]) Lion(w, g, m []T, s kernel.LionStep) error {
-	elementwise.Lion(w, g, m, s)
+func (Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u kernel.Update) error {
+	elementwise.Update(w, g, moments, u)
 	return nil
 }
 

@@ -63,11 +63,6 @@ var (
 	kSquaredError       = entryPoint("loss", "squared_error")
 	kLogisticLoss       = entryPoint("loss", "logistic_loss")
 	kSumOfSquares       = entryPoint("loss", "sum_of_squares")
-	kSGD                = entryPoint("optimizer", "sgd")
-	kAdam               = entryPoint("optimizer", "adam")
-	kRMSprop            = entryPoint("optimizer", "rmsprop")
-	kAdagrad            = entryPoint("optimizer", "adagrad")
-	kLion               = entryPoint("optimizer", "lion")
 	kFinishRows         = entryPoint("elementwise", "finish_rows")
 	kProducts           = map[tile]entry{
 		small: entryPoint("products_small", "products_small"), medium: entryPoint("products_medium", "products_medium"),

@@ -92,7 +92,7 @@ func (c *call) launchUpdate(u update, data uint64, blocks int) {
 
 // learnable places weights, gradient and moments, nil for moments that are not
 // used. The gradient is written to only where zero is set.
-func learnable[T kernel.Float](c *call, w, g []T, zero bool, moments ...[]T) (memory [5]uint64) {
+func learnable[T kernel.Float](c *call, w, g []T, moments kernel.Moments[T], zero bool) (memory [5]uint64) {
 	memory[0] = inout(c, row(w)).addr
 	if zero {
 		memory[1] = inout(c, row(g)).addr
@@ -107,14 +107,6 @@ func learnable[T kernel.Float](c *call, w, g []T, zero bool, moments ...[]T) (me
 	return memory
 }
 
-// used returns m, or nil where it is not used.
-func used[T kernel.Float](m []T, used bool) []T {
-	if !used {
-		return nil
-	}
-	return m
-}
-
 // Flags of the kernels, as in kernels/optimizer.cu.
 const (
 	flagZeroGrad = 1 << iota
@@ -125,74 +117,47 @@ const (
 )
 
 // flags adds up those that are set.
-func flags(zeroGrad, maximize bool, others ...uint64) (f uint64) {
-	if zeroGrad {
-		f |= flagZeroGrad
-	}
-	if maximize {
-		f |= flagMaximize
-	}
-	for _, o := range others {
-		f |= o
+func flags(u *kernel.Update) (f uint64) {
+	for _, flag := range [...]struct {
+		set  bool
+		flag uint64
+	}{
+		{u.ZeroGrad, flagZeroGrad}, {u.Maximize, flagMaximize}, {u.Nesterov, flagNesterov},
+		{u.Rule == kernel.SGD && u.Step == 1, flagFirst}, {u.EpsInRoot, flagEpsInRoot},
+	} {
+		if flag.set {
+			f |= flag.flag
+		}
 	}
 	return f
 }
 
-// when returns the flag if it is set.
-func when(set bool, flag uint64) uint64 {
-	if set {
-		return flag
+// optimizers are the kernels of the rules, which are called as these.
+var optimizers = func() map[kernel.Rule]entry {
+	all := map[kernel.Rule]entry{}
+	for _, rule := range kernel.Rules() {
+		all[rule] = entryPoint("optimizer", string(rule))
 	}
-	return 0
-}
+	return all
+}()
 
-// step updates w by what u says, whose place in memory is still to be found.
-func step[T kernel.Float](k Kernels[T], u update, zeroGrad bool, w, g []T, moments ...[]T) error {
+// Update makes a step of an optimizer. The arguments of a rule's kernel are those
+// of its scalars that are constant, and the flags.
+func (k Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u kernel.Update) error {
 	c, err := k.device.begin()
 	if err != nil || len(w) == 0 {
 		return c.nothing(err)
 	}
-	u.typed, u.n, u.memory = typeOf[T](), len(w), learnable(c, w, g, zeroGrad, moments...)
-	return c.update(u)
-}
-
-// SGD updates w by one step.
-func (k Kernels[T]) SGD(w, g, momentum []T, s kernel.SGDStep) error {
-	return step(k, update{point: kSGD, scalars: [3]float64{s.LR},
-		constants: [5]uint64{float(s.Momentum), float(1 - s.Dampening), float(s.WeightDecay),
-			flags(s.ZeroGrad, s.Maximize, when(s.Nesterov, flagNesterov), when(s.First, flagFirst))}},
-		s.ZeroGrad, w, g, used(momentum, s.Momentum != 0))
-}
-
-// Adam updates w by one step.
-func (k Kernels[T]) Adam(w, g, m, v, vmax []T, s kernel.AdamStep) error {
-	t := float64(s.Step)
-	rate, root := s.LR/(1-math.Pow(s.Beta1, t)), math.Sqrt(1-math.Pow(s.Beta2, t))
-	decay, keep := s.WeightDecay, 1.0
-	if s.Decoupled {
-		decay, keep = 0, 1-s.LR*s.WeightDecay
+	for i, name := range u.Moments() {
+		if name == "" {
+			moments[i] = nil
+		}
 	}
-	return step(k, update{point: kAdam, scalars: [3]float64{rate, root, keep},
-		constants: [5]uint64{float(s.Beta1), float(s.Beta2), float(s.Eps), float(decay), flags(s.ZeroGrad, s.Maximize)}},
-		s.ZeroGrad, w, g, m, v, used(vmax, s.AMSGrad))
-}
-
-// RMSprop updates w by one step.
-func (k Kernels[T]) RMSprop(w, g, square, momentum, mean []T, s kernel.RMSpropStep) error {
-	return step(k, update{point: kRMSprop, scalars: [3]float64{s.LR},
-		constants: [5]uint64{float(s.Alpha), float(s.Eps), float(s.WeightDecay), float(s.Momentum),
-			flags(s.ZeroGrad, s.Maximize, when(s.EpsInRoot, flagEpsInRoot))}},
-		s.ZeroGrad, w, g, square, used(momentum, s.Momentum > 0), used(mean, s.Centered))
-}
-
-// Adagrad updates w by one step.
-func (k Kernels[T]) Adagrad(w, g, sum []T, s kernel.AdagradStep) error {
-	return step(k, update{point: kAdagrad, scalars: [3]float64{s.LR / (1 + float64(s.Step-1)*s.LRDecay)},
-		constants: [5]uint64{float(s.WeightDecay), float(s.Eps), flags(s.ZeroGrad, s.Maximize)}}, s.ZeroGrad, w, g, sum)
-}
-
-// Lion updates w by one step.
-func (k Kernels[T]) Lion(w, g, m []T, s kernel.LionStep) error {
-	return step(k, update{point: kLion, scalars: [3]float64{s.LR, 1 - s.LR*s.WeightDecay},
-		constants: [5]uint64{float(s.Beta1), float(s.Beta2), flags(s.ZeroGrad, s.Maximize)}}, s.ZeroGrad, w, g, m)
+	s := u.Scalars()
+	launch := update{point: optimizers[u.Rule], typed: typeOf[T](), scalars: s.Changing, n: len(w), memory: learnable(c, w, g, moments, u.ZeroGrad)}
+	for i := range s.Constants {
+		launch.constants[i] = float(s.Constant[i])
+	}
+	launch.constants[s.Constants] = flags(&u)
+	return c.update(launch)
 }

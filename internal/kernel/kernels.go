@@ -67,11 +67,7 @@ type Kernels[T Float] interface {
 	// Clamp limits every element of x to [−limit, limit] in place.
 	Clamp(x []T, limit T) error
 
-	// The optimizers' steps: one pass over the weights w, their gradient g and
-	// the moments, in place. Moments that a step does not use are nil.
-	SGD(w, g, momentum []T, s SGDStep) error
-	Adam(w, g, m, v, vmax []T, s AdamStep) error
-	RMSprop(w, g, square, momentum, mean []T, s RMSpropStep) error
-	Adagrad(w, g, sum []T, s AdagradStep) error
-	Lion(w, g, m []T, s LionStep) error
+	// Update makes a step of an optimizer: one pass over the weights w, their
+	// gradient g and the moments, in place.
+	Update(w, g []T, moments Moments[T], u Update) error
 }

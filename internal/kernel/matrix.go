@@ -1,5 +1,5 @@
 // Package kernel is the vocabulary that devices share: matrices, activations,
-// the scalars of an optimizer's step, and [Kernels], what a device computes.
+// optimizer steps, and [Kernels], what a device computes.
 // It imports nothing, and each of these types exists here alone.
 package kernel
 

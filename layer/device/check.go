@@ -228,70 +228,40 @@ func checkClamp[T Float](limit T) error {
 	return nil
 }
 
-func checkSGD[T Float](w, g, momentum []T, s SGDStep) error {
-	if s.Momentum == 0 {
-		momentum = nil
-	}
-	return checkUpdate("sgd", w, g, [3]moment[T]{{"momentum", momentum, s.Momentum != 0}})
-}
-
-func checkAdam[T Float](w, g, m, v, vmax []T, s AdamStep) error {
-	if err := checkStep("adam", s.Step); err != nil {
-		return err
-	}
-	return checkUpdate("adam", w, g, [3]moment[T]{{"m", m, true}, {"v", v, true}, {"vmax", vmax, s.AMSGrad}})
-}
-
-func checkRMSprop[T Float](w, g, square, momentum, mean []T, s RMSpropStep) error {
-	return checkUpdate("rmsprop", w, g,
-		[3]moment[T]{{"square", square, true}, {"momentum", momentum, s.Momentum > 0}, {"mean", mean, s.Centered}})
-}
-
-func checkAdagrad[T Float](w, g, sum []T, s AdagradStep) error {
-	if err := checkStep("adagrad", s.Step); err != nil {
-		return err
-	}
-	return checkUpdate("adagrad", w, g, [3]moment[T]{{"sum", sum, true}})
-}
-
-func checkLion[T Float](w, g, m []T, _ LionStep) error {
-	return checkUpdate("lion", w, g, [3]moment[T]{{"m", m, true}})
-}
-
-// moment is a moment of an optimizer with the name that errors call it by.
-type moment[T Float] struct {
-	name string
-	data []T
-	used bool
-}
-
 // checkUpdate checks that the gradient and the moments in use are as long as w
 // and that no two of these overlap.
-func checkUpdate[T Float](kernel string, w, g []T, moments [3]moment[T]) error {
-	if err := checkLength(kernel, "g", g, "w", w); err != nil {
+func checkUpdate[T Float](w, g []T, moments Moments[T], u Update) error {
+	if !u.Rule.Known() {
+		return fmt.Errorf("update: rule %q is unknown, want one of %v", u.Rule, kernels.Rules())
+	}
+	k := string(u.Rule)
+	if u.Rule.Counts() && u.Step < 1 {
+		return fmt.Errorf("%s: step %d, want steps counted from 1", k, u.Step)
+	}
+	if err := checkLength(k, "g", g, "w", w); err != nil {
 		return err
 	}
+	names := u.Moments()
 	spans := [5]span{spanOfSlice(w), spanOfSlice(g)}
-	for i := range moments {
-		m := &moments[i]
-		if !m.used {
+	for i, m := range moments {
+		if names[i] == "" {
 			continue
 		}
-		if err := checkLength(kernel, m.name, m.data, "w", w); err != nil {
+		if err := checkLength(k, names[i], m, "w", w); err != nil {
 			return err
 		}
-		spans[2+i] = spanOfSlice(m.data)
+		spans[2+i] = spanOfSlice(m)
 	}
 	if apart(spans[:], nil) {
 		return nil
 	}
 	all := []named[T]{{"w", row(w)}, {"g", row(g)}}
-	for _, m := range moments {
-		if m.used {
-			all = append(all, named[T]{m.name, row(m.data)})
+	for i, m := range moments {
+		if names[i] != "" {
+			all = append(all, named[T]{names[i], row(m)})
 		}
 	}
-	return checkOverlap(kernel, all, nil)
+	return checkOverlap(k, all, nil)
 }
 
 func checkActivation(kernel string, act Activation) error {
@@ -300,13 +270,6 @@ func checkActivation(kernel string, act Activation) error {
 	}
 	if act.Kind == Softplus && !(act.Beta != 0) {
 		return fmt.Errorf("%s: softplus has beta %v, want a number other than 0", kernel, act.Beta)
-	}
-	return nil
-}
-
-func checkStep(kernel string, step int) error {
-	if step < 1 {
-		return fmt.Errorf("%s: step %d, want steps counted from 1", kernel, step)
 	}
 	return nil
 }

@@ -130,39 +130,11 @@ func (c *checked[T]) Clamp(x []T, limit T) error {
 	return in("clamp", c.device.Clamp(x, limit))
 }
 
-func (c *checked[T]) SGD(w, g, momentum []T, s SGDStep) error {
-	if err := checkSGD(w, g, momentum, s); err != nil {
+func (c *checked[T]) Update(w, g []T, moments Moments[T], u Update) error {
+	if err := checkUpdate(w, g, moments, u); err != nil {
 		return err
 	}
-	return in("sgd", c.device.SGD(w, g, momentum, s))
-}
-
-func (c *checked[T]) Adam(w, g, m, v, vmax []T, s AdamStep) error {
-	if err := checkAdam(w, g, m, v, vmax, s); err != nil {
-		return err
-	}
-	return in("adam", c.device.Adam(w, g, m, v, vmax, s))
-}
-
-func (c *checked[T]) RMSprop(w, g, square, momentum, mean []T, s RMSpropStep) error {
-	if err := checkRMSprop(w, g, square, momentum, mean, s); err != nil {
-		return err
-	}
-	return in("rmsprop", c.device.RMSprop(w, g, square, momentum, mean, s))
-}
-
-func (c *checked[T]) Adagrad(w, g, sum []T, s AdagradStep) error {
-	if err := checkAdagrad(w, g, sum, s); err != nil {
-		return err
-	}
-	return in("adagrad", c.device.Adagrad(w, g, sum, s))
-}
-
-func (c *checked[T]) Lion(w, g, m []T, s LionStep) error {
-	if err := checkLion(w, g, m, s); err != nil {
-		return err
-	}
-	return in("lion", c.device.Lion(w, g, m, s))
+	return in(string(u.Rule), c.device.Update(w, g, moments, u))
 }
 
 // in puts the kernel's name before an error of the device.

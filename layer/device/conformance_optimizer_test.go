@@ -23,8 +23,8 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 				momentum = 0.9
 			}
 			s.train(t, fmt.Sprintf("sgd, n %d, %04b", n, switches), n, zero, maximize,
-				func(w, g, m, _, _ []T, step int) error {
-					return s.SGD(w, g, m, SGDStep{LR: 0.1, Momentum: momentum, Dampening: 0.1, WeightDecay: decay, Nesterov: a, First: step == 1, Maximize: maximize, ZeroGrad: zero})
+				func(w, g []T, m Moments[T], step int) error {
+					return s.Update(w, g, m, Update{Rule: "sgd", LR: 0.1, Momentum: momentum, Dampening: 0.1, WeightDecay: decay, Nesterov: a, Step: step, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, step int) float64 {
 					g += decay * w
@@ -41,8 +41,8 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 					return w - 0.1*m[0]
 				})
 			s.train(t, fmt.Sprintf("adam, n %d, %04b", n, switches), n, zero, maximize,
-				func(w, g, m, v, vmax []T, step int) error {
-					return s.Adam(w, g, m, v, vmax, AdamStep{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: decay, Step: step, Decoupled: b, AMSGrad: a, Maximize: maximize, ZeroGrad: zero})
+				func(w, g []T, m Moments[T], step int) error {
+					return s.Update(w, g, m, Update{Rule: "adam", LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: decay, Step: step, Decoupled: b, AMSGrad: a, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, step int) float64 {
 					if b {
@@ -62,8 +62,8 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 				})
 			for _, inRoot := range []bool{false, true} {
 				s.train(t, fmt.Sprintf("rmsprop, n %d, %04b, ε in root %v", n, switches, inRoot), n, zero, maximize,
-					func(w, g, v, buffer, mean []T, step int) error {
-						return s.RMSprop(w, g, v, buffer, mean, RMSpropStep{LR: 0.01, Alpha: 0.9, Eps: 1e-8, WeightDecay: decay, Momentum: momentum, Centered: a, EpsInRoot: inRoot, Maximize: maximize, ZeroGrad: zero})
+					func(w, g []T, m Moments[T], step int) error {
+						return s.Update(w, g, m, Update{Rule: "rmsprop", LR: 0.01, Alpha: 0.9, Eps: 1e-8, WeightDecay: decay, Momentum: momentum, Centered: a, EpsInRoot: inRoot, Maximize: maximize, ZeroGrad: zero})
 					},
 					func(w, g float64, m []float64, _ int) float64 {
 						g += decay * w
@@ -82,8 +82,8 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 					})
 			}
 			s.train(t, fmt.Sprintf("adagrad, n %d, %04b", n, switches), n, zero, maximize,
-				func(w, g, sum, _, _ []T, step int) error {
-					return s.Adagrad(w, g, sum, AdagradStep{LR: 0.1, LRDecay: momentum, WeightDecay: decay, Eps: 1e-10, Step: step, Maximize: maximize, ZeroGrad: zero})
+				func(w, g []T, m Moments[T], step int) error {
+					return s.Update(w, g, m, Update{Rule: "adagrad", LR: 0.1, LRDecay: momentum, WeightDecay: decay, Eps: 1e-10, Step: step, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, step int) float64 {
 					g += decay * w
@@ -91,8 +91,8 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 					return w - 0.1/(1+float64(step-1)*momentum)*g/(math.Sqrt(m[0])+1e-10)
 				})
 			s.train(t, fmt.Sprintf("lion, n %d, %04b", n, switches), n, zero, maximize,
-				func(w, g, m, _, _ []T, step int) error {
-					return s.Lion(w, g, m, LionStep{LR: 0.01, Beta1: 0.875, Beta2: 0.96875, WeightDecay: decay, Maximize: maximize, ZeroGrad: zero})
+				func(w, g []T, m Moments[T], step int) error {
+					return s.Update(w, g, m, Update{Rule: "lion", LR: 0.01, Beta1: 0.875, Beta2: 0.96875, WeightDecay: decay, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, _ int) float64 {
 					update := 0.875*m[0] + 0.125*g
@@ -106,11 +106,11 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 // train compares update with reference, which has three moments for each
 // weight, over ten steps with random gradients.
 func (s suite[T]) train(t *testing.T, name string, n int, zero, maximize bool,
-	update func(w, g, a, b, c []T, step int) error,
+	update func(w, g []T, m Moments[T], step int) error,
 	reference func(w, g float64, m []float64, step int) float64) {
 	t.Helper()
 	w, g := s.vector(t, n), s.vector(t, n)
-	var moments [3][]T
+	var moments Moments[T]
 	for i := range moments {
 		m, err := s.Alloc(n)
 		s.done(t, err)
@@ -133,7 +133,7 @@ func (s suite[T]) train(t *testing.T, name string, n int, zero, maximize bool,
 		if zero {
 			clear(before)
 		}
-		s.done(t, update(w, g, moments[0], moments[1], moments[2], step))
+		s.done(t, update(w, g, moments, step))
 		for i := range g {
 			if g[i] != before[i] {
 				t.Fatalf("%s, step %d left gradient %d %v, want %v", name, step, i, g[i], before[i])

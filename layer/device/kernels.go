@@ -21,16 +21,13 @@ type (
 	// Dropout says which elements a dropout sets to zero.
 	Dropout = kernel.Dropout
 
-	// SGDStep holds the scalars of a step of stochastic gradient descent.
-	SGDStep = kernel.SGDStep
-	// AdamStep holds the scalars of a step of Adam or AdamW.
-	AdamStep = kernel.AdamStep
-	// RMSpropStep holds the scalars of a step of RMSprop.
-	RMSpropStep = kernel.RMSpropStep
-	// AdagradStep holds the scalars of a step of Adagrad.
-	AdagradStep = kernel.AdagradStep
-	// LionStep holds the scalars of a step of Lion.
-	LionStep = kernel.LionStep
+	// Rule names the formula by which an optimizer updates weights: "sgd",
+	// "adam", "rmsprop" and so on.
+	Rule = kernel.Rule
+	// Update is one step of an optimizer.
+	Update = kernel.Update
+	// Moments are what an optimizer keeps for each weight.
+	Moments[T Float] = kernel.Moments[T]
 )
 
 // The activation functions.

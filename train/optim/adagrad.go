@@ -16,16 +16,6 @@ func NewAdagrad(opts ...Option) (*Optimizer, error) { return newOptimizer(&adagr
 
 var adagrad = kind{
 	name:     "adagrad",
-	defaults: settings{lr: 1e-2, eps: 1e-10},
+	defaults: settings{Update: device.Update{Rule: "adagrad", LR: 1e-2, Eps: 1e-10}},
 	takes:    []string{"lr_decay", "eps", "weight_decay", "initial_accumulator_value"},
-	moments:  func(*settings) []string { return []string{"sum"} },
-	float32:  stepAdagrad[float32],
-	float64:  stepAdagrad[float64],
-}
-
-func stepAdagrad[T device.Float](k device.Kernels[T], u *update[T]) error {
-	return k.Adagrad(u.w, u.g, u.moments[0], device.AdagradStep{
-		LR: u.LR, LRDecay: u.lrDecay, WeightDecay: u.weightDecay, Eps: u.eps, Step: u.Step,
-		Maximize: u.maximize, ZeroGrad: true,
-	})
 }

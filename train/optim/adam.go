@@ -26,46 +26,14 @@ func NewAdamW(opts ...Option) (*Optimizer, error) { return newOptimizer(&adamW, 
 
 var adam = kind{
 	name:     "adam",
-	defaults: settings{lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8},
+	defaults: settings{Update: device.Update{Rule: "adam", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}},
 	takes:    adamTakes,
-	moments:  adamMoments,
-	float32:  stepAdam[float32],
-	float64:  stepAdam[float64],
 }
 
 var adamW = kind{
 	name:     "adamw",
-	defaults: settings{lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 1e-2},
+	defaults: settings{Update: device.Update{Rule: "adam", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2, Decoupled: true}},
 	takes:    adamTakes,
-	moments:  adamMoments,
-	float32:  stepAdamW[float32],
-	float64:  stepAdamW[float64],
 }
 
 var adamTakes = []string{"betas", "eps", "weight_decay", "amsgrad"}
-
-func adamMoments(s *settings) []string {
-	if s.amsgrad {
-		return []string{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}
-	}
-	return []string{"exp_avg", "exp_avg_sq"}
-}
-
-func stepAdam[T device.Float](k device.Kernels[T], u *update[T]) error {
-	return adamStep(k, u, false)
-}
-
-func stepAdamW[T device.Float](k device.Kernels[T], u *update[T]) error {
-	return adamStep(k, u, true)
-}
-
-func adamStep[T device.Float](k device.Kernels[T], u *update[T], decoupled bool) error {
-	var largest []T
-	if u.amsgrad {
-		largest = u.moments[2]
-	}
-	return k.Adam(u.w, u.g, u.moments[0], u.moments[1], largest, device.AdamStep{
-		LR: u.LR, Beta1: u.beta1, Beta2: u.beta2, Eps: u.eps, WeightDecay: u.weightDecay, Step: u.Step,
-		Decoupled: decoupled, AMSGrad: u.amsgrad, Maximize: u.maximize, ZeroGrad: true,
-	})
-}

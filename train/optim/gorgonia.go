@@ -90,7 +90,7 @@ func fromGorgonia(solver gorgonia.Solver) (*Optimizer, error) {
 		if g := &o.settings.gorgonia; g.clips || g.l2 != 0 {
 			return nil, errors.New("gorgonia.AdaGradSolver clips or regularizes, to which Gorgonia v0.9.18 cannot set it")
 		}
-		o.settings.initialAccumulator = o.settings.eps
+		o.settings.initialAccumulator = o.settings.Eps
 	}
 	return o, o.configure(nil)
 }
@@ -120,8 +120,8 @@ func (s *gorgoniaSettings) text(name string) string {
 // readGorgonia takes over what a solver's fields say.
 func (s *settings) readGorgonia(f fields) {
 	g := &s.gorgonia
-	s.lr, s.eps, s.momentum = f.number("eta"), f.number("eps"), f.number("momentum")
-	s.alpha, s.beta1, s.beta2 = f.number("decay"), f.number("beta1"), f.number("beta2")
+	s.LR, s.Eps, s.Momentum = f.number("eta"), f.number("eps"), f.number("momentum")
+	s.Alpha, s.Beta1, s.Beta2 = f.number("decay"), f.number("beta1"), f.number("beta2")
 	g.batch = max(f.number("batch"), 1)
 	g.clip, g.clips = f.number("clip"), f.is("useClip")
 	if f.is("useL1Reg") {

@@ -9,12 +9,33 @@ import (
 // The formulas of Gorgonia's solvers, see FromGorgonia. Those for scalars are
 // written out, since they differ.
 
+// A formula computes one step of one learnable and zeroes the gradient.
+type formula[T device.Float] func(k device.Kernels[T], u *update[T]) error
+
+// gorgoniaFormula is the formula of a kind with the moments that it keeps.
+type gorgoniaFormula struct {
+	float32 formula[float32]
+	float64 formula[float64]
+	moments [3]string
+}
+
+// formulaOf returns the formula that takes the place of a step by the rule, or nil.
+func formulaOf[T device.Float](k *kind) formula[T] {
+	if k.gorgonia == nil {
+		return nil
+	}
+	if f, ok := any(k.gorgonia.float32).(formula[T]); ok {
+		return f
+	}
+	return any(k.gorgonia.float64).(formula[T])
+}
+
 var gorgoniaTakes = []string{"batch_size", "clip", "l1", "l2"}
 
 var gorgoniaVanilla = kind{
-	name: "gorgonia-vanilla", takes: gorgoniaTakes, gorgonia: true,
-	moments: func(*settings) []string { return nil },
-	float32: stepGorgoniaVanilla[float32], float64: stepGorgoniaVanilla[float64],
+	name: "gorgonia-vanilla", takes: gorgoniaTakes,
+	defaults: settings{Update: device.Update{Rule: "sgd"}},
+	gorgonia: &gorgoniaFormula{stepGorgoniaVanilla[float32], stepGorgoniaVanilla[float64], [3]string{}},
 }
 
 func stepGorgoniaVanilla[T device.Float](k device.Kernels[T], u *update[T]) error {
@@ -24,44 +45,43 @@ func stepGorgoniaVanilla[T device.Float](k device.Kernels[T], u *update[T]) erro
 		u.g[0] = 0
 		return nil
 	}
-	step := device.SGDStep{LR: u.LR, ZeroGrad: true}
+	step := u.Update
 	if s.l1 == 0 && !s.clips { // then one pass does all
 		step.LR, step.WeightDecay = u.LR/s.batch, s.l2
 	} else if err := u.prepare(k, u.w, s.l1, s.l2); err != nil {
 		return err
 	}
-	return k.SGD(u.w, u.g, nil, step)
+	return k.Update(u.w, u.g, u.moments, step)
 }
 
 var gorgoniaAdam = kind{
-	name: "gorgonia-adam", takes: append([]string{"betas", "eps"}, gorgoniaTakes...), gorgonia: true,
-	moments: func(*settings) []string { return []string{"exp_avg", "exp_avg_sq"} },
-	float32: stepGorgoniaAdam[float32], float64: stepGorgoniaAdam[float64],
+	name: "gorgonia-adam", takes: append([]string{"betas", "eps"}, gorgoniaTakes...),
+	defaults: settings{Update: device.Update{Rule: "adam"}},
+	gorgonia: &gorgoniaFormula{stepGorgoniaAdam[float32], stepGorgoniaAdam[float64], [3]string{"exp_avg", "exp_avg_sq"}},
 }
 
 func stepGorgoniaAdam[T device.Float](k device.Kernels[T], u *update[T]) error {
 	s := u.gorgonia
-	m, v := u.moments[0], u.moments[1]
-	step := device.AdamStep{LR: u.LR, Beta1: u.beta1, Beta2: u.beta2, Eps: u.eps, Step: u.Step, ZeroGrad: true}
+	step := u.Update
 	switch {
 	case u.scalar:
 		u.g[0] = u.scalarGradient()
 	case s.l1 == 0 && !s.clips:
 		// A gradient that is batch times as large makes m and √v so too: with eps
 		// batch times as large the step is the same, and one pass does all.
-		step.Eps, step.WeightDecay = u.eps*s.batch, s.l2
+		step.Eps, step.WeightDecay = u.Eps*s.batch, s.l2
 	default:
 		if err := u.prepare(k, u.w, s.l1, s.l2); err != nil {
 			return err
 		}
 	}
-	return k.Adam(u.w, u.g, m, v, nil, step)
+	return k.Update(u.w, u.g, u.moments, step)
 }
 
 var gorgoniaMomentum = kind{
-	name: "gorgonia-momentum", takes: append([]string{"momentum"}, gorgoniaTakes...), gorgonia: true,
-	moments: func(*settings) []string { return []string{"momentum_buffer"} },
-	float32: stepGorgoniaMomentum[float32], float64: stepGorgoniaMomentum[float64],
+	name: "gorgonia-momentum", takes: append([]string{"momentum"}, gorgoniaTakes...),
+	defaults: settings{Update: device.Update{Rule: "sgd"}},
+	gorgonia: &gorgoniaFormula{stepGorgoniaMomentum[float32], stepGorgoniaMomentum[float64], [3]string{"momentum_buffer"}},
 }
 
 // stepGorgoniaMomentum keeps m = −c, and the learning rate in it, as c has it.
@@ -78,8 +98,9 @@ func stepGorgoniaMomentum[T device.Float](k device.Kernels[T], u *update[T]) err
 	if err := k.Scale(u.g, T(u.LR)); err != nil {
 		return err
 	}
-	if u.momentum != 0 {
-		return k.SGD(u.w, u.g, m, device.SGDStep{LR: 1, Momentum: u.momentum, ZeroGrad: true})
+	step := device.Update{Rule: u.Rule, LR: 1, Momentum: u.Momentum, ZeroGrad: true}
+	if u.Momentum != 0 {
+		return k.Update(u.w, u.g, u.moments, step)
 	}
 	// m ← g and w ← w − m
 	if err := k.Scale(m, 0); err != nil {
@@ -88,23 +109,23 @@ func stepGorgoniaMomentum[T device.Float](k device.Kernels[T], u *update[T]) err
 	if err := addScaled(k, m, u.g, 1); err != nil {
 		return err
 	}
-	return k.SGD(u.w, u.g, nil, device.SGDStep{LR: 1, ZeroGrad: true})
+	return k.Update(u.w, u.g, u.moments, step)
 }
 
 var gorgoniaRMSProp = kind{
-	name: "gorgonia-rmsprop", takes: []string{"alpha", "eps", "clip", "l2"}, gorgonia: true,
-	moments: func(*settings) []string { return []string{"square_avg"} },
-	float32: stepGorgoniaRMSProp[float32], float64: stepGorgoniaRMSProp[float64],
+	name: "gorgonia-rmsprop", takes: []string{"alpha", "eps", "clip", "l2"},
+	defaults: settings{Update: device.Update{Rule: "rmsprop"}},
+	gorgonia: &gorgoniaFormula{stepGorgoniaRMSProp[float32], stepGorgoniaRMSProp[float64], [3]string{"square_avg"}},
 }
 
 func stepGorgoniaRMSProp[T device.Float](k device.Kernels[T], u *update[T]) error {
-	s, v := u.gorgonia, u.moments[0]
+	s := u.gorgonia
 	if s.l2 != 0 {
 		if err := k.Scale(u.w, T(1-s.l2)); err != nil {
 			return err
 		}
 	}
-	step := device.RMSpropStep{LR: u.LR, Alpha: u.alpha, Eps: u.eps, EpsInRoot: true, ZeroGrad: true}
+	step := device.Update{Rule: u.Rule, LR: u.LR, Alpha: u.Alpha, Eps: u.Eps, EpsInRoot: true, ZeroGrad: true}
 	if s.clips && !u.scalar { // of a scalar, Gorgonia forgets to clip the gradient
 		// v takes the gradient as it is and w the clipped one: a step of v, with
 		// what does not matter for w, then one of w alone.
@@ -112,7 +133,7 @@ func stepGorgoniaRMSProp[T device.Float](k device.Kernels[T], u *update[T]) erro
 		if err != nil {
 			return err
 		}
-		if err := k.RMSprop(spare, u.g, v, nil, nil, device.RMSpropStep{Alpha: u.alpha, Eps: 1, EpsInRoot: true}); err != nil {
+		if err := k.Update(spare, u.g, u.moments, device.Update{Rule: u.Rule, Alpha: u.Alpha, Eps: 1, EpsInRoot: true}); err != nil {
 			return err
 		}
 		if err := k.Clamp(u.g, T(s.clip)); err != nil {
@@ -120,21 +141,21 @@ func stepGorgoniaRMSProp[T device.Float](k device.Kernels[T], u *update[T]) erro
 		}
 		step.Alpha = 1
 	}
-	return k.RMSprop(u.w, u.g, v, nil, nil, step)
+	return k.Update(u.w, u.g, u.moments, step)
 }
 
 var gorgoniaAdaGrad = kind{
-	name: "gorgonia-adagrad", takes: []string{"eps"}, gorgonia: true,
-	moments: func(*settings) []string { return []string{"sum"} },
-	float32: stepGorgoniaAdaGrad[float32], float64: stepGorgoniaAdaGrad[float64],
+	name: "gorgonia-adagrad", takes: []string{"eps"},
+	defaults: settings{Update: device.Update{Rule: "adagrad"}},
+	gorgonia: &gorgoniaFormula{stepGorgoniaAdaGrad[float32], stepGorgoniaAdaGrad[float64], [3]string{"sum"}},
 }
 
 // stepGorgoniaAdaGrad has ε inside the root by keeping s + ε instead of s.
 func stepGorgoniaAdaGrad[T device.Float](k device.Kernels[T], u *update[T]) error {
 	if u.scalar { // of a scalar, Gorgonia forgets s
-		u.moments[0][0] = T(u.eps)
+		u.moments[0][0] = T(u.Eps)
 	}
-	return k.Adagrad(u.w, u.g, u.moments[0], device.AdagradStep{LR: u.LR, Step: u.Step, ZeroGrad: true})
+	return k.Update(u.w, u.g, u.moments, device.Update{Rule: u.Rule, LR: u.LR, Step: u.Step, ZeroGrad: true})
 }
 
 // prepare computes g ← clamp((g + l1·sign of + l2·of)/batch).
@@ -147,7 +168,7 @@ func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
 		if err != nil {
 			return err
 		}
-		if err := k.Lion(u.g, of, zeros, device.LionStep{LR: math.Abs(l1), Beta2: 1, Maximize: l1 > 0}); err != nil {
+		if err := k.Update(u.g, of, device.Moments[T]{zeros}, device.Update{Rule: "lion", LR: math.Abs(l1), Beta2: 1, Maximize: l1 > 0}); err != nil {
 			return err
 		}
 	}
@@ -169,7 +190,7 @@ func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
 
 // addScaled computes y ← y + factor·x, which is what a step of SGD is.
 func addScaled[T device.Float](k device.Kernels[T], y, x []T, factor float64) error {
-	return k.SGD(y, x, nil, device.SGDStep{LR: -factor})
+	return k.Update(y, x, device.Moments[T]{}, device.Update{Rule: "sgd", LR: -factor})
 }
 
 // spareMemory returns zeros as long as w, at first.

@@ -52,11 +52,11 @@ func (o *Optimizer) addGroup(g groupOption) error {
 		return errors.New("a group cannot have another device")
 	}
 	scale := 1.0
-	if s.lr != o.settings.lr {
-		if o.settings.lr == 0 {
+	if s.LR != o.settings.LR {
+		if o.settings.LR == 0 {
 			return errors.New("its lr cannot follow that of the optimizer, which is 0")
 		}
-		scale = s.lr / o.settings.lr
+		scale = s.LR / o.settings.LR
 	}
 	o.groups = append(o.groups, group{g.match, s, scale})
 	return nil

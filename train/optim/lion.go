@@ -19,16 +19,6 @@ func NewLion(opts ...Option) (*Optimizer, error) { return newOptimizer(&lion, op
 
 var lion = kind{
 	name:     "lion",
-	defaults: settings{lr: 1e-4, beta1: 0.9, beta2: 0.99},
+	defaults: settings{Update: device.Update{Rule: "lion", LR: 1e-4, Beta1: 0.9, Beta2: 0.99}},
 	takes:    []string{"betas", "weight_decay"},
-	moments:  func(*settings) []string { return []string{"exp_avg"} },
-	float32:  stepLion[float32],
-	float64:  stepLion[float64],
-}
-
-func stepLion[T device.Float](k device.Kernels[T], u *update[T]) error {
-	return k.Lion(u.w, u.g, u.moments[0], device.LionStep{
-		LR: u.LR, Beta1: u.beta1, Beta2: u.beta2, WeightDecay: u.weightDecay,
-		Maximize: u.maximize, ZeroGrad: true,
-	})
 }

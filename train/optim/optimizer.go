@@ -33,29 +33,22 @@ type Optimizer struct {
 // A kind is one of the formulas.
 type kind struct {
 	name     string
-	defaults settings
+	defaults settings // with the rule of its updates
 	takes    []string // the options that it has besides those of every kind
 	check    func(*settings) error
-	moments  func(*settings) []string // PyTorch's names
-	float32  formula[float32]
-	float64  formula[float64]
-	// gorgonia: as for Gorgonia's solvers, a learnable may be listed more than
-	// once, and the learning rate may be below 0.
-	gorgonia bool
+	// Of Gorgonia's solvers: what takes the place of a step by the rule. A
+	// learnable may then be listed more than once, and the learning rate may be
+	// below 0.
+	gorgonia *gorgoniaFormula
 }
 
-// A formula computes one step of one learnable and zeroes the gradient.
-type formula[T device.Float] func(k device.Kernels[T], u *update[T]) error
-
-// An update is what a formula works on.
-type update[T device.Float] struct {
-	*settings         // of the learnable's group
-	LR        float64 // in this step
-	Step      int     // counted from 1
-	w, g      []T
-	moments   [][]T // in the order of kind.moments
-	scalar    bool  // the learnable is a scalar, not a tensor of one element
-	spare     []T   // what formulas need besides
+// moments returns PyTorch's names of what the kind keeps for each weight, "" in
+// the place of what it does not use.
+func (k *kind) moments(s *settings) [3]string {
+	if k.gorgonia != nil {
+		return k.gorgonia.moments
+	}
+	return s.Moments()
 }
 
 // kinds are the optimizers that have a name.
@@ -95,7 +88,7 @@ func (o *Optimizer) configure(opts []Option) (err error) {
 	if err := o.settings.apply(o.kind, opts); err != nil {
 		return err
 	}
-	o.lr = o.settings.lr
+	o.lr = o.settings.LR
 	for i, g := range o.settings.groups {
 		if err := o.addGroup(g); err != nil {
 			return fmt.Errorf("group %d: %w", i+1, err)
@@ -161,7 +154,7 @@ func (o *Optimizer) Step(model []gorgonia.ValueGrad) error {
 
 // prepare finds the memory of every weight and gradient.
 func (o *Optimizer) prepare(model []gorgonia.ValueGrad) error {
-	if math.IsNaN(o.lr) || math.IsInf(o.lr, 0) || o.lr < 0 && !o.kind.gorgonia {
+	if math.IsNaN(o.lr) || math.IsInf(o.lr, 0) || o.lr < 0 && o.kind.gorgonia == nil {
 		return fmt.Errorf("learning rate is %v, want a finite number of at least 0", o.lr)
 	}
 	if o.slots == nil {
@@ -208,7 +201,7 @@ func (o *Optimizer) replace(i int, vg gorgonia.ValueGrad, v gorgonia.Value) erro
 		return fmt.Errorf("learnable %d (%s) has no value", i, o.slots[i].label())
 	}
 	name := nameOf(vg)
-	if name != o.slots[i].name() || !o.kind.gorgonia {
+	if name != o.slots[i].name() || o.kind.gorgonia == nil {
 		for j, s := range o.slots {
 			if s.value() == v {
 				return fmt.Errorf("learnable %d (%s) was at position %d in the steps before", i, name, j)
@@ -228,7 +221,7 @@ func (o *Optimizer) checkApart() error {
 	for i, a := range o.slots {
 		startA, endA := a.gradient()
 		for j, b := range o.slots[:i] {
-			if o.kind.gorgonia && a.value() == b.value() {
+			if o.kind.gorgonia != nil && a.value() == b.value() {
 				continue
 			}
 			if startB, endB := b.gradient(); startA < endB && startB < endA {

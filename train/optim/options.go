@@ -18,19 +18,10 @@ type Option struct {
 
 // settings holds every setting; each kind of optimizer uses its own.
 type settings struct {
-	lr                  float64
-	weightDecay         float64
-	momentum, dampening float64
-	nesterov            bool
-	beta1, beta2, eps   float64
-	amsgrad             bool
-	alpha               float64
-	centered            bool
-	lrDecay             float64
-	initialAccumulator  float64
-	maximize            bool
-	device              device.Device
-	groups              []groupOption
+	device.Update      // all numbers and switches of a step
+	initialAccumulator float64
+	device             device.Device
+	groups             []groupOption
 
 	gorgonia gorgoniaSettings // of the kinds that FromGorgonia makes
 }
@@ -62,7 +53,7 @@ func (s *settings) apply(k *kind, opts []Option) error {
 
 // WithLR sets the learning rate, at least 0. Every optimizer has one.
 func WithLR(lr float64) Option {
-	return atLeastZero("lr", lr, func(s *settings) { s.lr = lr })
+	return atLeastZero("lr", lr, func(s *settings) { s.LR = lr })
 }
 
 // WithDevice sets the device that computes the updates, the processor by default.
@@ -79,18 +70,18 @@ func WithDevice(d device.Device) Option {
 // WithWeightDecay sets the weight decay λ, at least 0: λ·w is added to the
 // gradient; in AdamW and Lion w shrinks by the factor 1 − lr·λ instead.
 func WithWeightDecay(lambda float64) Option {
-	return atLeastZero("weight_decay", lambda, func(s *settings) { s.weightDecay = lambda })
+	return atLeastZero("weight_decay", lambda, func(s *settings) { s.WeightDecay = lambda })
 }
 
 // WithMaximize makes steps go up instead of down: −∇ takes the place of the
 // gradient ∇. Every optimizer has it.
 func WithMaximize() Option {
-	return flag("maximize", func(s *settings) { s.maximize = true })
+	return flag("maximize", func(s *settings) { s.Maximize = true })
 }
 
 // WithMomentum sets the momentum μ of SGD or RMSprop, at least 0.
 func WithMomentum(mu float64) Option {
-	return atLeastZero("momentum", mu, func(s *settings) { s.momentum = mu })
+	return atLeastZero("momentum", mu, func(s *settings) { s.Momentum = mu })
 }
 
 // WithDampening sets the dampening τ of SGD's momentum.
@@ -99,7 +90,7 @@ func WithDampening(tau float64) Option {
 		if math.IsNaN(tau) || math.IsInf(tau, 0) {
 			return fmt.Errorf("dampening is %v, want a finite number", tau)
 		}
-		s.dampening = tau
+		s.Dampening = tau
 		return nil
 	}}
 }
@@ -107,7 +98,7 @@ func WithDampening(tau float64) Option {
 // WithNesterov makes SGD use Nesterov's momentum, which takes a momentum above
 // 0 and no dampening.
 func WithNesterov() Option {
-	return flag("nesterov", func(s *settings) { s.nesterov = true })
+	return flag("nesterov", func(s *settings) { s.Nesterov = true })
 }
 
 // WithBetas sets the decay rates β₁ and β₂ of the moments of Adam, AdamW and
@@ -119,7 +110,7 @@ func WithBetas(beta1, beta2 float64) Option {
 				return fmt.Errorf("betas are (%v, %v), want each in [0, 1)", beta1, beta2)
 			}
 		}
-		s.beta1, s.beta2 = beta1, beta2
+		s.Beta1, s.Beta2 = beta1, beta2
 		return nil
 	}}
 }
@@ -127,29 +118,29 @@ func WithBetas(beta1, beta2 float64) Option {
 // WithAMSGrad makes Adam and AdamW divide by the root of the largest v of all
 // steps so far (Reddi, Kale and Kumar, 2018, arXiv:1904.09237).
 func WithAMSGrad() Option {
-	return flag("amsgrad", func(s *settings) { s.amsgrad = true })
+	return flag("amsgrad", func(s *settings) { s.AMSGrad = true })
 }
 
 // WithEps sets what is added to the denominator of Adam, AdamW, RMSprop and
 // Adagrad, at least 0.
 func WithEps(eps float64) Option {
-	return atLeastZero("eps", eps, func(s *settings) { s.eps = eps })
+	return atLeastZero("eps", eps, func(s *settings) { s.Eps = eps })
 }
 
 // WithAlpha sets the decay rate α of RMSprop's moments, at least 0.
 func WithAlpha(alpha float64) Option {
-	return atLeastZero("alpha", alpha, func(s *settings) { s.alpha = alpha })
+	return atLeastZero("alpha", alpha, func(s *settings) { s.Alpha = alpha })
 }
 
 // WithCentered makes RMSprop divide by the standard deviation of the gradient
 // instead of the root of its mean square.
 func WithCentered() Option {
-	return flag("centered", func(s *settings) { s.centered = true })
+	return flag("centered", func(s *settings) { s.Centered = true })
 }
 
 // WithLRDecay sets the decay η of Adagrad's learning rate, at least 0.
 func WithLRDecay(eta float64) Option {
-	return atLeastZero("lr_decay", eta, func(s *settings) { s.lrDecay = eta })
+	return atLeastZero("lr_decay", eta, func(s *settings) { s.LRDecay = eta })
 }
 
 // WithInitialAccumulator sets the value that Adagrad's sum of squares starts
@@ -176,29 +167,29 @@ func atLeastZero(name string, x float64, set func(*settings)) Option {
 func (s *settings) text(name string) string {
 	switch name {
 	case "weight_decay":
-		return fmt.Sprint(s.weightDecay)
+		return fmt.Sprint(s.WeightDecay)
 	case "momentum":
-		return fmt.Sprint(s.momentum)
+		return fmt.Sprint(s.Momentum)
 	case "dampening":
-		return fmt.Sprint(s.dampening)
+		return fmt.Sprint(s.Dampening)
 	case "nesterov":
-		return fmt.Sprint(s.nesterov)
+		return fmt.Sprint(s.Nesterov)
 	case "betas":
-		return fmt.Sprintf("(%v, %v)", s.beta1, s.beta2)
+		return fmt.Sprintf("(%v, %v)", s.Beta1, s.Beta2)
 	case "eps":
-		return fmt.Sprint(s.eps)
+		return fmt.Sprint(s.Eps)
 	case "amsgrad":
-		return fmt.Sprint(s.amsgrad)
+		return fmt.Sprint(s.AMSGrad)
 	case "alpha":
-		return fmt.Sprint(s.alpha)
+		return fmt.Sprint(s.Alpha)
 	case "centered":
-		return fmt.Sprint(s.centered)
+		return fmt.Sprint(s.Centered)
 	case "lr_decay":
-		return fmt.Sprint(s.lrDecay)
+		return fmt.Sprint(s.LRDecay)
 	case "initial_accumulator_value":
 		return fmt.Sprint(s.initialAccumulator)
 	case "maximize":
-		return fmt.Sprint(s.maximize)
+		return fmt.Sprint(s.Maximize)
 	case "groups":
 		if len(s.groups) > 0 {
 			return fmt.Sprint(len(s.groups))

@@ -17,32 +17,6 @@ func NewRMSprop(opts ...Option) (*Optimizer, error) { return newOptimizer(&rmspr
 
 var rmsprop = kind{
 	name:     "rmsprop",
-	defaults: settings{lr: 1e-2, alpha: 0.99, eps: 1e-8},
+	defaults: settings{Update: device.Update{Rule: "rmsprop", LR: 1e-2, Alpha: 0.99, Eps: 1e-8}},
 	takes:    []string{"momentum", "alpha", "eps", "centered", "weight_decay"},
-	moments: func(s *settings) []string {
-		names := []string{"square_avg"}
-		if s.momentum > 0 {
-			names = append(names, "momentum_buffer")
-		}
-		if s.centered {
-			names = append(names, "grad_avg")
-		}
-		return names
-	},
-	float32: stepRMSprop[float32],
-	float64: stepRMSprop[float64],
-}
-
-func stepRMSprop[T device.Float](k device.Kernels[T], u *update[T]) error {
-	var momentum, mean []T
-	if u.momentum > 0 {
-		momentum = u.moments[1]
-	}
-	if u.centered {
-		mean = u.moments[len(u.moments)-1]
-	}
-	return k.RMSprop(u.w, u.g, u.moments[0], momentum, mean, device.RMSpropStep{
-		LR: u.LR, Alpha: u.alpha, Eps: u.eps, WeightDecay: u.weightDecay, Momentum: u.momentum,
-		Centered: u.centered, Maximize: u.maximize, ZeroGrad: true,
-	})
 }

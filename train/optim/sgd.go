@@ -21,31 +21,12 @@ func NewSGD(opts ...Option) (*Optimizer, error) { return newOptimizer(&sgd, opts
 
 var sgd = kind{
 	name:     "sgd",
-	defaults: settings{lr: 1e-3},
+	defaults: settings{Update: device.Update{Rule: "sgd", LR: 1e-3}},
 	takes:    []string{"momentum", "dampening", "weight_decay", "nesterov"},
 	check: func(s *settings) error {
-		if s.nesterov && (s.momentum == 0 || s.dampening != 0) {
+		if s.Nesterov && (s.Momentum == 0 || s.Dampening != 0) {
 			return errors.New("nesterov wants a momentum above 0 and no dampening")
 		}
 		return nil
 	},
-	moments: func(s *settings) []string {
-		if s.momentum == 0 {
-			return nil
-		}
-		return []string{"momentum_buffer"}
-	},
-	float32: stepSGD[float32],
-	float64: stepSGD[float64],
-}
-
-func stepSGD[T device.Float](k device.Kernels[T], u *update[T]) error {
-	var momentum []T
-	if u.momentum != 0 {
-		momentum = u.moments[0]
-	}
-	return k.SGD(u.w, u.g, momentum, device.SGDStep{
-		LR: u.LR, Momentum: u.momentum, Dampening: u.dampening, WeightDecay: u.weightDecay,
-		Nesterov: u.nesterov, First: u.Step == 1, Maximize: u.maximize, ZeroGrad: true,
-	})
 }

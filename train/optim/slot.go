@@ -35,10 +35,20 @@ type slotOf[T device.Float] struct {
 	shape   tensor.Shape
 	device  device.Device
 	kernels device.Kernels[T]
-	formula formula[T]
-	lrScale float64 // of the learnable's group
-	names   []string
+	formula formula[T] // nil for a step by the rule
+	lrScale float64    // of the learnable's group
+	names   [3]string  // of the moments, "" for those not in use
 	next    update[T]
+}
+
+// An update is what a step of one learnable works on.
+type update[T device.Float] struct {
+	device.Update // of the learnable's group, with the learning rate of this step
+	w, g          []T
+	moments       device.Moments[T]
+	gorgonia      *gorgoniaSettings
+	scalar        bool // the learnable is a scalar, not a tensor of one element
+	spare         []T  // what Gorgonia's formulas need besides
 }
 
 // newSlots makes a slot with fresh moments for each learnable.
@@ -53,15 +63,15 @@ func (o *Optimizer) newSlots(model []gorgonia.ValueGrad) ([]slot, error) {
 		case v == nil:
 			err = errors.New("has no value")
 		case v.Dtype() == tensor.Float32:
-			slots[i], err = newSlot(o, nameOf(vg), v, o.kind.float32)
+			slots[i], err = newSlot(o, nameOf(vg), v, formulaOf[float32](o.kind))
 		case v.Dtype() == tensor.Float64:
-			slots[i], err = newSlot(o, nameOf(vg), v, o.kind.float64)
+			slots[i], err = newSlot(o, nameOf(vg), v, formulaOf[float64](o.kind))
 		default:
 			err = fmt.Errorf("dtype is %v, want float32 or float64", v.Dtype())
 		}
 		for j := 0; err == nil && j < i; j++ {
 			a, b := slots[i].value(), slots[j].value()
-			if values.Overlap(a, b) && !(o.kind.gorgonia && a == b) {
+			if values.Overlap(a, b) && !(o.kind.gorgonia != nil && a == b) {
 				err = fmt.Errorf("shares its memory with learnable %d (%s)", j, slots[j].label())
 			}
 		}
@@ -80,22 +90,26 @@ func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, f form
 	settings, lrScale := o.groupOf(name)
 	s := &slotOf[T]{called: name, weights: v, shape: v.Shape().Clone(),
 		device: o.device, kernels: device.For[T](o.device), formula: f, lrScale: lrScale, names: o.kind.moments(settings)}
-	s.next = update[T]{settings: settings, w: w}
+	s.next = update[T]{Update: settings.Update, w: w, gorgonia: &settings.gorgonia}
+	s.next.ZeroGrad = true
 	switch v.(type) {
 	case *gorgonia.F32, *gorgonia.F64:
 		s.next.scalar = true
 	}
-	for range s.names {
+	for i, name := range s.names {
+		if name == "" {
+			continue
+		}
 		m, err := s.kernels.Alloc(len(w))
 		if err != nil {
 			return nil, err
 		}
 		if start := T(settings.initialAccumulator); start != 0 {
-			for i := range m {
-				m[i] = start
+			for j := range m {
+				m[j] = start
 			}
 		}
-		s.next.moments = append(s.next.moments, m)
+		s.next.moments[i] = m
 	}
 	return s, nil
 }
@@ -103,7 +117,10 @@ func newSlot[T device.Float](o *Optimizer, name string, v gorgonia.Value, f form
 func (s *slotOf[T]) name() string          { return s.called }
 func (s *slotOf[T]) label() string         { return labelOf(s.called) }
 func (s *slotOf[T]) value() gorgonia.Value { return s.weights }
-func (s *slotOf[T]) momentNames() []string { return s.names }
+
+func (s *slotOf[T]) momentNames() []string {
+	return slices.DeleteFunc(slices.Clone(s.names[:]), func(name string) bool { return name == "" })
+}
 
 func (s *slotOf[T]) read(weights, grad gorgonia.Value) (moved bool, err error) {
 	w, err := values.Elements[T](weights)
@@ -133,7 +150,10 @@ func (s *slotOf[T]) gradient() (start, end uintptr) {
 
 func (s *slotOf[T]) update(lr float64, step int) error {
 	s.next.LR, s.next.Step = lr*s.lrScale, step
-	return s.formula(s.kernels, &s.next)
+	if s.formula != nil {
+		return s.formula(s.kernels, &s.next)
+	}
+	return s.kernels.Update(s.next.w, s.next.g, s.next.moments, s.next.Update)
 }
 
 func (s *slotOf[T]) save() (map[string]*tensor.Dense, error) {
@@ -143,6 +163,9 @@ func (s *slotOf[T]) save() (map[string]*tensor.Dense, error) {
 	}
 	out := map[string]*tensor.Dense{}
 	for i, name := range s.names {
+		if name == "" {
+			continue
+		}
 		c, err := device.ToHost(s.device, s.next.moments[i])
 		if err != nil {
 			return nil, err
@@ -154,6 +177,9 @@ func (s *slotOf[T]) save() (map[string]*tensor.Dense, error) {
 
 func (s *slotOf[T]) load(moments map[string]*tensor.Dense) error {
 	for i, name := range s.names {
+		if name == "" {
+			continue
+		}
 		t := moments[name]
 		m, err := values.Elements[T](t)
 		if err != nil {

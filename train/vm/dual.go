@@ -105,5 +105,5 @@ func addElements[T device.Float](collected, grad gorgonia.Value, add bool) error
 		return err
 	}
 	// w − lr·g with lr −1 is w + g, on all threads.
-	return k.SGD(into, from, nil, device.SGDStep{LR: -1})
+	return k.Update(into, from, device.Moments[T]{}, device.Update{Rule: "sgd", LR: -1})
 }

@@ -1,58 +1,75 @@
 package elementwise
 
-import "github.com/affine-go/affine/internal/kernel"
+import (
+	"sync"
 
-// SGD makes a step, see [kernel.SGDStep].
-func SGD[T kernel.Float](w, g, m []T, s kernel.SGDStep) {
+	"github.com/affine-go/affine/internal/cpu/arch"
+	"github.com/affine-go/affine/internal/cpu/threads"
+	"github.com/affine-go/affine/internal/kernel"
+)
+
+// updateGrain is the number of weights that one thread takes at a time: with
+// the gradient and two moments, 256 kB of float32 in and as much out. These
+// many take Adam about 8 µs on a 2.6 GHz Xeon; waking a thread takes 5.
+const updateGrain = 16384
+
+// Update makes a step of an optimizer, see [kernel.Rule].
+func Update[T kernel.Float](w, g []T, m kernel.Moments[T], u kernel.Update) {
 	if len(w) <= updateGrain {
-		sgd(w, g, m, s)
+		update(w, g, m, &u)
 		return
 	}
-	u := newUpdate(w, g, m, nil, nil)
-	u.rule, u.sgd = sgdRule, s
-	u.do()
+	task, ok := updatePool[T]().Get().(*updateTask[T])
+	if !ok {
+		task = new(updateTask[T])
+	}
+	task.w, task.g, task.m, task.u = w, g, m, u
+	for i, name := range u.Moments() {
+		if name == "" {
+			task.m[i] = nil
+		}
+	}
+	threads.Run(len(w), updateGrain, task)
+	*task = updateTask[T]{}
+	updatePool[T]().Put(task)
 }
 
-// Adam makes a step, see [kernel.AdamStep].
-func Adam[T kernel.Float](w, g, m, v, vmax []T, s kernel.AdamStep) {
-	if len(w) <= updateGrain {
-		adam(w, g, m, v, vmax, s)
-		return
-	}
-	u := newUpdate(w, g, m, v, vmax)
-	u.rule, u.adam = adamRule, s
-	u.do()
+// updateTask is an update for several threads. Tasks are kept and used again, so
+// that a step allocates nothing.
+type updateTask[T kernel.Float] struct {
+	w, g []T
+	m    kernel.Moments[T]
+	u    kernel.Update
 }
 
-// RMSprop makes a step, see [kernel.RMSpropStep].
-func RMSprop[T kernel.Float](w, g, v, b, mean []T, s kernel.RMSpropStep) {
-	if len(w) <= updateGrain {
-		rmsprop(w, g, v, b, mean, s)
-		return
+func (t *updateTask[T]) Run(lo, hi int) {
+	m := t.m
+	for i := range m {
+		if m[i] != nil {
+			m[i] = m[i][lo:hi]
+		}
 	}
-	u := newUpdate(w, g, v, b, mean)
-	u.rule, u.rmsprop = rmspropRule, s
-	u.do()
+	update(t.w[lo:hi], t.g[lo:hi], m, &t.u)
 }
 
-// Adagrad makes a step, see [kernel.AdagradStep].
-func Adagrad[T kernel.Float](w, g, sum []T, s kernel.AdagradStep) {
-	if len(w) <= updateGrain {
-		adagrad(w, g, sum, s)
-		return
+var updates32, updates64 sync.Pool
+
+func updatePool[T kernel.Float]() *sync.Pool {
+	if arch.Size[T]() == 4 {
+		return &updates32
 	}
-	u := newUpdate(w, g, sum, nil, nil)
-	u.rule, u.adagrad = adagradRule, s
-	u.do()
+	return &updates64
 }
 
-// Lion makes a step, see [kernel.LionStep].
-func Lion[T kernel.Float](w, g, m []T, s kernel.LionStep) {
-	if len(w) <= updateGrain {
-		lion(w, g, m, s)
-		return
+// updatesOf returns the updates of the set for element type T, or nil for plain
+// Go.
+func updatesOf[T kernel.Float](set arch.Set) *updateKernels[T] {
+	if set == arch.Generic {
+		return nil
 	}
-	u := newUpdate(w, g, m, nil, nil)
-	u.rule, u.lion = lionRule, s
-	u.do()
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return any(&updateKernels32[set]).(*updateKernels[T])
+	}
+	return any(&updateKernels64[set]).(*updateKernels[T])
 }

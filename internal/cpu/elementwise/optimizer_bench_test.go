@@ -16,7 +16,7 @@ func BenchmarkUpdate(b *testing.B) {
 }
 
 func benchmarkUpdate[T kernel.Float](b *testing.B) {
-	for _, n := range []int{354, 535_000} {
+	for _, n := range []int{354, 4096, 535_000} {
 		w, g, m, v := arch.Alloc[T](n), arch.Alloc[T](n), arch.Alloc[T](n), arch.Alloc[T](n)
 		for i := range w {
 			w[i], g[i] = T(i%17), T(i%13)-6
@@ -31,15 +31,19 @@ func benchmarkUpdate[T kernel.Float](b *testing.B) {
 					}
 				})
 			}
-			run("sgd", 2, func() { SGD(w, g, nil, kernel.SGDStep{LR: 1e-9, ZeroGrad: true}) })
-			run("momentum", 3, func() { SGD(w, g, m, kernel.SGDStep{LR: 1e-9, Momentum: 0.9, ZeroGrad: true}) })
+			run("sgd", 2, func() { Update(w, g, kernel.Moments[T]{}, kernel.Update{Rule: kernel.SGD, LR: 1e-9, ZeroGrad: true}) })
+			run("momentum", 3, func() {
+				Update(w, g, kernel.Moments[T]{m}, kernel.Update{Rule: kernel.SGD, LR: 1e-9, Momentum: 0.9, ZeroGrad: true})
+			})
 			run("adam", 4, func() {
-				Adam(w, g, m, v, nil, kernel.AdamStep{LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1, ZeroGrad: true})
+				Update(w, g, kernel.Moments[T]{m, v}, kernel.Update{Rule: kernel.Adam, LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1, ZeroGrad: true})
 			})
 			run("rmsprop", 3, func() {
-				RMSprop(w, g, v, nil, nil, kernel.RMSpropStep{LR: 1e-9, Alpha: 0.99, Eps: 1e-8, ZeroGrad: true})
+				Update(w, g, kernel.Moments[T]{v}, kernel.Update{Rule: kernel.RMSprop, LR: 1e-9, Alpha: 0.99, Eps: 1e-8, ZeroGrad: true})
 			})
-			run("adagrad", 3, func() { Adagrad(w, g, v, kernel.AdagradStep{LR: 1e-9, Eps: 1e-8, Step: 1, ZeroGrad: true}) })
+			run("adagrad", 3, func() {
+				Update(w, g, kernel.Moments[T]{v}, kernel.Update{Rule: kernel.Adagrad, LR: 1e-9, Eps: 1e-8, Step: 1, ZeroGrad: true})
+			})
 		}
 	}
 }

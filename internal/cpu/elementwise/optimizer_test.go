@@ -25,14 +25,14 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 		for _, decay := range []float64{0, 0.01} {
 			for _, damp := range []float64{0, 0.2} {
 				for _, nesterov := range []bool{false, true} {
-					s := kernel.SGDStep{LR: 0.05, Momentum: mu, Dampening: damp, WeightDecay: decay, Nesterov: nesterov, ZeroGrad: zeroGrad}
+					s := kernel.Update{Rule: kernel.SGD, LR: 0.05, Momentum: mu, Dampening: damp, WeightDecay: decay, Nesterov: nesterov, ZeroGrad: zeroGrad}
 					if mu == 0 && (damp != 0 || nesterov) {
 						continue
 					}
 					all = append(all, updateCase[T]{fmt.Sprintf("sgd momentum %g dampening %g decay %g nesterov %v", mu, damp, decay, nesterov),
 						func(x [][]T, t int) {
-							s.First = t == 1
-							SGD(x[0], x[1], x[2], s)
+							s.Step = t
+							Update(x[0], x[1], kernel.Moments[T](x[2:]), s)
 						},
 						func(w, g float64, m []float64, t int) float64 {
 							g += decay * w
@@ -55,7 +55,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 	}
 	for _, decay := range []float64{0, 0.01} {
 		for _, decoupled := range []bool{false, true} {
-			s := kernel.AdamStep{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: decay, Decoupled: decoupled, ZeroGrad: zeroGrad}
+			s := kernel.Update{Rule: kernel.Adam, LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: decay, Decoupled: decoupled, ZeroGrad: zeroGrad}
 			adam := func(w, g float64, m []float64, t int) float64 {
 				if decoupled {
 					w -= s.LR * decay * w
@@ -76,7 +76,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 			all = append(all, updateCase[T]{fmt.Sprintf("adam decay %g decoupled %v", decay, decoupled),
 				func(x [][]T, t int) {
 					s.Step = t
-					Adam(x[0], x[1], x[2], x[3], nil, s)
+					Update(x[0], x[1], kernel.Moments[T]{x[2], x[3]}, s)
 				},
 				func(w, g float64, m []float64, t int) float64 {
 					m[2] = -1
@@ -86,15 +86,15 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 				func(x [][]T, t int) {
 					s := s
 					s.Step, s.AMSGrad, s.Maximize = t, true, true
-					Adam(x[0], x[1], x[2], x[3], x[4], s)
+					Update(x[0], x[1], kernel.Moments[T](x[2:]), s)
 				},
 				func(w, g float64, m []float64, t int) float64 { return adam(w, -g, m, t) }})
 		}
 		for _, mu := range []float64{0, 0.9} {
 			for _, centered := range []bool{false, true} {
-				s := kernel.RMSpropStep{LR: 0.01, Alpha: 0.99, Eps: 1e-8, WeightDecay: decay, Momentum: mu, Centered: centered, ZeroGrad: zeroGrad}
+				s := kernel.Update{Rule: kernel.RMSprop, LR: 0.01, Alpha: 0.99, Eps: 1e-8, WeightDecay: decay, Momentum: mu, Centered: centered, ZeroGrad: zeroGrad}
 				all = append(all, updateCase[T]{fmt.Sprintf("rmsprop momentum %g decay %g centered %v", mu, decay, centered),
-					func(x [][]T, t int) { RMSprop(x[0], x[1], x[2], x[3], x[4], s) },
+					func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T](x[2:]), s) },
 					func(w, g float64, m []float64, t int) float64 {
 						g += decay * w
 						m[0] = s.Alpha*m[0] + (1-s.Alpha)*g*g
@@ -112,11 +112,11 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 			}
 		}
 		for _, lrDecay := range []float64{0, 0.1} {
-			s := kernel.AdagradStep{LR: 0.05, LRDecay: lrDecay, WeightDecay: decay, Eps: 1e-10, ZeroGrad: zeroGrad}
+			s := kernel.Update{Rule: kernel.Adagrad, LR: 0.05, LRDecay: lrDecay, WeightDecay: decay, Eps: 1e-10, ZeroGrad: zeroGrad}
 			all = append(all, updateCase[T]{fmt.Sprintf("adagrad decay %g lr decay %g", decay, lrDecay),
 				func(x [][]T, t int) {
 					s.Step = t
-					Adagrad(x[0], x[1], x[2], s)
+					Update(x[0], x[1], kernel.Moments[T](x[2:]), s)
 				},
 				func(w, g float64, m []float64, t int) float64 {
 					g += decay * w
@@ -126,9 +126,9 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 		}
 	}
 	for _, maximize := range []bool{false, true} {
-		s := kernel.LionStep{LR: 0.01, Beta1: 0.9, Beta2: 0.99, WeightDecay: 0.1, Maximize: maximize, ZeroGrad: zeroGrad}
+		s := kernel.Update{Rule: kernel.Lion, LR: 0.01, Beta1: 0.9, Beta2: 0.99, WeightDecay: 0.1, Maximize: maximize, ZeroGrad: zeroGrad}
 		all = append(all, updateCase[T]{fmt.Sprintf("lion maximize %v", maximize),
-			func(x [][]T, t int) { Lion(x[0], x[1], x[2], s) },
+			func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T](x[2:]), s) },
 			func(w, g float64, m []float64, t int) float64 {
 				if maximize {
 					g = -g
@@ -138,9 +138,9 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 				return w - s.LR*s.WeightDecay*w - move
 			}})
 	}
-	s := kernel.RMSpropStep{LR: 0.01, Alpha: 0.9, Eps: 1e-2, EpsInRoot: true, ZeroGrad: zeroGrad}
+	s := kernel.Update{Rule: kernel.RMSprop, LR: 0.01, Alpha: 0.9, Eps: 1e-2, EpsInRoot: true, ZeroGrad: zeroGrad}
 	all = append(all, updateCase[T]{"rmsprop, epsilon in the root",
-		func(x [][]T, t int) { RMSprop(x[0], x[1], x[2], nil, nil, s) },
+		func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T]{x[2]}, s) },
 		func(w, g float64, m []float64, t int) float64 {
 			m[0] = s.Alpha*m[0] + (1-s.Alpha)*g*g
 			return w - s.LR*g/math.Sqrt(m[0]+s.Eps)
@@ -201,7 +201,7 @@ func testOptimizers[T kernel.Float](t *testing.T, tolerance float64) {
 func TestSGDIgnoresWhatTheMomentumHeldBeforeTheFirstStep(t *testing.T) {
 	archtest.EachSet(t, func(t *testing.T) {
 		w, g, m := []float32{1}, []float32{2}, []float32{float32(math.NaN())}
-		SGD(w, g, m, kernel.SGDStep{LR: 0.5, Momentum: 0.9, Dampening: 0.5, First: true})
+		Update(w, g, kernel.Moments[float32]{m}, kernel.Update{Rule: kernel.SGD, LR: 0.5, Momentum: 0.9, Dampening: 0.5, Step: 1})
 		if w[0] != 0 || m[0] != 2 {
 			t.Errorf("w = %v, m = %v, want 0 and 2", w[0], m[0])
 		}
@@ -212,12 +212,12 @@ func TestSGDIgnoresWhatTheMomentumHeldBeforeTheFirstStep(t *testing.T) {
 func TestTinyGradientsMoveTheWeights(t *testing.T) {
 	archtest.EachSet(t, func(t *testing.T) {
 		w, g, m, v := []float32{1}, []float32{1e-20}, []float32{0}, []float32{0}
-		Adam(w, g, m, v, nil, kernel.AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 0, Step: 1})
+		Update(w, g, kernel.Moments[float32]{m, v}, kernel.Update{Rule: kernel.Adam, LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 0, Step: 1})
 		if math.Abs(float64(w[0])-0.8997) > 1e-4 {
 			t.Errorf("w = %v, want 0.8997", w[0])
 		}
 		w32, m32 := []float32{0}, []float32{math.SmallestNonzeroFloat32}
-		SGD(w32, []float32{0}, m32, kernel.SGDStep{LR: 1, Momentum: 0.9})
+		Update(w32, []float32{0}, kernel.Moments[float32]{m32}, kernel.Update{Rule: kernel.SGD, LR: 1, Momentum: 0.9})
 		if w32[0] != -math.SmallestNonzeroFloat32 {
 			t.Errorf("the smallest momentum moved the weight by %g", w32[0])
 		}
@@ -229,7 +229,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 		for _, n := range []int{100, 3 * updateGrain} {
 			w, g, m, v := arch.Alloc[float32](n), arch.Alloc[float32](n), arch.Alloc[float32](n), arch.Alloc[float32](n)
 			allocs := testing.AllocsPerRun(20, func() {
-				Adam(w, g, m, v, nil, kernel.AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: 1})
+				Update(w, g, kernel.Moments[float32]{m, v}, kernel.Update{Rule: kernel.Adam, LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: 1})
 			})
 			// A collection may empty the pool of tasks.
 			if allocs > 0.2 {
