@@ -42,16 +42,22 @@ func isConstant(n *gorgonia.Node) bool {
 
 // isNumber reports whether n is the scalar constant x.
 func isNumber(n *gorgonia.Node, x float64) bool {
+	y, ok := number64(n)
+	return ok && y == x
+}
+
+// number64 returns the value of a scalar constant.
+func number64(n *gorgonia.Node) (x float64, ok bool) {
 	if name, _ := builtin(n); name != "constantScalar" {
-		return false
+		return 0, false
 	}
 	switch v := n.Value().(type) {
 	case *gorgonia.F32:
-		return float64(*v) == x
+		return float64(*v), true
 	case *gorgonia.F64:
-		return float64(*v) == x
+		return float64(*v), true
 	}
-	return false
+	return 0, false
 }
 
 // matchSize recognises Gorgonia's SizeOf. The shapes of nodes are known, so
@@ -83,7 +89,7 @@ func (f *fusion) match(n *gorgonia.Node) *part {
 	if n.Op() == nil || isStatement(n) {
 		return nil
 	}
-	for _, try := range []func(*gorgonia.Node) *part{f.matchLinear, f.matchProduct, f.matchBackward, f.matchRowSum, f.matchElementwise} {
+	for _, try := range []func(*gorgonia.Node) *part{f.matchLinear, f.matchProduct, f.matchBackward, f.matchRowSum, f.matchSoftmax, f.matchElementwise} {
 		if p := try(n); p != nil {
 			return p
 		}
@@ -235,8 +241,33 @@ func (f *fusion) activationOf(n *gorgonia.Node) (device.Activation, *gorgonia.No
 		if f.masks(mask, z) {
 			return device.Activation{Kind: device.ReLU}, z
 		}
+		for i, z := range f.args[n] {
+			if y := f.args[n][1-i]; is(y, "elemUnaryOp", "sigmoid") && f.args[y][0] == z && z.Shape().Eq(n.Shape()) {
+				return device.Activation{Kind: device.SiLU}, z
+			}
+		}
+	case name == "elemBinOp" && text == "+ false":
+		if alpha, z, ok := f.leaky(f.args[n][0], f.args[n][1]); ok {
+			return device.Activation{Kind: device.LeakyReLU, Alpha: alpha}, z
+		}
 	}
 	return device.Activation{}, nil
+}
+
+// leaky recognises what Gorgonia's LeakyRelu adds up:
+//
+//	z ⊙ [z ≥ 0] + (z ⊙ [z < 0]) ⊙ α
+func (f *fusion) leaky(positive, negative *gorgonia.Node) (alpha float64, z *gorgonia.Node, ok bool) {
+	const product = "⊙ false"
+	if !is(positive, "elemBinOp", product) || !is(negative, "elemBinOp", product) {
+		return 0, nil, false
+	}
+	z = f.args[positive][0]
+	part := f.args[negative][0]
+	alpha, ok = number64(f.args[negative][1])
+	ok = ok && alpha >= 0 && alpha <= 1 && f.masks(f.args[positive][1], z) &&
+		is(part, "elemBinOp", product) && f.args[part][0] == z && f.masksNegative(f.args[part][1], z)
+	return alpha, z, ok
 }
 
 // masks reports whether mask is 1 where z ≥ 0 and 0 elsewhere, as Rectify
@@ -245,8 +276,17 @@ func (f *fusion) masks(mask, z *gorgonia.Node) bool {
 	return (is(mask, "elemBinOp", ">= true") || is(mask, "elemBinOp", "≥ true")) && f.args[mask][0] == z && isNumber(f.args[mask][1], 0)
 }
 
+// masksNegative reports whether mask is 1 where z < 0 and 0 elsewhere.
+func (f *fusion) masksNegative(mask, z *gorgonia.Node) bool {
+	return is(mask, "elemBinOp", "< true") && f.args[mask][0] == z && isNumber(f.args[mask][1], 0)
+}
+
 func activationName(act device.Activation) string {
 	switch act.Kind {
+	case device.LeakyReLU:
+		return "leaky relu"
+	case device.SiLU:
+		return "silu"
 	case device.Tanh:
 		return "tanh"
 	case device.Sigmoid:
@@ -264,34 +304,76 @@ func activationName(act device.Activation) string {
 //	rectify   dZ = [Z ≥ 0] ⊙ dY
 //	tanh      dZ = (1 − Y ⊙ Y) ⊙ dY
 //	sigmoid   dZ = (Y ⊙ σ(−Z)) ⊙ dY, or (Y ⊙ (1 − Y)) ⊙ dY
+//
+// and, of those made of several ops,
+//
+//	leaky relu   dZ = [Z < 0] ⊙ (α ⊙ dY) + [Z ≥ 0] ⊙ dY
+//	silu         dZ = σ(Z) ⊙ dY + (the gradient of sigmoid with Z ⊙ dY for dY)
 func (f *fusion) matchBackward(n *gorgonia.Node) *part {
-	if !is(n, "elemBinOp", "⊙ false") || n.Shape().TotalSize() < smallTensor {
-		return nil
-	}
-	factor, dy := f.args[n][0], f.args[n][1]
-	if !isFloat(n) || dy.IsScalar() || factor.IsScalar() || !dy.Shape().Eq(n.Shape()) {
+	if !isFloat(n) || n.IsScalar() || n.Shape().TotalSize() < smallTensor {
 		return nil
 	}
 	var b *backwardOf
-	if name, _ := builtin(factor); name == "elemBinOp" {
-		args := f.args[factor]
-		switch {
-		case f.masks(factor, args[0]):
-			b = &backwardOf{dy, args[0], device.Activation{Kind: device.ReLU}}
-		case is(factor, "elemBinOp", "- false") && isNumber(args[0], 1):
-			if square := f.args[args[1]]; is(args[1], "elemBinOp", "⊙ false") && square[0] == square[1] && is(square[0], "elemUnaryOp", "tanh") {
-				b = &backwardOf{dy, square[0], device.Activation{Kind: device.Tanh}}
-			}
-		case is(factor, "elemBinOp", "⊙ false") && is(args[0], "elemUnaryOp", "sigmoid") && f.isComplement(args[1], args[0]):
-			b = &backwardOf{dy, args[0], device.Activation{Kind: device.Sigmoid}}
-		}
+	switch {
+	case is(n, "elemBinOp", "⊙ false"):
+		b = f.backwardOfOne(n)
+	case is(n, "elemBinOp", "+ false"):
+		b = f.backwardOfSum(f.args[n][0], f.args[n][1])
 	}
-	if b == nil || !b.saved.Shape().Eq(n.Shape()) {
+	if b == nil || !b.saved.Shape().Eq(n.Shape()) || b.dy.IsScalar() || !b.dy.Shape().Eq(n.Shape()) {
 		return nil
 	}
 	return &part{outputs: gorgonia.Nodes{n}, inputs: gorgonia.Nodes{b.dy, b.saved}, backward: b,
 		what: "the gradient of " + activationName(b.act),
 		make: func() computation { return &activationBackward{act: b.act, shape: n.Shape()} }}
+}
+
+// backwardOfSum recognises the gradient of an activation of several ops.
+func (f *fusion) backwardOfSum(p, q *gorgonia.Node) *backwardOf {
+	const product = "⊙ false"
+	if !is(p, "elemBinOp", product) || !is(q, "elemBinOp", product) {
+		return nil
+	}
+	if mask, scaled := f.args[p][0], f.args[p][1]; is(mask, "elemBinOp", "< true") && is(scaled, "elemBinOp", product) {
+		z, dy := f.args[mask][0], f.args[q][1]
+		alpha, ok := number64(f.args[scaled][0])
+		if ok && alpha >= 0 && alpha <= 1 && f.args[scaled][1] == dy && f.masksNegative(mask, z) && f.masks(f.args[q][0], z) {
+			return &backwardOf{dy, z, device.Activation{Kind: device.LeakyReLU, Alpha: alpha}}
+		}
+		return nil
+	}
+	y, dy := f.args[p][0], f.args[p][1]
+	b := f.backwardOfOne(q)
+	if b == nil || b.act.Kind != device.Sigmoid || b.saved != y || !is(b.dy, "elemBinOp", product) {
+		return nil
+	}
+	if z := f.args[y][0]; f.args[b.dy][0] == z && f.args[b.dy][1] == dy {
+		return &backwardOf{dy, z, device.Activation{Kind: device.SiLU}}
+	}
+	return nil
+}
+
+// backwardOfOne recognises the gradient of an activation of one op, or of
+// Rectify.
+func (f *fusion) backwardOfOne(n *gorgonia.Node) *backwardOf {
+	factor, dy := f.args[n][0], f.args[n][1]
+	if factor.IsScalar() {
+		return nil
+	}
+	if name, _ := builtin(factor); name == "elemBinOp" {
+		args := f.args[factor]
+		switch {
+		case f.masks(factor, args[0]):
+			return &backwardOf{dy, args[0], device.Activation{Kind: device.ReLU}}
+		case is(factor, "elemBinOp", "- false") && isNumber(args[0], 1):
+			if square := f.args[args[1]]; is(args[1], "elemBinOp", "⊙ false") && square[0] == square[1] && is(square[0], "elemUnaryOp", "tanh") {
+				return &backwardOf{dy, square[0], device.Activation{Kind: device.Tanh}}
+			}
+		case is(factor, "elemBinOp", "⊙ false") && is(args[0], "elemUnaryOp", "sigmoid") && f.isComplement(args[1], args[0]):
+			return &backwardOf{dy, args[0], device.Activation{Kind: device.Sigmoid}}
+		}
+	}
+	return nil
 }
 
 // isComplement reports whether n is 1 − y for y = σ(z).

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/affine-go/affine/internal/cpu"
 	"github.com/affine-go/affine/internal/values"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
@@ -336,8 +337,15 @@ func runLinearBackward[T device.Float](c *linearBackward, results, args []gorgon
 	return k.LinearBackward(dx, dw, db, x, w, dy, saved, c.act)
 }
 
-// activationBackward computes dZ = dY ⊙ act'. Rectify's derivative at 0 is 1,
-// as Gorgonia has it, and saved is Z there; it is Y otherwise.
+// gorgonias tells whether an activation's derivative at 0 is 1, as Gorgonia has
+// it, and not that of the kernels.
+func gorgonias(act device.Activation) bool {
+	return act.Kind == device.ReLU || act.Kind == device.LeakyReLU
+}
+
+// activationBackward computes dZ = dY ⊙ act'. Saved is Z for Rectify and
+// LeakyRelu, whose derivative is Gorgonia's; it is what the kernels need
+// otherwise.
 type activationBackward struct {
 	act   device.Activation
 	shape tensor.Shape
@@ -369,15 +377,27 @@ func runActivationBackward[T device.Float](c *activationBackward, results, args 
 	}
 	t, dz := roomFor[T](results[0], c.shape)
 	results[0] = t
-	if c.act.Kind == device.ReLU {
-		maskNegative(dz, dy, saved)
+	if !gorgonias(c.act) {
+		k, err := kernels[T]()
+		if err != nil {
+			return err
+		}
+		return k.ActivationBackward(dz, dy, saved, c.act, 1)
+	}
+	if len(dz) < 2*elementsOfPart {
+		deriveAsGorgonia(c.act, dz, dy, saved)
 		return nil
 	}
-	k, err := kernels[T]()
-	if err != nil {
-		return err
+	cpu.Parallel(len(dz), elementsOfPart, func(lo, hi int) { deriveAsGorgonia(c.act, dz[lo:hi], dy[lo:hi], saved[lo:hi]) })
+	return nil
+}
+
+func deriveAsGorgonia[T device.Float](act device.Activation, dz, dy, z []T) {
+	if act.Kind == device.ReLU {
+		maskNegative(dz, dy, z)
+	} else {
+		scaleNegative(dz, dy, z, T(act.Alpha))
 	}
-	return k.ActivationBackward(dz, dy, saved, c.act, 1)
 }
 
 // number is a scalar that does not change.

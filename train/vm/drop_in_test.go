@@ -77,7 +77,19 @@ func near(t testing.TB, what string, got, want gorgonia.Value) {
 
 var activations = map[string]func(*gorgonia.Node) (*gorgonia.Node, error){
 	"rectify": gorgonia.Rectify, "tanh": gorgonia.Tanh, "sigmoid": gorgonia.Sigmoid, "softplus": gorgonia.Softplus,
-	"none": func(n *gorgonia.Node) (*gorgonia.Node, error) { return n, nil },
+	"leaky relu": leaky, "silu": silu, "mish": gorgonia.Mish, "softmax": func(n *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.SoftMax(n) },
+	"log softmax": func(n *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.LogSoftMax(n, 1) },
+	"none":        func(n *gorgonia.Node) (*gorgonia.Node, error) { return n, nil },
+}
+
+func leaky(n *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.LeakyRelu(n, 0.1) }
+
+func silu(n *gorgonia.Node) (*gorgonia.Node, error) {
+	s, err := gorgonia.Sigmoid(n)
+	if err != nil {
+		return nil, err
+	}
+	return gorgonia.HadamardProd(s, n)
 }
 
 func TestFusedValuesAndGradientsAreThoseOfATapeMachine(t *testing.T) {
@@ -131,6 +143,23 @@ func TestExplainSaysWhatWasFused(t *testing.T) {
 			t.Errorf("Explain does not say %q:\n%s", word, m.Explain())
 		}
 	}
+	for _, c := range []struct {
+		act   func(*gorgonia.Node) (*gorgonia.Node, error)
+		words []string
+	}{
+		{leaky, []string{"leaky relu(X·W + b)", "the gradient of leaky relu"}},
+		{silu, []string{"silu(X·W + b)", "gradients dW, db of a linear layer with the gradient of its activation"}},
+		{func(n *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.LogSoftMax(n) }, []string{": the logarithm of softmax", "the gradient of the logarithm"}},
+	} {
+		p := newPlain(t, tensor.Float32, c.act)
+		m, err := vm.New(p.graph, vm.BindDualValues(p.learnables...))
+		nettest.Must(t, err)
+		for _, words := range c.words {
+			if !strings.Contains(m.Explain(), words) {
+				t.Errorf("Explain does not say %q:\n%s", words, m.Explain())
+			}
+		}
+	}
 	m, err = vm.New(p.graph, vm.WithoutFusion())
 	nettest.Must(t, err)
 	if text := m.Explain(); strings.Contains(text, ": fused: ") || !strings.Contains(text, "WithoutFusion") {
@@ -143,9 +172,16 @@ func TestExplainSaysWhatWasFused(t *testing.T) {
 	}
 }
 
-func TestRectifyHasGorgoniasDerivativeAtZero(t *testing.T) {
+func TestRectifyAndLeakyReluHaveGorgoniasDerivativeAtZero(t *testing.T) {
+	for _, act := range []func(*gorgonia.Node) (*gorgonia.Node, error){gorgonia.Rectify, leaky} {
+		testDerivativeAtZero(t, act)
+	}
+}
+
+func testDerivativeAtZero(t *testing.T, act func(*gorgonia.Node) (*gorgonia.Node, error)) {
+	t.Helper()
 	build := func() *plain {
-		p := newPlain(t, tensor.Float64, gorgonia.Rectify)
+		p := newPlain(t, tensor.Float64, act)
 		nettest.Must(t, gorgonia.Let(p.x, tensor.New(tensor.WithShape(8, 6), tensor.Of(tensor.Float64)))) // Z is b
 		b := nettest.Waves(tensor.Float64, 1, 16)
 		for i := range 8 {
@@ -161,6 +197,53 @@ func TestRectifyHasGorgoniasDerivativeAtZero(t *testing.T) {
 	nettest.Must(t, m.RunAll())
 	for i, grad := range got.grads {
 		near(t, got.learnables[i].Name(), grad.Value(), want.grads[i].Value())
+	}
+}
+
+// Loops over many elements are shared by threads.
+func TestLargeTensorsHaveTheValuesOfGorgoniasOps(t *testing.T) {
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		g := gorgonia.NewGraph()
+		input := func(name string, seed float64) *gorgonia.Node {
+			return gorgonia.NewMatrix(g, dt, gorgonia.WithShape(301, 299), gorgonia.WithName(name), gorgonia.WithValue(nettest.Waves(dt, seed, 301, 299)))
+		}
+		x, y := input("x", 1), input("y", 2)
+		c := gorgonia.NewConstant(scalar(dt, 0.75))
+		var sum *gorgonia.Node
+		for _, n := range []*gorgonia.Node{
+			gorgonia.Must(gorgonia.Sub(x, y)), gorgonia.Must(gorgonia.HadamardProd(x, y)),
+			gorgonia.Must(gorgonia.Add(x, c)), gorgonia.Must(gorgonia.Add(c, y)), gorgonia.Must(gorgonia.Sub(x, c)), gorgonia.Must(gorgonia.Sub(c, y)),
+			gorgonia.Must(gorgonia.HadamardProd(x, c)), gorgonia.Must(gorgonia.HadamardProd(c, y)),
+			gorgonia.Must(gorgonia.Neg(x)), gorgonia.Must(gorgonia.Square(y)),
+			gorgonia.Must(gorgonia.Rectify(x)), gorgonia.Must(leaky(y)), gorgonia.Must(silu(x)),
+			gorgonia.Must(gorgonia.SoftMax(x)), gorgonia.Must(gorgonia.LogSoftMax(y, 1)),
+		} {
+			if sum == nil {
+				sum = n
+			} else {
+				sum = gorgonia.Must(gorgonia.Add(sum, n))
+			}
+		}
+		_, err := gorgonia.Grad(gorgonia.Must(gorgonia.Mean(gorgonia.Must(gorgonia.Square(sum)))), x, y)
+		nettest.Must(t, err)
+		values := func(opts ...vm.Option) (list []gorgonia.Value) {
+			m, err := vm.New(g, opts...)
+			nettest.Must(t, err)
+			nettest.Must(t, m.RunAll())
+			for _, n := range g.AllNodes() {
+				v := n.Value()
+				if !n.IsScalar() {
+					v, err = gorgonia.CloneValue(v)
+					nettest.Must(t, err)
+				}
+				list = append(list, v)
+			}
+			return list
+		}
+		want := values(vm.WithoutFusion())
+		for i, v := range values() {
+			near(t, g.AllNodes()[i].Name(), v, want[i])
+		}
 	}
 }
 

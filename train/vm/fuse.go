@@ -272,7 +272,7 @@ func (f *fusion) joinGradientsOf(dz, dx, dw, db *gorgonia.Node) {
 		return len(p.inputs) - 1
 	}
 	back := f.parts[dz]
-	if back != nil && back.backward != nil && back.backward.act.Kind != device.ReLU && !f.wantedSet[dz] && f.onlyUsedBy(dz, outputs) {
+	if back != nil && back.backward != nil && !gorgonias(back.backward.act) && !f.wantedSet[dz] && f.onlyUsedBy(dz, outputs) {
 		c.act = back.backward.act
 		c.saved = input(back.backward.saved)
 		c.dy = input(back.backward.dy)

@@ -23,7 +23,7 @@ func drawLayers(rt *rapid.T) []layerDraw {
 	layers := make([]layerDraw, rapid.IntRange(1, 3).Draw(rt, "layers"))
 	for i := range layers {
 		layers[i] = layerDraw{out: rapid.IntRange(1, 30).Draw(rt, "out"), bias: rapid.IntRange(0, 4).Draw(rt, "bias"),
-			act: rapid.IntRange(0, 4).Draw(rt, "act"), transposed: rapid.Bool().Draw(rt, "transposed")}
+			act: rapid.IntRange(0, 6).Draw(rt, "act"), transposed: rapid.Bool().Draw(rt, "transposed")}
 	}
 	return layers
 }
@@ -74,6 +74,10 @@ func buildNetwork(dt tensor.Dtype, rows, in, loss int, layers []layerDraw) (g *g
 			h = gorgonia.Must(gorgonia.Sigmoid(h))
 		case 4:
 			h = gorgonia.Must(gorgonia.Softplus(h))
+		case 5:
+			h = gorgonia.Must(leaky(h))
+		case 6:
+			h = gorgonia.Must(silu(h))
 		}
 		nodes = append(nodes, h)
 		in = l.out
