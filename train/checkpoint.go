@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/affine-go/affine/internal/sealedjson"
 	"github.com/affine-go/affine/internal/tensorfile"
+	"github.com/affine-go/affine/train/internal/ranks"
 	"github.com/affine-go/affine/train/optim"
 	"gorgonia.org/tensor"
 )
@@ -65,16 +67,24 @@ func (c *checkpoint) bestWeights() map[string]*tensor.Dense {
 
 // write writes the file that a training goes on from.
 func (c *checkpoint) write(path string) error {
+	f, err := c.file()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return f.Write(path)
+}
+
+func (c *checkpoint) file() (*tensorfile.File, error) {
 	c.training.Optimizer = stepperState{c.optimizer.Name, c.optimizer.Step, c.optimizer.LR}
 	training, err := json.Marshal(c.training)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nil, err
 	}
 	config, err := json.Marshal(c.config)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nil, err
 	}
-	f := tensorfile.File{
+	f := &tensorfile.File{
 		Tensors: map[string]*tensor.Dense{},
 		Texts:   map[string]string{modelText: c.header, trainingText: string(training), configText: string(config)},
 	}
@@ -88,7 +98,34 @@ func (c *checkpoint) write(path string) error {
 		}
 		f.Tensors[historyTensor] = tensor.New(tensor.WithShape(n, historyNumbers), tensor.WithBacking(numbers))
 	}
-	return f.Write(path)
+	return f, nil
+}
+
+// broadcastCheckpoint returns the checkpoint that rank 0 goes on from, nil if
+// it has none.
+func broadcastCheckpoint(g ranks.Group, mine *checkpoint) (*checkpoint, error) {
+	if g.Size() == 1 {
+		return mine, nil
+	}
+	var data []byte
+	if mine != nil {
+		f, err := mine.file()
+		if err == nil {
+			data, err = f.Bytes()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	data, err := g.Broadcast(0, data)
+	if err != nil || len(data) == 0 || g.Rank() == 0 {
+		return mine, err
+	}
+	f, err := tensorfile.ReadFrom(bytes.NewReader(data), tensorfile.Options{Check: checkCheckpoint})
+	if err != nil {
+		return nil, err
+	}
+	return newCheckpoint(f)
 }
 
 // writeModel writes the best weights as a file that LoadPredictor reads.
@@ -255,11 +292,11 @@ func (t *Trainer) restore(c *checkpoint, times []EpochRecord) error {
 	if err := t.sampler.UnmarshalBinary(s.Sampler); err != nil {
 		return err
 	}
-	g, err := t.model.trainingGraph(min(t.config.Batch, t.trainRows))
+	learnables, err := t.learnables()
 	if err != nil {
 		return err
 	}
-	if err := t.optimizer.LoadState(c.optimizer, g.params.ValueGrads()); err != nil {
+	if err := t.optimizer.LoadState(c.optimizer, learnables); err != nil {
 		return err
 	}
 	t.history.Epochs = c.history.Epochs

@@ -76,9 +76,14 @@ type Config struct {
 	ClipValue    float64 `json:"clip_value"`    // limit of each element of the gradient, 0 for none
 	ClipNorm     float64 `json:"clip_norm"`     // limit of the norm of the gradient, 0 for none
 
-	Epochs int    `json:"epochs"`
-	Batch  int    `json:"batch"`
-	Seed   uint64 `json:"seed"` // of rows, split, weights and shuffling
+	Epochs int `json:"epochs"`
+	Batch  int `json:"batch"`
+	// Microbatches, a power of two, is into how many parts each batch is cut,
+	// whose gradients are added by pairs: 0 and 1 and so on, then their sums.
+	// This order decides the last bits, and it allows as many processes to
+	// share a batch, see [WithRanks]. 0 stands for 1.
+	Microbatches int    `json:"microbatches,omitempty"`
+	Seed         uint64 `json:"seed"` // of rows, split, weights and shuffling
 
 	// Monitor decides which epoch's weights are the best. Training stops early
 	// when it has not got better by more than MinDelta for Patience epochs;
@@ -240,6 +245,10 @@ func (c *Config) validate() error {
 		return fmt.Errorf("epochs is %d, want at least 1", c.Epochs)
 	case c.Batch < 1:
 		return fmt.Errorf("batch is %d, want at least 1", c.Batch)
+	case c.Microbatches < 0 || c.Microbatches&(c.Microbatches-1) != 0:
+		return fmt.Errorf("microbatches is %d, want a power of two", c.Microbatches)
+	case c.Microbatches > c.Batch:
+		return fmt.Errorf("microbatches is %d, want at most the %d rows of a batch", c.Microbatches, c.Batch)
 	case c.WarmupEpochs > float64(c.Epochs):
 		return fmt.Errorf("warmup_epochs is %v, want at most the %d epochs", c.WarmupEpochs, c.Epochs)
 	case c.Patience < 0:

@@ -2,15 +2,24 @@ package train
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/atomicfile"
 	"github.com/affine-go/affine/internal/sealedjson"
+	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/internal/ranks"
 	"github.com/affine-go/affine/train/optim"
 )
 
@@ -22,6 +31,7 @@ type fitSettings struct {
 	resume, force bool
 	callbacks     []Callback
 	parts         *datasets.Parts
+	ranks         ranks.Group
 }
 
 // InDirectory keeps the run in dir, which must not be there yet, or be empty:
@@ -48,6 +58,24 @@ func WithCallbacks(list ...Callback) FitOption {
 // WithParts trains on these parts instead of those that [Config.Load] returns.
 // Parts of a table are encoded as [Config.Load] does.
 func WithParts(parts datasets.Parts) FitOption { return func(s *fitSettings) { s.parts = &parts } }
+
+// Ranks are the processes that train one model together, as mpirun starts them,
+// each of which has a rank from 0 on. All call the same methods in the same
+// order.
+type Ranks = ranks.Group
+
+// WithRanks shares the training among processes, all of which call Fit with the
+// same settings and data. The micro-batches of every batch are shared, and the
+// rows that are predicted to measure the model; the number of processes must
+// divide [Config.Microbatches]. Their number changes no bit of the result, and a
+// run may be resumed on another one.
+//
+// Rank 0 alone keeps the run directory and calls the callbacks. A context that is
+// cancelled, or a callback that asks to stop, in any process stops all of them
+// after the same step. At the start all processes compare settings, data, kernels
+// and versions, and return an error if these differ. After any later error in
+// one process the others wait for it: it must end the job.
+func WithRanks(r Ranks) FitOption { return func(s *fitSettings) { s.ranks = r } }
 
 // DataOptions returns the options to open the dataset with.
 func (c *Config) DataOptions() datasets.Options {
@@ -136,47 +164,41 @@ func fit(ctx context.Context, c Config, o *fitSettings) (_ *Run, err error) {
 	case o.resume && o.force:
 		return nil, errors.New("got both resume and overwrite, want one of them")
 	}
-	s := &session{dir: o.dir, resume: o.resume, replace: o.force, callbacks: newCallbacks(o.callbacks)}
+	if o.ranks == nil {
+		o.ranks = ranks.Alone{}
+	}
+	if o.ranks.Rank() != 0 {
+		o.dir, o.resume, o.force, o.callbacks = "", false, false, nil
+	}
+	s := &session{ranks: o.ranks, dir: o.dir, resume: o.resume, replace: o.force, callbacks: newCallbacks(o.callbacks)}
 	defer func() {
 		if s.unlock != nil {
 			s.unlock()
 		}
-	}()
-	if err := s.open(c); err != nil {
-		return nil, err
-	}
-	if o.parts == nil {
-		parts, err := c.Load()
-		if err != nil {
-			return nil, err
-		}
-		o.parts = &parts
-	}
-	parts, err := o.parts.Encode()
-	if err != nil {
-		return nil, err
-	}
-	o.parts = &parts
-	if s.trainer, err = newTrainer(c, *o.parts); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
+		if err != nil && s.trainer != nil {
 			s.trainer.model.spec.Device.Close()
 		}
 	}()
-	if err := s.begin(); err != nil {
+	parts, err := s.prepare(c, o)
+	if err := ranks.Agree(s.ranks, err); err != nil {
+		return nil, err
+	}
+	if err := s.compare(parts); err != nil {
+		return nil, err
+	}
+	if err := ranks.Agree(s.ranks, s.begin()); err != nil {
 		return nil, err
 	}
 	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
-	return s.finish(*o.parts)
+	return s.finish(parts)
 }
 
 // session is the part of a run between a start or a resume and its end.
 type session struct {
 	trainer   *Trainer
+	ranks     ranks.Group
 	dir       runDir
 	resume    bool
 	replace   bool   // what is in the directory
@@ -188,6 +210,89 @@ type session struct {
 	saved     time.Time     // when the last checkpoint was written
 	saving    time.Duration // that this took
 	bestSaved int           // the epoch whose weights are in the model file
+}
+
+// prepare is all that comes before the first step and needs no other process.
+func (s *session) prepare(c Config, o *fitSettings) (datasets.Parts, error) {
+	if err := s.open(c); err != nil {
+		return datasets.Parts{}, err
+	}
+	if o.parts == nil {
+		parts, err := c.Load()
+		if err != nil {
+			return parts, err
+		}
+		o.parts = &parts
+	}
+	parts, err := o.parts.Encode()
+	if err != nil {
+		return parts, err
+	}
+	s.trainer, err = newTrainer(c, parts, s.ranks)
+	return parts, err
+}
+
+// compare refuses to train with processes whose steps would be others.
+func (s *session) compare(parts datasets.Parts) error {
+	if s.ranks.Size() == 1 {
+		return nil
+	}
+	t := s.trainer
+	var facts []ranks.Fact
+	bySetting, err := settings(t.config)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(bySetting)) {
+		facts = append(facts, ranks.Fact{Name: "setting " + name, Value: string(bySetting[name])})
+	}
+	sum, err := checksum(parts)
+	if err != nil {
+		return err
+	}
+	e := CurrentEnvironment(t.model.spec.Device)
+	facts = append(facts, ranks.Fact{Name: "the data's checksum", Value: sum}, ranks.Fact{Name: "architecture", Value: e.Arch},
+		ranks.Fact{Name: "Go", Value: e.Go}, ranks.Fact{Name: "the kernels' instruction set", Value: kernelSet(t.model.spec.Device)})
+	for _, path := range slices.Sorted(maps.Keys(e.Modules)) {
+		facts = append(facts, ranks.Fact{Name: path, Value: e.Modules[path]})
+	}
+	return ranks.Same(s.ranks, facts)
+}
+
+// kernelSet returns what the last bits of results depend on besides the device.
+func kernelSet(d device.Device) string {
+	if v, ok := d.(device.KernelSetter); ok {
+		return v.KernelSet()
+	}
+	return d.Name()
+}
+
+// checksum returns the SHA-256 of the numbers that a model is trained and
+// measured with.
+func checksum(parts datasets.Parts) (string, error) {
+	h := sha256.New()
+	var buffer []byte
+	for _, d := range []*datasets.Dataset{parts.Train, parts.Validation, parts.Test} {
+		if d == nil {
+			continue
+		}
+		names, err := json.Marshal(d.Schema())
+		if err != nil {
+			return "", err
+		}
+		h.Write(names)
+		for _, column := range [][]float64{d.X, d.Y} {
+			for block := range slices.Chunk(column, 1<<12) {
+				buffer = buffer[:0]
+				for _, x := range block {
+					buffer = binary.LittleEndian.AppendUint64(buffer, math.Float64bits(x))
+				}
+				h.Write(buffer)
+			}
+			fmt.Fprintf(h, "%d numbers", len(column))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // open takes a directory that is there, and reads the run that is to be resumed.
@@ -238,15 +343,20 @@ func (s *session) take() (err error) {
 // begin writes the first checkpoint of the session, before the first step.
 func (s *session) begin() error {
 	t := s.trainer
-	if s.before != nil {
-		if c := s.before.checkpoint; c != nil {
-			if err := t.restore(c, s.before.times); err != nil {
-				return fmt.Errorf("resume %s: %w", s.dir.file(CheckpointFile), err)
-			}
+	if s.before == nil {
+		s.before = &savedRun{}
+	}
+	c, err := broadcastCheckpoint(s.ranks, s.before.checkpoint)
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		if err := t.restore(c, s.before.times); err != nil {
+			return fmt.Errorf("resume %s: %w", s.dir.file(CheckpointFile), err)
 		}
-		if m := s.before.metrics; m != nil {
-			t.clock.before = max(t.clock.before, m.WallSeconds)
-		}
+	}
+	if m := s.before.metrics; m != nil {
+		t.clock.before = max(t.clock.before, m.WallSeconds)
 	}
 	if err := s.keep(); err != nil || s.dir == "" {
 		return err
@@ -302,10 +412,15 @@ func (s *session) steps(ctx context.Context) (reason, detail string, err error) 
 	t := s.trainer
 	p := &t.progress
 	for !t.Finished() && !t.history.hopeless() {
+		t.interrupted = ctx.Err() != nil
+		interrupted, asked := t.interrupted, p.stop
+		if s.ranks.Size() > 1 { // all stop after the same step
+			interrupted, asked = t.agreed.interrupted, t.agreed.stop
+		}
 		switch {
-		case ctx.Err() != nil:
+		case interrupted:
 			return ReasonInterrupted, fmt.Sprintf("interrupted after step %d, in epoch %d", p.Step, p.Epoch), s.stop()
-		case p.stop:
+		case asked:
 			return ReasonCallback, fmt.Sprintf("a callback asked to stop after step %d, in epoch %d", p.Step, p.Epoch), s.stop()
 		}
 		if _, err := t.Step(); err != nil {
@@ -440,7 +555,7 @@ func (s *session) finish(parts datasets.Parts) (*Run, error) {
 		return nil, err
 	}
 	m.WallSeconds = wall
-	if s.before != nil && s.before.metrics != nil && t.times.Count() == 0 {
+	if s.before.metrics != nil && t.times.Count() == 0 {
 		m.StepMicroseconds, m.WallSeconds = s.before.metrics.StepMicroseconds, s.before.metrics.WallSeconds
 	}
 	if s.dir != "" {

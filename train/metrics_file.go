@@ -86,7 +86,7 @@ func (t *Trainer) metrics(parts datasets.Parts) (*Metrics, error) {
 		if part.rows == nil || part.rows.Len() == 0 {
 			continue
 		}
-		e, err := t.predictor.Evaluate(part.rows)
+		e, err := t.predictor.evaluateBy(t.forward, part.rows)
 		if err != nil {
 			return nil, err
 		}

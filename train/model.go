@@ -53,7 +53,7 @@ type Model struct {
 	spec     Spec
 	names    []string        // "linear1.weight", "linear1.bias", "linear2.weight", …
 	weights  []*tensor.Dense // in the device's memory, bound in every graph
-	training map[int]*graph  // by rows of the batch
+	training map[graphKey]*graph
 	masks    *layer.Masks    // of the dropouts in all of them
 	network  network.Network // the same weights without a graph
 }
@@ -71,7 +71,7 @@ func newModel(spec Spec) (*Model, error) {
 	if err := spec.complete(); err != nil {
 		return nil, err
 	}
-	m := &Model{spec: spec, training: map[int]*graph{}, masks: layer.NewMasks(spec.Seed)}
+	m := &Model{spec: spec, training: map[graphKey]*graph{}, masks: layer.NewMasks(spec.Seed)}
 	g := gorgonia.NewGraph()
 	widths := spec.widths()
 	for i, out := range widths[1:] {
@@ -255,7 +255,7 @@ func (m *Model) SetWeights(values map[string]*tensor.Dense) error {
 // graph that the model trains with has, besides these, copies of built-in ops'
 // results that a TapeMachine would overwrite.
 func (m *Model) TrainingGraph(rows int) (*gorgonia.ExprGraph, error) {
-	g, _, _, err := m.lossGraph(rows)
+	g, _, _, err := m.lossGraph(graphKey{rows: rows})
 	if err != nil {
 		return nil, fmt.Errorf("training graph for %d rows: %w", rows, err)
 	}
@@ -328,27 +328,35 @@ type graph struct {
 	x       *tensor.Dense // features [rows, inputs]
 	targets *tensor.Dense // [rows, outputs]
 	output  *gorgonia.Node
+	weight  *gorgonia.Node // what the mean loss is multiplied by, nil for 1
 	params  *vm.Params
 	vm      gorgonia.VM
 	ran     bool // all memory that a run needs has been allocated
 }
 
+// graphKey is what the training graphs of a model differ in.
+type graphKey struct {
+	rows     int
+	weighted bool
+}
+
 // trainingGraph returns the graph whose output is the mean loss of a batch and
-// whose params are the weights with their gradients.
-func (m *Model) trainingGraph(rows int) (*graph, error) {
-	if g := m.training[rows]; g != nil {
+// whose params are the weights with their gradients. A weighted one multiplies
+// the loss by a number.
+func (m *Model) trainingGraph(key graphKey) (*graph, error) {
+	if g := m.training[key]; g != nil {
 		return g, nil
 	}
-	g, err := m.newTrainingGraph(rows)
+	g, err := m.newTrainingGraph(key)
 	if err != nil {
-		return nil, fmt.Errorf("training graph for %d rows: %w", rows, err)
+		return nil, fmt.Errorf("training graph for %d rows: %w", key.rows, err)
 	}
-	m.training[rows] = g
+	m.training[key] = g
 	return g, nil
 }
 
-func (m *Model) newTrainingGraph(rows int) (*graph, error) {
-	g, learnables, grads, err := m.lossGraph(rows)
+func (m *Model) newTrainingGraph(key graphKey) (*graph, error) {
+	g, learnables, grads, err := m.lossGraph(key)
 	if err != nil {
 		return nil, err
 	}
@@ -365,7 +373,8 @@ func (m *Model) newTrainingGraph(rows int) (*graph, error) {
 }
 
 // lossGraph builds the layers, the loss and its gradients by the learnables.
-func (m *Model) lossGraph(rows int) (g *graph, learnables, grads gorgonia.Nodes, err error) {
+func (m *Model) lossGraph(key graphKey) (g *graph, learnables, grads gorgonia.Nodes, err error) {
+	rows := key.rows
 	if rows < 1 {
 		return nil, nil, nil, fmt.Errorf("want at least 1 row")
 	}
@@ -378,6 +387,12 @@ func (m *Model) lossGraph(rows int) (g *graph, learnables, grads gorgonia.Nodes,
 	}
 	if g.output, err = m.loss(g.output, targets); err != nil {
 		return nil, nil, nil, err
+	}
+	if key.weighted {
+		g.weight = gorgonia.NewScalar(g.exprs, m.spec.Dtype, gorgonia.WithName("weight"))
+		if g.output, err = gorgonia.Mul(g.output, g.weight); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	grads, err = gorgonia.Grad(g.output, learnables...)
 	return g, learnables, grads, err

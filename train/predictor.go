@@ -195,7 +195,12 @@ func (p *Predictor) predictions(out []float64) (*Predictions, error) {
 // features, task and classes of d must be those of the schema; open files with
 // datasets.Options.Schema for that.
 func (p *Predictor) Evaluate(d *datasets.Dataset) (*Evaluation, error) {
-	e, err := p.evaluate(d)
+	return p.evaluateBy(p.model.Forward, d)
+}
+
+// evaluateBy is Evaluate with another way to the model's outputs.
+func (p *Predictor) evaluateBy(forward func(x []float64) ([]float64, error), d *datasets.Dataset) (*Evaluation, error) {
+	e, err := p.evaluate(forward, d)
 	switch {
 	case err != nil && d == nil:
 		return nil, fmt.Errorf("evaluate: %w", err)
@@ -205,12 +210,12 @@ func (p *Predictor) Evaluate(d *datasets.Dataset) (*Evaluation, error) {
 	return e, nil
 }
 
-func (p *Predictor) evaluate(d *datasets.Dataset) (*Evaluation, error) {
+func (p *Predictor) evaluate(forward func(x []float64) ([]float64, error), d *datasets.Dataset) (*Evaluation, error) {
 	part, err := p.prepare(d)
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.model.Forward(part.x)
+	out, err := forward(part.x)
 	if err != nil {
 		return nil, err
 	}

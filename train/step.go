@@ -11,7 +11,9 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/values"
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/internal/ranks"
 	"github.com/affine-go/affine/train/optim"
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
@@ -30,20 +32,23 @@ func (t *Trainer) Step() (float64, error) {
 	}
 	p := &t.progress
 	p.Epoch = len(t.history.Epochs) + 1
-	g, err := t.model.trainingGraph(len(rows))
-	if err != nil {
-		return 0, fmt.Errorf("step %d: %w", p.Step+1, err)
-	}
-	if t.ahead.may(g) {
-		if err := t.stepAhead(g, rows); err != nil {
+	var loss float64
+	var err error
+	if t.cut != nil {
+		loss, err = t.stepCut(rows)
+	} else {
+		var g *graph
+		if g, err = t.model.trainingGraph(graphKey{rows: len(rows)}); err != nil {
+			return 0, fmt.Errorf("step %d: %w", p.Step+1, err)
+		}
+		if t.ahead.may(g) {
+			return p.Loss, t.stepAhead(g, rows)
+		}
+		if err := t.readLosses(); err != nil {
 			return p.Loss, err
 		}
-		return p.Loss, nil
+		loss, err = t.step(g, rows)
 	}
-	if err := t.readLosses(); err != nil {
-		return p.Loss, err
-	}
-	loss, err := t.step(g, rows)
 	if err != nil {
 		return loss, fmt.Errorf("step %d: %w", p.Step+1, err)
 	}
@@ -75,10 +80,14 @@ func (t *Trainer) step(g *graph, rows []int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return loss, t.updateAt(loss, g.params.ValueGrads())
+}
+
+func (t *Trainer) updateAt(loss float64, learnables []gorgonia.ValueGrad) error {
 	if !finite(loss) {
-		return loss, fmt.Errorf("loss is %v: %w", loss, optim.ErrNotFinite)
+		return fmt.Errorf("loss is %v: %w", loss, optim.ErrNotFinite)
 	}
-	return loss, t.update(g)
+	return t.update(learnables)
 }
 
 // differentiate computes loss and gradients of a batch.
@@ -94,22 +103,164 @@ func (t *Trainer) differentiate(g *graph, rows []int) error {
 }
 
 // update takes the optimizer's step.
-func (t *Trainer) update(g *graph) error {
+func (t *Trainer) update(learnables []gorgonia.ValueGrad) error {
 	d := t.model.spec.Device
 	if t.config.ClipValue > 0 {
-		if err := optim.ClipByValue(d, g.params.ValueGrads(), t.config.ClipValue); err != nil {
+		if err := optim.ClipByValue(d, learnables, t.config.ClipValue); err != nil {
 			return err
 		}
 	}
 	if t.config.ClipNorm > 0 {
-		if _, err := optim.ClipByNorm(d, g.params.ValueGrads(), t.config.ClipNorm); err != nil {
+		if _, err := optim.ClipByNorm(d, learnables, t.config.ClipNorm); err != nil {
 			return err
 		}
 	}
 	t.progress.LR = t.schedule.At(t.progress.Step)
 	t.optimizer.SetLR(t.progress.LR)
-	return t.optimizer.Step(g.params.ValueGrads())
+	return t.optimizer.Step(learnables)
 }
+
+// learnables returns the weights with what holds their gradients after a step
+// on a full batch.
+func (t *Trainer) learnables() ([]gorgonia.ValueGrad, error) {
+	if t.cut != nil {
+		return t.cut.learnables(), nil
+	}
+	g, err := t.model.trainingGraph(graphKey{rows: min(t.config.Batch, t.trainRows)})
+	if err != nil {
+		return nil, err
+	}
+	return g.params.ValueGrads(), nil
+}
+
+// stepCut takes a step on a batch that is cut into micro-batches.
+func (t *Trainer) stepCut(rows []int) (float64, error) {
+	loss, err := t.cut.differentiate(t, rows)
+	if err != nil {
+		return 0, err
+	}
+	return loss, t.updateAt(loss, t.cut.learnables())
+}
+
+// cut computes loss and gradients of batches that are cut into micro-batches,
+// with the other processes if there are any. The gradient of a batch is the sum
+// of those of its micro-batches' mean losses, each times the part of the rows
+// that it has.
+type cut interface {
+	differentiate(t *Trainer, rows []int) (loss float64, err error)
+	learnables() []gorgonia.ValueGrad
+}
+
+type cutOf[T device.Float] struct {
+	tree   *ranks.Tree[T]
+	leaves int
+	params []gorgonia.ValueGrad
+	parts  [][]T // of a leaf, valid until the next one
+}
+
+// Numbers that follow the gradients in the sum.
+const (
+	lossNumber        = iota
+	interruptedNumber // by how many processes that were told to stop
+	callbackNumber    // by callbacks that asked for it
+	numbers
+)
+
+// newCut returns nil if batches are neither cut nor shared.
+func newCut(m *Model, microbatches int, g ranks.Group) (cut, error) {
+	microbatches = max(microbatches, 1)
+	if g.Size() == 1 && microbatches == 1 {
+		return nil, nil
+	}
+	if microbatches%g.Size() != 0 {
+		return nil, fmt.Errorf("microbatches is %d for %d ranks, want a power of two that the number of ranks divides", microbatches, g.Size())
+	}
+	if name := m.spec.Device.Name(); name != "cpu" {
+		return nil, fmt.Errorf("microbatches is %d for %d ranks on %s, want both to be 1, or device cpu: gradients are added on the processor", microbatches, g.Size(), name)
+	}
+	if m.spec.Dtype == tensor.Float32 {
+		return newCutOf[float32](m, microbatches, g)
+	}
+	return newCutOf[float64](m, microbatches, g)
+}
+
+func newCutOf[T device.Float](m *Model, leaves int, g ranks.Group) (cut, error) {
+	lengths := make([]int, len(m.weights))
+	for i, w := range m.weights {
+		lengths[i] = w.Size()
+	}
+	tree, err := ranks.NewTree(g, leaves, lengths, numbers, device.For[T](m.spec.Device).Alloc)
+	if err != nil {
+		return nil, err
+	}
+	c := &cutOf[T]{tree: tree, leaves: leaves, parts: make([][]T, len(m.weights))}
+	for i, w := range m.weights {
+		grad := tensor.New(tensor.WithShape(w.Shape().Clone()...), tensor.WithBacking(tree.Part(i, w.Size())))
+		c.params = append(c.params, &learnable{m.names[i], w, grad})
+	}
+	return c, nil
+}
+
+func (c *cutOf[T]) learnables() []gorgonia.ValueGrad { return c.params }
+
+func (c *cutOf[T]) differentiate(t *Trainer, rows []int) (loss float64, err error) {
+	leaf := func(i int) ([][]T, T, error) {
+		mine := rows[len(rows)*i/c.leaves : len(rows)*(i+1)/c.leaves]
+		if len(mine) == 0 { // of a last batch with fewer rows than leaves
+			return nil, 0, nil
+		}
+		return c.leaf(t, mine, T(len(mine))/T(len(rows)))
+	}
+	err = c.tree.Sum(leaf, func(extra []T) {
+		if t.interrupted {
+			extra[interruptedNumber] = 1
+		}
+		if t.progress.stop {
+			extra[callbackNumber] = 1
+		}
+	})
+	extra := c.tree.Extra()
+	t.agreed.interrupted, t.agreed.stop = extra[interruptedNumber] > 0, extra[callbackNumber] > 0
+	return float64(extra[lossNumber]), err
+}
+
+// leaf computes loss and gradients of a micro-batch, times its weight.
+func (c *cutOf[T]) leaf(t *Trainer, rows []int, weight T) ([][]T, T, error) {
+	g, err := t.model.trainingGraph(graphKey{rows: len(rows), weighted: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := gorgonia.Let(g.weight, weight); err != nil {
+		return nil, 0, err
+	}
+	if err := t.differentiate(g, rows); err != nil {
+		return nil, 0, err
+	}
+	loss, err := scalar(g.output.Value())
+	if err != nil {
+		return nil, 0, err
+	}
+	for i, p := range g.params.ValueGrads() {
+		grad, err := p.Grad()
+		if err != nil {
+			return nil, 0, err
+		}
+		if c.parts[i], err = values.Elements[T](grad); err != nil {
+			return nil, 0, err
+		}
+	}
+	return c.parts, T(loss), nil
+}
+
+// learnable is a weight with the gradient that was summed for it.
+type learnable struct {
+	name        string
+	value, grad *tensor.Dense
+}
+
+func (l *learnable) Name() string                  { return l.name }
+func (l *learnable) Value() gorgonia.Value         { return l.value }
+func (l *learnable) Grad() (gorgonia.Value, error) { return l.grad, nil }
 
 // lossEvery is how many steps are taken before their losses are read.
 const lossEvery = 64
@@ -146,7 +297,7 @@ func (t *Trainer) stepAhead(g *graph, rows []int) error {
 		if err := t.differentiate(g, rows); err != nil {
 			return err
 		}
-		return t.update(g)
+		return t.update(g.params.ValueGrads())
 	})
 	if err != nil {
 		return fmt.Errorf("step %d: %w", t.progress.Step+1, err)

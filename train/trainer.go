@@ -12,6 +12,7 @@ import (
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/timing"
 	"github.com/affine-go/affine/layer/device"
+	"github.com/affine-go/affine/train/internal/ranks"
 	"github.com/affine-go/affine/train/optim"
 	"gorgonia.org/tensor"
 )
@@ -53,20 +54,27 @@ type Trainer struct {
 	times     timing.Recent
 	clock     clock
 	ahead     ahead
+
+	ranks       ranks.Group // the processes that train together
+	cut         cut         // nil if batches are neither cut nor shared
+	interrupted bool        // this process is to stop
+	agreed      struct {    // in the last step, by all processes
+		interrupted, stop bool
+	}
 }
 
 // NewTrainer prepares the training that the settings describe on parts as
 // [Config.Load] returns them: scalers fitted on the training part, weights
 // drawn, everything in the device's memory.
 func NewTrainer(c Config, parts datasets.Parts) (*Trainer, error) {
-	t, err := newTrainer(c, parts)
+	t, err := newTrainer(c, parts, ranks.Alone{})
 	if err != nil {
 		return nil, fmt.Errorf("new trainer: %w", err)
 	}
 	return t, nil
 }
 
-func newTrainer(c Config, parts datasets.Parts) (*Trainer, error) {
+func newTrainer(c Config, parts datasets.Parts, group ranks.Group) (*Trainer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -78,7 +86,7 @@ func newTrainer(c Config, parts datasets.Parts) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trainer{config: c, clock: clock{start: time.Now()}}
+	t := &Trainer{config: c, clock: clock{start: time.Now()}, ranks: group}
 	if err := t.prepare(d, parts); err != nil {
 		d.Close()
 		return nil, err
@@ -132,6 +140,9 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 		return err
 	}
 	t.ahead.on(d, &t.config)
+	if t.cut, err = newCut(t.model, t.config.Microbatches, t.ranks); err != nil {
+		return err
+	}
 	t.history.Task = spec.Task
 	t.progress = Progress{Config: t.config, Model: t.model, Epoch: 1, EpochSteps: t.sampler.Batches(), History: &t.history, trainer: t}
 	return nil
@@ -246,7 +257,7 @@ func (t *Trainer) validate(r *EpochRecord) error {
 	if t.validation == nil {
 		return nil
 	}
-	out, err := t.model.Forward(t.validation.x)
+	out, err := t.forward(t.validation.x)
 	if err != nil {
 		return err
 	}
@@ -257,6 +268,18 @@ func (t *Trainer) validate(r *EpochRecord) error {
 		return fmt.Errorf("validation loss is %v: %w", r.ValLoss, optim.ErrNotFinite)
 	}
 	return t.monitor(r, out)
+}
+
+// forward is the model's Forward, of which each process takes a share of the
+// rows.
+func (t *Trainer) forward(x []float64) ([]float64, error) {
+	inputs := t.model.spec.Inputs
+	lo, hi := ranks.Share(t.ranks, len(x)/inputs)
+	out, err := t.model.Forward(x[lo*inputs : hi*inputs])
+	if err != nil {
+		return nil, err
+	}
+	return ranks.Gather(t.ranks, out)
 }
 
 // monitor finds the score that decides how good the epoch is: lower is better.

@@ -53,6 +53,7 @@ type trainingFlags struct {
 	ClipValue    *float64 `group:"training" placeholder:"X" help:"Limit of each element of a gradient."`
 	Epochs       *int     `group:"training" placeholder:"N" help:"Times that every row is trained on."`
 	Batch        *int     `group:"training" placeholder:"ROWS" help:"Rows of a step."`
+	Microbatches *int     `group:"training" placeholder:"N" help:"Parts, a power of two, that a batch is cut into; under mpirun the ranks share them (default: 1)."`
 	Patience     *int     `group:"training" placeholder:"EPOCHS" help:"Stop early after so many epochs that were not better (default: never)."`
 	MinDelta     *float64 `group:"training" placeholder:"X" help:"How much better counts as better."`
 	ClassWeights *string  `group:"training" placeholder:"balanced|a=1,b=5" help:"Weights of the classes in the loss."`

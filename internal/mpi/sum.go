@@ -3,6 +3,8 @@ package mpi
 import (
 	"fmt"
 	"unsafe"
+
+	"github.com/affine-go/affine/internal/values"
 )
 
 // smallSum is the most bytes that processes exchange as a whole: in half the
@@ -48,7 +50,7 @@ func (s sum[T]) whole(x []T) error {
 		if err := exchange(s.World, x, other, s.rank^distance); err != nil {
 			return err
 		}
-		add(x, other)
+		values.Add(x, other)
 	}
 	return nil
 }
@@ -69,7 +71,7 @@ func (s sum[T]) parts(x []T, distance int) error {
 	if err := exchange(s.World, theirs, other, with); err != nil {
 		return err
 	}
-	add(mine, other)
+	values.Add(mine, other)
 	if err := s.parts(mine, 2*distance); err != nil {
 		return err
 	}
@@ -92,19 +94,4 @@ func exchange[T float32 | float64](w *World, send, receive []T, with int) error 
 func bytesOf[T float32 | float64](x []T) []byte {
 	var zero T
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(zero)))
-}
-
-// add adds b to a, equally long. Which of the two comes first makes no
-// difference to a sum of two numbers.
-func add[T float32 | float64](a, b []T) {
-	for len(a) >= 4 && len(b) >= 4 {
-		a[0] += b[0]
-		a[1] += b[1]
-		a[2] += b[2]
-		a[3] += b[3]
-		a, b = a[4:], b[4:]
-	}
-	for i := range a {
-		a[i] += b[i]
-	}
 }

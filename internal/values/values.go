@@ -1,4 +1,4 @@
-// Package values looks at the memory of Gorgonia's values.
+// Package values looks at the memory of Gorgonia's values, and adds vectors.
 package values
 
 import (
@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/affine-go/affine/layer/device"
+	"gonum.org/v1/gonum/blas/gonum"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -71,4 +72,14 @@ func Overlap(a, b gorgonia.Value) bool {
 	}
 	startA, startB := a.Uintptr(), b.Uintptr()
 	return startA < startB+b.MemSize() && startB < startA+a.MemSize()
+}
+
+// Add adds b to a, equally long.
+func Add[T device.Float](a, b []T) {
+	switch a := any(a).(type) {
+	case []float32:
+		gonum.Implementation{}.Saxpy(len(a), 1, any(b).([]float32), 1, a, 1)
+	case []float64:
+		gonum.Implementation{}.Daxpy(len(a), 1, any(b).([]float64), 1, a, 1)
+	}
 }

@@ -33,6 +33,12 @@ func (processor) Description() string {
 	return text
 }
 
+// KernelSet returns the instruction set alone.
+func (processor) KernelSet() string {
+	set, _ := cpu.Features()
+	return set
+}
+
 // KeepAwake keeps a helper thread awake while calls follow each other within a
 // millisecond.
 func (processor) KeepAwake() { cpu.KeepAwake() }

@@ -49,6 +49,13 @@ type Warner interface {
 	Warning() error
 }
 
+// KernelSetter is a device that has several sets of kernels, whose results may
+// differ in the last bits.
+type KernelSetter interface {
+	// KernelSet names the one in use.
+	KernelSet() string
+}
+
 // Inspector is a device that can tell more about itself than its description.
 type Inspector interface {
 	Details() ([]Detail, error)
