@@ -158,17 +158,17 @@ func fit(ctx context.Context, c Config, o *fitSettings) (_ *Run, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	switch {
-	case o.resume && o.dir == "":
-		return nil, errors.New("resume: no directory was given")
-	case o.resume && o.force:
-		return nil, errors.New("got both resume and overwrite, want one of them")
-	}
 	if o.ranks == nil {
 		o.ranks = ranks.Alone{}
 	}
 	if o.ranks.Rank() != 0 {
 		o.dir, o.resume, o.force, o.callbacks = "", false, false, nil
+	}
+	switch {
+	case o.resume && o.dir == "":
+		return nil, errors.New("resume: no directory was given")
+	case o.resume && o.force:
+		return nil, errors.New("got both resume and overwrite, want one of them")
 	}
 	s := &session{ranks: o.ranks, dir: o.dir, resume: o.resume, replace: o.force, callbacks: newCallbacks(o.callbacks)}
 	defer func() {

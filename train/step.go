@@ -73,7 +73,7 @@ func (t *Trainer) addLoss(loss float64, rows int) {
 }
 
 func (t *Trainer) step(g *graph, rows []int) (float64, error) {
-	if err := t.differentiate(g, rows); err != nil {
+	if err := t.differentiate(g, rows, 0); err != nil {
 		return 0, err
 	}
 	loss, err := scalar(g.output.Value())
@@ -90,15 +90,16 @@ func (t *Trainer) updateAt(loss float64, learnables []gorgonia.ValueGrad) error 
 	return t.update(learnables)
 }
 
-// differentiate computes loss and gradients of a batch.
-func (t *Trainer) differentiate(g *graph, rows []int) error {
+// differentiate computes loss and gradients of a batch, or of a part of one
+// whose first row is that of this number in the batch.
+func (t *Trainer) differentiate(g *graph, rows []int, first int) error {
 	if err := t.features.gather(g.x, rows); err != nil {
 		return err
 	}
 	if err := t.targets.gather(g.targets, rows); err != nil {
 		return err
 	}
-	t.model.masks.Set(t.progress.Step, 0)
+	t.model.masks.Set(t.progress.Step, first)
 	return g.run()
 }
 
@@ -172,8 +173,10 @@ func newCut(m *Model, microbatches int, g ranks.Group) (cut, error) {
 	if g.Size() == 1 && microbatches == 1 {
 		return nil, nil
 	}
-	if microbatches%g.Size() != 0 {
-		return nil, fmt.Errorf("microbatches is %d for %d ranks, want a power of two that the number of ranks divides", microbatches, g.Size())
+	if n := g.Size(); n&(n-1) != 0 {
+		return nil, fmt.Errorf("microbatches is %d for %d ranks, want 1, 2, 4, 8 or more ranks, a power of two", microbatches, n)
+	} else if microbatches%n != 0 {
+		return nil, fmt.Errorf("microbatches is %d for %d ranks, want at least %d, since every rank takes some", microbatches, n, n)
 	}
 	if name := m.spec.Device.Name(); name != "cpu" {
 		return nil, fmt.Errorf("microbatches is %d for %d ranks on %s, want both to be 1, or device cpu: gradients are added on the processor", microbatches, g.Size(), name)
@@ -205,11 +208,11 @@ func (c *cutOf[T]) learnables() []gorgonia.ValueGrad { return c.params }
 
 func (c *cutOf[T]) differentiate(t *Trainer, rows []int) (loss float64, err error) {
 	leaf := func(i int) ([][]T, T, error) {
-		mine := rows[len(rows)*i/c.leaves : len(rows)*(i+1)/c.leaves]
-		if len(mine) == 0 { // of a last batch with fewer rows than leaves
+		first, end := len(rows)*i/c.leaves, len(rows)*(i+1)/c.leaves
+		if first == end { // of a last batch with fewer rows than leaves
 			return nil, 0, nil
 		}
-		return c.leaf(t, mine, T(len(mine))/T(len(rows)))
+		return c.leaf(t, rows[first:end], first, T(end-first)/T(len(rows)))
 	}
 	err = c.tree.Sum(leaf, func(extra []T) {
 		if t.interrupted {
@@ -224,8 +227,9 @@ func (c *cutOf[T]) differentiate(t *Trainer, rows []int) (loss float64, err erro
 	return float64(extra[lossNumber]), err
 }
 
-// leaf computes loss and gradients of a micro-batch, times its weight.
-func (c *cutOf[T]) leaf(t *Trainer, rows []int, weight T) ([][]T, T, error) {
+// leaf computes loss and gradients of a micro-batch, whose first row is that of
+// this number in the batch, times its weight.
+func (c *cutOf[T]) leaf(t *Trainer, rows []int, first int, weight T) ([][]T, T, error) {
 	g, err := t.model.trainingGraph(graphKey{rows: len(rows), weighted: true})
 	if err != nil {
 		return nil, 0, err
@@ -233,7 +237,7 @@ func (c *cutOf[T]) leaf(t *Trainer, rows []int, weight T) ([][]T, T, error) {
 	if err := gorgonia.Let(g.weight, weight); err != nil {
 		return nil, 0, err
 	}
-	if err := t.differentiate(g, rows); err != nil {
+	if err := t.differentiate(g, rows, first); err != nil {
 		return nil, 0, err
 	}
 	loss, err := scalar(g.output.Value())
@@ -294,7 +298,7 @@ func (t *Trainer) stepAhead(g *graph, rows []int) error {
 		a.started = time.Now()
 	}
 	err := a.stepper.Step(func() error {
-		if err := t.differentiate(g, rows); err != nil {
+		if err := t.differentiate(g, rows, 0); err != nil {
 			return err
 		}
 		return t.update(g.params.ValueGrads())
@@ -452,7 +456,7 @@ func findLR(ctx context.Context, c Config, parts datasets.Parts, r LRRange) (*LR
 	if err := r.complete(); err != nil {
 		return nil, err
 	}
-	t, err := newTrainer(c, parts)
+	t, err := newTrainer(c, parts, ranks.Alone{})
 	if err != nil {
 		return nil, err
 	}

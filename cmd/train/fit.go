@@ -70,6 +70,9 @@ func (c *fitCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRanks(t.job.Size(), &config); err != nil {
+		return err
+	}
 	if many {
 		return c.repeat(ctx, t, config)
 	}
@@ -82,6 +85,9 @@ func (c *fitCommand) Run(t *terminal) error {
 		return err
 	}
 	defer run.Close()
+	if first, err := t.job.Leave(); err != nil || !first {
+		return err
+	}
 	return c.report(t, run, parts)
 }
 
@@ -97,6 +103,22 @@ func (c *fitCommand) parts(t *terminal, config *train.Config) (datasets.Parts, e
 	}
 	notices(t, d)
 	return config.Split(d)
+}
+
+// sharesWork marks a command that all processes of a job run.
+func (*fitCommand) sharesWork() {}
+
+// checkRanks refuses settings with which n processes cannot share a batch.
+func checkRanks(n int, c *train.Config) error {
+	parts := max(c.Microbatches, 1)
+	switch {
+	case n&(n-1) != 0:
+		return usagef("got %d ranks, want 1, 2, 4, 8 or more, a power of two", n)
+	case parts%n != 0:
+		return usagef("%d ranks cannot share a batch in %s: give --microbatches %d or a larger power of two; it decides the last digits of the result, the number of ranks does not",
+			n, counted(parts, "part"), n)
+	}
+	return nil
 }
 
 // checkOut refuses combinations of --out, --resume and --force that cannot be.
@@ -116,7 +138,7 @@ func (c *fitCommand) fit(ctx context.Context, t *terminal, config train.Config, 
 		messages = t.stderr
 	}
 	dir := c.Out
-	if dir == "" {
+	if dir == "" && t.job.First() {
 		var err error
 		if dir, err = newRunDir(config.Dataset); err != nil {
 			return nil, err
@@ -130,7 +152,7 @@ func (c *fitCommand) fit(ctx context.Context, t *terminal, config train.Config, 
 		}
 		return nil
 	}}
-	options := []train.FitOption{train.InDirectory(dir), train.WithParts(parts), train.WithCallbacks(opening, showProgress(messages))}
+	options := append(t.job.Share(), train.InDirectory(dir), train.WithParts(parts), train.WithCallbacks(opening, showProgress(messages)))
 	switch {
 	case c.Resume:
 		options = append(options, train.Resume())
@@ -202,12 +224,19 @@ func fallback(d device.Device) string {
 	return ""
 }
 
+func batchOf(c *train.Config) string {
+	if c.Microbatches > 1 {
+		return fmt.Sprintf("batch %d in %d parts", c.Batch, c.Microbatches)
+	}
+	return fmt.Sprintf("batch %d", c.Batch)
+}
+
 // trainingLine sums up how the weights are changed.
 func trainingLine(c *train.Config) string {
 	parts := []string{
 		fmt.Sprintf("%s, lr %v", c.Optimizer, c.LR),
 		fmt.Sprintf("%s schedule", c.Schedule),
-		fmt.Sprintf("batch %d", c.Batch),
+		batchOf(c),
 		fmt.Sprintf("seed %d", c.Seed),
 	}
 	if c.Dropout > 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 
@@ -71,7 +72,7 @@ func set[T any](setting *T, flag *T) {
 // dataset's defaults, with the flags that were given.
 func (c *fitCommand) config() (train.Config, error) {
 	if c.Resume {
-		config, err := train.ReadRunConfig(c.Out)
+		config, err := c.resumed()
 		if err != nil {
 			return config, fmt.Errorf("resume %s: %w", c.Out, err)
 		}
@@ -107,6 +108,22 @@ func (c *fitCommand) config() (train.Config, error) {
 	}
 	config.Dataset = source
 	return config, c.apply(&config)
+}
+
+// resumed returns the settings of the run to resume, which rank 0 reads for all.
+func (c *fitCommand) resumed() (train.Config, error) {
+	text, err := c.terminal.job.FromFirst(func() ([]byte, error) {
+		config, err := train.ReadRunConfig(c.Out)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(config)
+	})
+	var config train.Config
+	if err == nil {
+		err = config.Merge(text)
+	}
+	return config, err
 }
 
 // readConfig returns the text of --config, or nothing.
@@ -228,6 +245,12 @@ func (c *fitCommand) apply(config *train.Config) error {
 	set(&config.ClipValue, c.ClipValue)
 	set(&config.Epochs, c.Epochs)
 	set(&config.Batch, c.Batch)
+	if n := c.Microbatches; n != nil && *n != max(config.Microbatches, 1) {
+		if *n < 1 {
+			return usagef("--microbatches %d: want a power of two", *n)
+		}
+		config.Microbatches = *n
+	}
 	set(&config.Patience, c.Patience)
 	set(&config.MinDelta, c.MinDelta)
 	set(&config.ClassWeights, c.ClassWeights)

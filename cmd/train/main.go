@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/affine-go/affine/cmd/train/internal/job"
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
@@ -27,7 +28,9 @@ import (
 
 func main() {
 	keepClosedPipes()
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(job.Run(func(j *job.Job, stdin io.Reader, stdout, stderr io.Writer) int {
+		return runIn(j, os.Args[1:], stdin, stdout, stderr)
+	}, func(code int) bool { return code == exitFailed || code == exitUsage }))
 }
 
 // interruptedError ends the program with the exit code of an interrupt.
@@ -112,9 +115,16 @@ With no arguments it trains the default model on the default dataset in seconds 
 // run is the whole program: it reads the arguments, runs one command and
 // returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runIn(nil, args, stdin, stdout, stderr)
+}
+
+// runIn is run as a process of a job, or with nil alone.
+func runIn(j *job.Job, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	warn(stderr)
 	out := &checkedWriter{Writer: stdout}
-	err := runCommand(args, newTerminal(stdin, out, stderr))
+	t := newTerminal(stdin, out, stderr)
+	t.job = j
+	err := runCommand(args, t)
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("write output: %w", out.err)
 	}
@@ -182,6 +192,11 @@ func runCommand(args []string, t *terminal) (err error) {
 	}
 	if err != nil {
 		return usagef("%w; see: %s --help", parseError(err), t.program)
+	}
+	if _, ok := ctx.Selected().Target.Addr().Interface().(interface{ sharesWork() }); !ok {
+		if first, err := t.job.Leave(); err != nil || !first {
+			return err
+		}
 	}
 	return ctx.Run()
 }

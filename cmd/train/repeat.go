@@ -107,6 +107,9 @@ func trainingWords(c *train.Config) words {
 	w.optional("clip-value", c.ClipValue)
 	w.add("epochs", strconv.Itoa(c.Epochs))
 	w.add("batch", strconv.Itoa(c.Batch))
+	if c.Microbatches > 1 {
+		w.add("microbatches", strconv.Itoa(c.Microbatches))
+	}
 	if c.Patience != 0 {
 		w.add("patience", strconv.Itoa(c.Patience))
 	}

@@ -52,7 +52,7 @@ func (c *fitCommand) repeat(ctx context.Context, t *terminal, config train.Confi
 			}
 			parts = &loaded
 		}
-		run, err := train.Fit(ctx, one.config, train.WithParts(*parts))
+		run, err := train.Fit(ctx, one.config, append(t.job.Share(), train.WithParts(*parts))...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", one.name, err)
 		}

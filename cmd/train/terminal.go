@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"github.com/affine-go/affine/cmd/train/internal/job"
 	"github.com/affine-go/affine/datasets"
 	"golang.org/x/term"
 )
@@ -18,7 +19,8 @@ import (
 type terminal struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	program        string // how the program was started, for command lines to copy
+	program        string   // how the program was started, for command lines to copy
+	job            *job.Job // nil unless a launcher started the program
 }
 
 func newTerminal(stdin io.Reader, stdout, stderr io.Writer) *terminal {

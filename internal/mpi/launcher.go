@@ -7,6 +7,7 @@ type launch struct {
 	name         string
 	variable     string   // in the environment of processes started so
 	sizeVariable string   // holds the number of processes, "" if none does
+	rankVariable string   // holds that of this process
 	libraries    []string // names to open, in this order
 }
 
@@ -22,9 +23,9 @@ var (
 // fits counts. PMIx comes after Open MPI, whose mpirun sets both. Plain Slurm
 // variables say nothing: a batch script has them, too.
 var launches = []*launch{
-	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", openMPI},
-	{"a PMIx launcher", "PMIX_RANK", "", append(append([]string{}, openMPI...), mpich...)},
-	{"a PMI launcher", "PMI_RANK", "PMI_SIZE", append(append([]string{}, mpich...), openMPI...)},
+	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", openMPI},
+	{"a PMIx launcher", "PMIX_RANK", "", "PMIX_RANK", append(append([]string{}, openMPI...), mpich...)},
+	{"a PMI launcher", "PMI_RANK", "PMI_SIZE", "PMI_RANK", append(append([]string{}, mpich...), openMPI...)},
 }
 
 // launcher returns how this process was started, nil if by no launcher.
@@ -39,3 +40,10 @@ func launcher() *launch {
 
 // Launched reports whether a launcher started this process as one of a job's.
 func Launched() bool { return launcher() != nil }
+
+// LaunchedFirst reports whether this process will be rank 0, by what the
+// launcher says.
+func LaunchedFirst() bool {
+	l := launcher()
+	return l == nil || os.Getenv(l.rankVariable) == "0"
+}

@@ -231,6 +231,7 @@ func configs(t *testing.T) map[string]train.Config {
 	add("regression with early stopping", "sine", func(c *train.Config) {
 		c.Rows, c.Batch, c.Optimizer, c.Patience, c.Epochs, c.MinDelta = 100, 8, "sgd", 2, 20, 0.05
 	})
+	add("dropout", "moons", func(c *train.Config) { c.Rows, c.Batch, c.Dropout = 100, 32, 0.25 })
 	add("built-in ops on the tape", "moons", func(c *train.Config) {
 		c.Rows, c.Batch, c.Impl, c.Machine = 100, 32, train.Builtin, train.TapeMachine
 	})
@@ -287,6 +288,7 @@ func TestARunIsTheSameBytesForAnyNumberOfRanks(t *testing.T) {
 
 func TestMicroBatchesChangeNoMoreThanLastDigits(t *testing.T) {
 	c := configs(t)["moons in float64"]
+	c.Dropout = 0.25
 	losses := func(microbatches int) []train.EpochRecord {
 		c.Microbatches = microbatches
 		run, err := train.Fit(t.Context(), c)
