@@ -94,7 +94,7 @@ func (c *checkpoint) file() (*tensorfile.File, error) {
 	if n := len(c.history.Epochs); n > 0 {
 		numbers := make([]float64, 0, n*historyNumbers)
 		for _, r := range c.history.Epochs {
-			numbers = append(numbers, float64(r.Step), r.LR, r.TrainLoss, r.ValLoss, r.ValMetric)
+			numbers = append(numbers, float64(r.Step), r.LR, r.TrainLoss, r.TrainMetric, r.ValLoss, r.ValMetric)
 		}
 		f.Tensors[historyTensor] = tensor.New(tensor.WithShape(n, historyNumbers), tensor.WithBacking(numbers))
 	}
@@ -186,7 +186,7 @@ func checkCheckpoint(h *tensorfile.Header) error {
 const maxScalars = 1 << 10
 
 // historyNumbers are the columns of the history in a checkpoint.
-const historyNumbers = 5
+const historyNumbers = 6
 
 func newCheckpoint(f *tensorfile.File) (*checkpoint, error) {
 	c := &checkpoint{header: f.Texts[modelText], weights: map[string]*tensor.Dense{}}
@@ -233,7 +233,8 @@ func (c *checkpoint) readHistory(t *tensor.Dense) error {
 	x := t.Float64s()
 	for i := range c.training.Epochs {
 		r := x[i*historyNumbers:][:historyNumbers]
-		c.history.Epochs = append(c.history.Epochs, EpochRecord{Epoch: i + 1, Step: int(r[0]), LR: r[1], TrainLoss: r[2], ValLoss: r[3], ValMetric: r[4]})
+		c.history.Epochs = append(c.history.Epochs, EpochRecord{Epoch: i + 1, Step: int(r[0]), LR: r[1], TrainLoss: r[2],
+			TrainMetric: r[3], ValLoss: r[4], ValMetric: r[5]})
 	}
 	return nil
 }

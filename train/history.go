@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,9 +27,12 @@ type EpochRecord struct {
 	Step      int     // steps taken by the end of the epoch
 	LR        float64 // of the epoch's last step
 	TrainLoss float64 // mean over the epoch's rows, as they were trained on
-	ValLoss   float64 // at the end of the epoch; NaN without validation rows
-	ValMetric float64 // accuracy or R² then; NaN without validation rows
-	Wall      float64 // seconds of training by then, over all sessions
+	// TrainMetric is accuracy or R² at the end of the epoch of training rows, of
+	// 2,000 evenly picked ones if there are more; NaN if it is not known.
+	TrainMetric float64
+	ValLoss     float64 // at the end of the epoch; NaN without validation rows
+	ValMetric   float64 // accuracy or R² then; NaN without validation rows
+	Wall        float64 // seconds of training by then, over all sessions
 }
 
 // MetricName returns "accuracy" for classification and "r2" for regression.
@@ -47,8 +51,15 @@ func metricName(task datasets.Task) string {
 const checksumColumn = "checksum"
 
 func (h *History) header() string {
-	return "epoch,step,lr,train_loss,val_loss,val_" + h.MetricName() + ",wall_s"
+	return "epoch,step,lr,train_loss,train_" + h.MetricName() + "," + h.validationHeader()
 }
+
+// shortHeader is that of a history without TrainMetric.
+func (h *History) shortHeader() string {
+	return "epoch,step,lr,train_loss," + h.validationHeader()
+}
+
+func (h *History) validationHeader() string { return "val_loss,val_" + h.MetricName() + ",wall_s" }
 
 // MarshalCSV returns the history as history.csv holds it: a header and a line
 // per epoch, numbers such that reading gives the same ones back, but for the
@@ -72,7 +83,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func appendRecord(b []byte, r EpochRecord) []byte {
 	b = strconv.AppendInt(b, int64(r.Epoch), 10)
 	b = strconv.AppendInt(append(b, ','), int64(r.Step), 10)
-	for _, x := range []float64{r.LR, r.TrainLoss, r.ValLoss, r.ValMetric} {
+	for _, x := range []float64{r.LR, r.TrainLoss, r.TrainMetric, r.ValLoss, r.ValMetric} {
 		if b = append(b, ','); !math.IsNaN(x) {
 			b = strconv.AppendFloat(b, x, 'g', -1, 64)
 		}
@@ -81,7 +92,8 @@ func appendRecord(b []byte, r EpochRecord) []byte {
 }
 
 // ReadHistory reads a history.csv. Errors name the file and the line. The
-// column with the checksums may be missing; if it is there, it must match.
+// column with the checksums may be missing; if it is there, it must match. So may
+// that of the metric of the training rows.
 func ReadHistory(path string) (*History, error) {
 	f, _, err := regularfile.Open(path)
 	if err != nil {
@@ -109,12 +121,13 @@ func parseHistory(r io.Reader) (*History, error) {
 	}
 	h := &History{Task: datasets.Classification}
 	plain, sealed := strings.CutSuffix(header, ","+checksumColumn)
-	if plain != h.header() {
+	if plain != h.header() && plain != h.shortHeader() {
 		h.Task = datasets.Regression
 	}
-	if plain != h.header() {
+	if plain != h.header() && plain != h.shortHeader() {
 		return nil, fmt.Errorf("line 1: columns are %.200q, want %s,%s", header, h.header(), checksumColumn)
 	}
+	columns := strings.Count(plain, ",") + 1
 	for {
 		before := lines.sum
 		line, err := lines.next()
@@ -122,12 +135,12 @@ func parseHistory(r io.Reader) (*History, error) {
 			return h, nil
 		}
 		if err == nil && sealed {
-			line, err = unsealedLine(line, before)
+			line, err = unsealedLine(line, before, columns)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", lines.count, err)
 		}
-		r, err := parseRecord(line)
+		r, err := parseRecord(line, columns)
 		if err == nil && r.Epoch != len(h.Epochs)+1 {
 			err = fmt.Errorf("epoch is %d, want %d", r.Epoch, len(h.Epochs)+1)
 		}
@@ -166,10 +179,10 @@ func (l *historyLines) next() (string, error) {
 
 // unsealedLine returns the line without its checksum. sum is that of the lines
 // above it.
-func unsealedLine(line string, sum uint32) (string, error) {
+func unsealedLine(line string, sum uint32, columns int) (string, error) {
 	i := strings.LastIndexByte(line, ',')
 	if i < 0 {
-		return "", fmt.Errorf("got 1 of %d fields", historyColumns+1)
+		return "", fmt.Errorf("got 1 of %d fields", columns+1)
 	}
 	sum = crc32.Update(sum, castagnoli, []byte(line[:i+1]))
 	if line[i+1:] != fmt.Sprintf("%08x", sum) {
@@ -178,14 +191,16 @@ func unsealedLine(line string, sum uint32) (string, error) {
 	return line[:i], nil
 }
 
-// historyColumns is the number of columns besides the checksum.
-const historyColumns = 7
-
-func parseRecord(line string) (EpochRecord, error) {
-	var r EpochRecord
+// parseRecord reads a line of so many columns besides the checksum.
+func parseRecord(line string, columns int) (EpochRecord, error) {
+	r := EpochRecord{TrainMetric: math.NaN()}
 	cells := strings.Split(line, ",")
-	if len(cells) != historyColumns {
-		return r, fmt.Errorf("got %d fields, want %d", len(cells), historyColumns)
+	if len(cells) != columns {
+		return r, fmt.Errorf("got %d fields, want %d", len(cells), columns)
+	}
+	numbers := []*float64{&r.LR, &r.TrainLoss, &r.TrainMetric, &r.ValLoss, &r.ValMetric, &r.Wall}
+	if columns < 2+len(numbers) {
+		numbers = slices.Delete(numbers, 2, 3) // without TrainMetric
 	}
 	for i, into := range []*int{&r.Epoch, &r.Step} {
 		n, err := strconv.Atoi(cells[i])
@@ -194,7 +209,7 @@ func parseRecord(line string) (EpochRecord, error) {
 		}
 		*into = n
 	}
-	for i, into := range []*float64{&r.LR, &r.TrainLoss, &r.ValLoss, &r.ValMetric, &r.Wall} {
+	for i, into := range numbers {
 		cell := cells[i+2]
 		x, err := strconv.ParseFloat(cell, 64)
 		if cell == "" {

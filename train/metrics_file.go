@@ -36,6 +36,8 @@ type Metrics struct {
 	Steps      int `json:"steps"`
 	Parameters int `json:"parameters"`
 
+	Layers []Layer `json:"layers,omitempty"` // of the model
+
 	TrainLoss     *float64 `json:"train_loss"`
 	ValLoss       *float64 `json:"val_loss"`
 	TestLoss      *float64 `json:"test_loss"`
@@ -72,7 +74,7 @@ func (t *Trainer) metrics(parts datasets.Parts) (*Metrics, error) {
 	m := &Metrics{
 		Dataset: t.config.Dataset, Task: spec.Task, Impl: spec.Impl, Machine: spec.Machine, Device: spec.Device.Name(),
 		Dtype: spec.Dtype.String(), Seed: t.config.Seed, Epochs: len(t.history.Epochs), BestEpoch: p.BestEpoch,
-		Steps: p.Step, Parameters: t.model.Parameters(), StepMicroseconds: t.times.Median(), WallSeconds: t.clock.seconds(),
+		Steps: p.Step, Parameters: t.model.Parameters(), Layers: t.model.Layers(), StepMicroseconds: t.times.Median(), WallSeconds: t.clock.seconds(),
 		StoppingReason: p.StoppingReason, StoppingDetail: p.Detail, Environment: &environment,
 	}
 	for _, part := range []struct {

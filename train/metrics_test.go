@@ -233,7 +233,7 @@ func TestHistorySurvivesCSV(t *testing.T) {
 		for i := range rapid.IntRange(0, 5).Draw(t, "epochs") {
 			h.Epochs = append(h.Epochs, train.EpochRecord{
 				Epoch: i + 1, Step: rapid.Int().Draw(t, "step"), LR: number.Draw(t, "lr"), TrainLoss: number.Draw(t, "train"),
-				ValLoss: number.Draw(t, "loss"), ValMetric: number.Draw(t, "metric"), Wall: float64(rapid.IntRange(0, 1e9).Draw(t, "wall")) / 1e6,
+				TrainMetric: number.Draw(t, "train metric"), ValLoss: number.Draw(t, "loss"), ValMetric: number.Draw(t, "metric"), Wall: float64(rapid.IntRange(0, 1e9).Draw(t, "wall")) / 1e6,
 			})
 		}
 		nettest.Must(t, os.WriteFile(path, h.MarshalCSV(), 0o644))
@@ -247,16 +247,67 @@ func TestHistorySurvivesCSV(t *testing.T) {
 
 func TestHistoryHasOneLineForEachEpoch(t *testing.T) {
 	h := train.History{Task: datasets.Regression, Epochs: []train.EpochRecord{
-		{Epoch: 1, Step: 3, LR: 0.01, TrainLoss: 0.5, ValLoss: 0.25, ValMetric: 0.75, Wall: 0.0015},
-		{Epoch: 2, Step: 6, LR: 0.005, TrainLoss: 0.4, ValLoss: math.NaN(), ValMetric: math.NaN(), Wall: 2},
+		{Epoch: 1, Step: 3, LR: 0.01, TrainLoss: 0.5, TrainMetric: 0.875, ValLoss: 0.25, ValMetric: 0.75, Wall: 0.0015},
+		{Epoch: 2, Step: 6, LR: 0.005, TrainLoss: 0.4, TrainMetric: 0.9, ValLoss: math.NaN(), ValMetric: math.NaN(), Wall: 2},
 	}}
-	want := "epoch,step,lr,train_loss,val_loss,val_r2,wall_s,checksum\n"
-	for _, line := range []string{"1,3,0.01,0.5,0.25,0.75,0.001500,", "2,6,0.005,0.4,,,2.000000,"} {
+	want := "epoch,step,lr,train_loss,train_r2,val_loss,val_r2,wall_s,checksum\n"
+	for _, line := range []string{"1,3,0.01,0.5,0.875,0.25,0.75,0.001500,", "2,6,0.005,0.4,0.9,,,2.000000,"} {
 		want += line
 		want += fmt.Sprintf("%08x\n", crc32.Checksum([]byte(want), crc32.MakeTable(crc32.Castagnoli)))
 	}
 	if data := h.MarshalCSV(); string(data) != want {
 		t.Errorf("history is\n%s\nwant\n%s", data, want)
+	}
+}
+
+// TestHistoriesMayLackTheMetricOfTheTrainingRows, as those written by hand do.
+func TestHistoriesMayLackTheMetricOfTheTrainingRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.csv")
+	nettest.Must(t, os.WriteFile(path, []byte("epoch,step,lr,train_loss,val_loss,val_accuracy,wall_s\n1,3,0.1,0.5,0.25,0.75,2\n"), 0o644))
+	h, err := train.ReadHistory(path)
+	nettest.Must(t, err)
+	if r := h.Epochs[0]; !math.IsNaN(r.TrainMetric) || r.TrainLoss != 0.5 || r.ValLoss != 0.25 || r.ValMetric != 0.75 || r.Wall != 2 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// TestTheTrainingMetricIsThatOfTheTrainingRows: of all of them, or of 2,000.
+func TestTheTrainingMetricIsThatOfTheTrainingRows(t *testing.T) {
+	for _, dataset := range []string{"moons", "sine"} {
+		for _, rows := range []int{400, 5000} {
+			c := smallConfig(t, dataset)
+			c.Rows, c.ClassWeights = rows, map[string]string{"moons": "balanced"}[dataset]
+			c.Dropout = 0.1
+			parts, err := c.Load()
+			nettest.Must(t, err)
+			var metrics []float64
+			r := fit(t, c, train.WithParts(parts), train.WithCallbacks(train.Callback{Name: "measure", OnEpoch: func(p *train.Progress) error {
+				predictor, err := p.Predictor()
+				if err != nil {
+					return err
+				}
+				d := parts.Train
+				if n := d.Len(); n > 2000 {
+					var some []int
+					for i := range 2000 {
+						some = append(some, i*n/2000)
+					}
+					d = d.Subset(some)
+				}
+				e, err := predictor.Evaluate(d)
+				if err == nil && dataset == "moons" {
+					metrics = append(metrics, e.Accuracy)
+				} else if err == nil {
+					metrics = append(metrics, e.R2)
+				}
+				return err
+			}}))
+			for i, e := range r.History.Epochs {
+				if math.Abs(e.TrainMetric-metrics[i]) > 1e-9 {
+					t.Errorf("%s, %d rows, epoch %d: metric is %v, want %v", dataset, rows, e.Epoch, e.TrainMetric, metrics[i])
+				}
+			}
+		}
 	}
 }
 

@@ -208,6 +208,33 @@ func (m *Model) Parameters() int {
 	return n
 }
 
+// Layer describes a linear layer of a model.
+type Layer struct {
+	Name       string `json:"name"`       // "linear1": what its learnables are called
+	Inputs     int    `json:"inputs"`     // rows of the weight
+	Outputs    int    `json:"outputs"`    // columns of the weight, length of the bias
+	Activation string `json:"activation"` // "identity" for the last layer
+	Parameters int    `json:"parameters"`
+	// FLOP is how many multiplications and additions the forward pass takes for
+	// a row, without the activation: 2·Inputs·Outputs, the bias included.
+	FLOP int `json:"flop_per_row"`
+}
+
+// Layers describes the layers, from the input to the output.
+func (m *Model) Layers() []Layer {
+	var layers []Layer
+	widths := m.spec.widths()
+	for i, out := range widths[1:] {
+		in, act := widths[i], m.spec.Activation
+		if i+2 == len(widths) {
+			act = layer.Identity
+		}
+		name, _ := strings.CutSuffix(m.names[2*i], ".weight")
+		layers = append(layers, Layer{Name: name, Inputs: in, Outputs: out, Activation: act.String(), Parameters: (in + 1) * out, FLOP: 2 * in * out})
+	}
+	return layers
+}
+
 // Weights returns the learnables by name: "linear1.weight" [in, out] and
 // "linear1.bias" [out] for the first layer, and so on. They are the model's
 // own tensors, not copies.

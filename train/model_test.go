@@ -398,3 +398,20 @@ func TestACheckpointIsNotTakenForAModel(t *testing.T) {
 		t.Errorf("%v does not name a tensor that is too much", err)
 	}
 }
+
+func TestLayersAreThoseOfTheWeights(t *testing.T) {
+	m, err := train.NewModel(train.Spec{Task: datasets.Regression, Inputs: 7, Outputs: 1, Hidden: []int{5, 3}, Activation: layer.GELU})
+	nettest.Must(t, err)
+	weights, parameters := m.Weights(), 0
+	for i, l := range m.Layers() {
+		w, b := weights[l.Name+".weight"], weights[l.Name+".bias"]
+		if w == nil || b == nil || !slices.Equal(w.Shape(), []int{l.Inputs, l.Outputs}) || b.Size() != l.Outputs ||
+			l.Parameters != w.Size()+b.Size() || l.FLOP != 2*w.Size() || l.Activation != []string{"gelu", "gelu", "identity"}[i] {
+			t.Errorf("layer %d is %+v, its weights are %v and %v", i, l, w, b)
+		}
+		parameters += l.Parameters
+	}
+	if parameters != m.Parameters() || len(m.Layers()) != 3 {
+		t.Errorf("%d parameters in %d layers, want %d in 3", parameters, len(m.Layers()), m.Parameters())
+	}
+}

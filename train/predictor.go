@@ -281,6 +281,21 @@ func (p *Predictor) prepare(d *datasets.Dataset) (*part, error) {
 	return part, nil
 }
 
+// some returns at most so many rows, evenly picked.
+func (p *part) some(most int) *part {
+	inputs, outputs := len(p.x)/p.rows, len(p.targets)/p.rows
+	few := &part{rows: min(p.rows, most)}
+	for i := range few.rows {
+		row := i * p.rows / few.rows
+		few.x = append(few.x, p.x[row*inputs:(row+1)*inputs]...)
+		few.targets = append(few.targets, p.targets[row*outputs:(row+1)*outputs]...)
+		if p.classes != nil {
+			few.classes = append(few.classes, p.classes[row])
+		}
+	}
+	return few
+}
+
 // fits refuses a dataset that is not what the model was trained on.
 func (p *Predictor) fits(d *datasets.Dataset) error {
 	s := &p.Schema

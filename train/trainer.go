@@ -40,6 +40,7 @@ type Trainer struct {
 	features   table // of the training part
 	targets    table
 	trainRows  int
+	sample     *part // of the training rows, to measure the metric on
 	validation *part // nil without rows
 
 	progress  Progress
@@ -112,6 +113,7 @@ func (t *Trainer) prepare(d device.Device, parts datasets.Parts) (err error) {
 	if err != nil {
 		return err
 	}
+	t.sample = train.some(2000)
 	train.weigh(weights)
 	if known := monitorsOf(spec.Task); !slices.Contains(known, t.config.Monitor) {
 		return fmt.Errorf("monitor is %q, want one of %s for %v", t.config.Monitor, strings.Join(known, ", "), spec.Task)
@@ -238,7 +240,7 @@ func (t *Trainer) FinishEpoch() error {
 	p := &t.progress
 	r := EpochRecord{
 		Epoch: len(t.history.Epochs) + 1, Step: p.Step, LR: p.LR, TrainLoss: t.lossSum / float64(t.lossRows),
-		ValLoss: math.NaN(), ValMetric: math.NaN(),
+		TrainMetric: math.NaN(), ValLoss: math.NaN(), ValMetric: math.NaN(),
 	}
 	if err := t.validate(&r); err != nil {
 		return fmt.Errorf("epoch %d: %w", r.Epoch, err)
@@ -254,11 +256,17 @@ func (t *Trainer) validate(r *EpochRecord) error {
 	if err := t.checkWeights(); err != nil {
 		return err
 	}
+	out, err := t.forward(t.sample.x)
+	if err != nil {
+		return err
+	}
+	if _, r.TrainMetric, err = t.predictor.measure(out, t.sample); err != nil {
+		return err
+	}
 	if t.validation == nil {
 		return nil
 	}
-	out, err := t.forward(t.validation.x)
-	if err != nil {
+	if out, err = t.forward(t.validation.x); err != nil {
 		return err
 	}
 	if r.ValLoss, r.ValMetric, err = t.predictor.measure(out, t.validation); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,6 +52,8 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 		fmt.Fprintf(t.stdout, "\ntest: root mean squared error %s, mean absolute error %s\n", format.Known(m.TestRMSE), format.Known(m.TestMAE))
 	}
 
+	fmt.Fprintln(t.stdout)
+	printLayers(t.stdout, m.Layers)
 	files, err := os.ReadDir(run.Dir)
 	if err != nil {
 		return err
@@ -67,6 +70,20 @@ func printSummary(t *terminal, run *train.Run, parts datasets.Parts) error {
 		"measure", fmt.Sprintf("%s eval %s", t.program, dir),
 		"use", fmt.Sprintf("%s predict %s --input FILE.csv", t.program, dir))
 	return nil
+}
+
+// printLayers writes the layers of a model as a table.
+func printLayers(w io.Writer, layers []train.Layer) {
+	rows := newTable("layer", "weight", "bias", "activation", ">parameters", ">FLOP per row")
+	parameters, flop := 0, 0
+	for _, l := range layers {
+		rows.add(l.Name, fmt.Sprintf("%d×%d", l.Inputs, l.Outputs), strconv.Itoa(l.Outputs), l.Activation, format.Count(l.Parameters), format.Count(l.FLOP))
+		parameters, flop = parameters+l.Parameters, flop+l.FLOP
+	}
+	if len(layers) > 1 {
+		rows.add("together", "", "", "", format.Count(parameters), format.Count(flop))
+	}
+	rows.write(w)
 }
 
 // outcome is the reason why a run ended and what explains it.

@@ -181,7 +181,7 @@ func (r *Run) learning() []captioned {
 	for _, e := range epochs {
 		loss.Epochs, rate = append(loss.Epochs, float64(e.Epoch)), append(rate, e.LR)
 		loss.Train, loss.Validation = append(loss.Train, e.TrainLoss), append(loss.Validation, e.ValLoss)
-		score.Validation = append(score.Validation, e.ValMetric)
+		score.Train, score.Validation = append(score.Train, e.TrainMetric), append(score.Validation, e.ValMetric)
 		validated = validated || finite(e.ValLoss)
 	}
 	score.Epochs = loss.Epochs
@@ -191,9 +191,8 @@ func (r *Run) learning() []captioned {
 	}
 	curves, _ := loss.XY()
 	list := []captioned{{"loss.svg", note, curves}}
-	if validated {
-		curves, _ = score.XY()
-		list = append(list, captioned{"score.svg", "Of the validation rows at the end of each epoch.", curves})
+	if curves, _ = score.XY(); len(curves.Lines) > 0 {
+		list = append(list, captioned{"score.svg", "At the end of each epoch; of the training rows, of 2,000 evenly picked ones if there are more.", curves})
 	}
 	if slices.Min(rate) < slices.Max(rate) {
 		list = append(list, captioned{"rate.svg", "Of the last step of each epoch.", chart.XY{Title: "Learning rate",
