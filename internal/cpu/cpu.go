@@ -108,7 +108,7 @@ func (Kernels[T]) Clamp(x []T, limit T) error {
 	return nil
 }
 
-func (Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u kernel.Update) error {
+func (Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u *kernel.Update) error {
 	elementwise.Update(w, g, moments, u)
 	return nil
 }

@@ -136,20 +136,20 @@ func flags(u *kernel.Update) (f uint64) {
 var optimizers = func() map[kernel.Rule]entry {
 	all := map[kernel.Rule]entry{}
 	for _, rule := range kernel.Rules() {
-		all[rule] = entryPoint("optimizer", string(rule))
+		all[rule] = entryPoint("optimizer", rule.String())
 	}
 	return all
 }()
 
 // Update makes a step of an optimizer. The arguments of a rule's kernel are those
 // of its scalars that are constant, and the flags.
-func (k Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u kernel.Update) error {
+func (k Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u *kernel.Update) error {
 	c, err := k.device.begin()
 	if err != nil || len(w) == 0 {
 		return c.nothing(err)
 	}
-	for i, name := range u.Moments() {
-		if name == "" {
+	for i, used := range u.Uses() {
+		if !used {
 			moments[i] = nil
 		}
 	}
@@ -158,6 +158,6 @@ func (k Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u kernel.Update)
 	for i := range s.Constants {
 		launch.constants[i] = float(s.Constant[i])
 	}
-	launch.constants[s.Constants] = flags(&u)
+	launch.constants[s.Constants] = flags(u)
 	return c.update(launch)
 }

@@ -56,7 +56,7 @@ func (r *regression) train(index []int, lr float64) (loss float64, err error) {
 		},
 		func() error {
 			return NewKernels[float64](r.d).Update(r.w.Data, r.g.Data, kernel.Moments[float64]{r.m, r.v},
-				kernel.Update{Rule: kernel.Adam, LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: r.step, ZeroGrad: true})
+				&kernel.Update{Rule: kernel.Adam, LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: r.step, ZeroGrad: true})
 		},
 	} {
 		if err := do(); err != nil {
@@ -217,7 +217,7 @@ func TestUpdatesShareLaunches(t *testing.T) {
 	const n = groupSize + 3
 	update := func(w, g [][]float64, lr func(i int) float64) error {
 		for i := range w {
-			if err := NewKernels[float64](d).Update(w[i], g[i], kernel.Moments[float64]{}, kernel.Update{Rule: kernel.SGD, LR: lr(i), ZeroGrad: true}); err != nil {
+			if err := NewKernels[float64](d).Update(w[i], g[i], kernel.Moments[float64]{}, &kernel.Update{Rule: kernel.SGD, LR: lr(i), ZeroGrad: true}); err != nil {
 				return err
 			}
 		}

@@ -69,5 +69,5 @@ type Kernels[T Float] interface {
 
 	// Update makes a step of an optimizer: one pass over the weights w, their
 	// gradient g and the moments, in place.
-	Update(w, g []T, moments Moments[T], u Update) error
+	Update(w, g []T, moments Moments[T], u *Update) error
 }

@@ -230,21 +230,21 @@ func checkClamp[T Float](limit T) error {
 
 // checkUpdate checks that the gradient and the moments in use are as long as w
 // and that no two of these overlap.
-func checkUpdate[T Float](w, g []T, moments Moments[T], u Update) error {
+func checkUpdate[T Float](w, g []T, moments Moments[T], u *Update) error {
 	if !u.Rule.Known() {
-		return fmt.Errorf("update: rule %q is unknown, want one of %v", u.Rule, kernels.Rules())
+		return fmt.Errorf("update: %v is unknown, want one of %v", u.Rule, kernels.Rules())
 	}
-	k := string(u.Rule)
+	k := u.Rule.String()
 	if u.Rule.Counts() && u.Step < 1 {
 		return fmt.Errorf("%s: step %d, want steps counted from 1", k, u.Step)
 	}
 	if err := checkLength(k, "g", g, "w", w); err != nil {
 		return err
 	}
-	names := u.Moments()
+	names, used := u.Rule.Moments(), u.Uses()
 	spans := [5]span{spanOfSlice(w), spanOfSlice(g)}
 	for i, m := range moments {
-		if names[i] == "" {
+		if !used[i] {
 			continue
 		}
 		if err := checkLength(k, names[i], m, "w", w); err != nil {
@@ -257,7 +257,7 @@ func checkUpdate[T Float](w, g []T, moments Moments[T], u Update) error {
 	}
 	all := []named[T]{{"w", row(w)}, {"g", row(g)}}
 	for i, m := range moments {
-		if names[i] != "" {
+		if used[i] {
 			all = append(all, named[T]{names[i], row(m)})
 		}
 	}

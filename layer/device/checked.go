@@ -130,11 +130,11 @@ func (c *checked[T]) Clamp(x []T, limit T) error {
 	return in("clamp", c.device.Clamp(x, limit))
 }
 
-func (c *checked[T]) Update(w, g []T, moments Moments[T], u Update) error {
+func (c *checked[T]) Update(w, g []T, moments Moments[T], u *Update) error {
 	if err := checkUpdate(w, g, moments, u); err != nil {
 		return err
 	}
-	return in(string(u.Rule), c.device.Update(w, g, moments, u))
+	return in(u.Rule.String(), c.device.Update(w, g, moments, u))
 }
 
 // in puts the kernel's name before an error of the device.

@@ -21,8 +21,7 @@ type (
 	// Dropout says which elements a dropout sets to zero.
 	Dropout = kernel.Dropout
 
-	// Rule names the formula by which an optimizer updates weights: "sgd",
-	// "adam", "rmsprop" and so on.
+	// Rule is the formula by which an optimizer updates weights, see [RuleNamed].
 	Rule = kernel.Rule
 	// Update is one step of an optimizer.
 	Update = kernel.Update
@@ -51,6 +50,10 @@ const (
 
 // MatrixOf views data as rows×cols without gaps.
 func MatrixOf[T Float](data []T, rows, cols int) Matrix[T] { return kernel.MatrixOf(data, rows, cols) }
+
+// RuleNamed returns the rule of an optimizer: "sgd", "adam", "rmsprop", "adagrad"
+// and so on. One that there is not is an error when a step is made.
+func RuleNamed(name string) Rule { return kernel.RuleNamed(name) }
 
 // Activations returns all kinds of activation, Identity first.
 func Activations() []ActivationKind { return kernel.Activations() }

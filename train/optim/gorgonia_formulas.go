@@ -34,7 +34,7 @@ var gorgoniaTakes = []string{"batch_size", "clip", "l1", "l2"}
 
 var gorgoniaVanilla = kind{
 	name: "gorgonia-vanilla", takes: gorgoniaTakes,
-	defaults: settings{Update: device.Update{Rule: "sgd"}},
+	defaults: settings{Update: device.Update{Rule: device.RuleNamed("sgd")}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaVanilla[float32], stepGorgoniaVanilla[float64], [3]string{}},
 }
 
@@ -51,12 +51,12 @@ func stepGorgoniaVanilla[T device.Float](k device.Kernels[T], u *update[T]) erro
 	} else if err := u.prepare(k, u.w, s.l1, s.l2); err != nil {
 		return err
 	}
-	return k.Update(u.w, u.g, u.moments, step)
+	return u.step(k, u.w, u.g, u.moments, step)
 }
 
 var gorgoniaAdam = kind{
 	name: "gorgonia-adam", takes: append([]string{"betas", "eps"}, gorgoniaTakes...),
-	defaults: settings{Update: device.Update{Rule: "adam"}},
+	defaults: settings{Update: device.Update{Rule: device.RuleNamed("adam")}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaAdam[float32], stepGorgoniaAdam[float64], [3]string{"exp_avg", "exp_avg_sq"}},
 }
 
@@ -75,12 +75,12 @@ func stepGorgoniaAdam[T device.Float](k device.Kernels[T], u *update[T]) error {
 			return err
 		}
 	}
-	return k.Update(u.w, u.g, u.moments, step)
+	return u.step(k, u.w, u.g, u.moments, step)
 }
 
 var gorgoniaMomentum = kind{
 	name: "gorgonia-momentum", takes: append([]string{"momentum"}, gorgoniaTakes...),
-	defaults: settings{Update: device.Update{Rule: "sgd"}},
+	defaults: settings{Update: device.Update{Rule: device.RuleNamed("sgd")}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaMomentum[float32], stepGorgoniaMomentum[float64], [3]string{"momentum_buffer"}},
 }
 
@@ -100,21 +100,21 @@ func stepGorgoniaMomentum[T device.Float](k device.Kernels[T], u *update[T]) err
 	}
 	step := device.Update{Rule: u.Rule, LR: 1, Momentum: u.Momentum, ZeroGrad: true}
 	if u.Momentum != 0 {
-		return k.Update(u.w, u.g, u.moments, step)
+		return u.step(k, u.w, u.g, u.moments, step)
 	}
 	// m ← g and w ← w − m
 	if err := k.Scale(m, 0); err != nil {
 		return err
 	}
-	if err := addScaled(k, m, u.g, 1); err != nil {
+	if err := u.addScaled(k, m, u.g, 1); err != nil {
 		return err
 	}
-	return k.Update(u.w, u.g, u.moments, step)
+	return u.step(k, u.w, u.g, u.moments, step)
 }
 
 var gorgoniaRMSProp = kind{
 	name: "gorgonia-rmsprop", takes: []string{"alpha", "eps", "clip", "l2"},
-	defaults: settings{Update: device.Update{Rule: "rmsprop"}},
+	defaults: settings{Update: device.Update{Rule: device.RuleNamed("rmsprop")}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaRMSProp[float32], stepGorgoniaRMSProp[float64], [3]string{"square_avg"}},
 }
 
@@ -133,7 +133,7 @@ func stepGorgoniaRMSProp[T device.Float](k device.Kernels[T], u *update[T]) erro
 		if err != nil {
 			return err
 		}
-		if err := k.Update(spare, u.g, u.moments, device.Update{Rule: u.Rule, Alpha: u.Alpha, Eps: 1, EpsInRoot: true}); err != nil {
+		if err := u.step(k, spare, u.g, u.moments, device.Update{Rule: u.Rule, Alpha: u.Alpha, Eps: 1, EpsInRoot: true}); err != nil {
 			return err
 		}
 		if err := k.Clamp(u.g, T(s.clip)); err != nil {
@@ -141,12 +141,12 @@ func stepGorgoniaRMSProp[T device.Float](k device.Kernels[T], u *update[T]) erro
 		}
 		step.Alpha = 1
 	}
-	return k.Update(u.w, u.g, u.moments, step)
+	return u.step(k, u.w, u.g, u.moments, step)
 }
 
 var gorgoniaAdaGrad = kind{
 	name: "gorgonia-adagrad", takes: []string{"eps"},
-	defaults: settings{Update: device.Update{Rule: "adagrad"}},
+	defaults: settings{Update: device.Update{Rule: device.RuleNamed("adagrad")}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaAdaGrad[float32], stepGorgoniaAdaGrad[float64], [3]string{"sum"}},
 }
 
@@ -155,7 +155,7 @@ func stepGorgoniaAdaGrad[T device.Float](k device.Kernels[T], u *update[T]) erro
 	if u.scalar { // of a scalar, Gorgonia forgets s
 		u.moments[0][0] = T(u.Eps)
 	}
-	return k.Update(u.w, u.g, u.moments, device.Update{Rule: u.Rule, LR: u.LR, Step: u.Step, ZeroGrad: true})
+	return u.step(k, u.w, u.g, u.moments, device.Update{Rule: u.Rule, LR: u.LR, Step: u.Step, ZeroGrad: true})
 }
 
 // prepare computes g ← clamp((g + l1·sign of + l2·of)/batch).
@@ -168,12 +168,12 @@ func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
 		if err != nil {
 			return err
 		}
-		if err := k.Update(u.g, of, device.Moments[T]{zeros}, device.Update{Rule: "lion", LR: math.Abs(l1), Beta2: 1, Maximize: l1 > 0}); err != nil {
+		if err := u.step(k, u.g, of, device.Moments[T]{zeros}, device.Update{Rule: device.RuleNamed("lion"), LR: math.Abs(l1), Beta2: 1, Maximize: l1 > 0}); err != nil {
 			return err
 		}
 	}
 	if l2 != 0 {
-		if err := addScaled(k, u.g, of, l2); err != nil {
+		if err := u.addScaled(k, u.g, of, l2); err != nil {
 			return err
 		}
 	}
@@ -189,8 +189,14 @@ func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
 }
 
 // addScaled computes y ← y + factor·x, which is what a step of SGD is.
-func addScaled[T device.Float](k device.Kernels[T], y, x []T, factor float64) error {
-	return k.Update(y, x, device.Moments[T]{}, device.Update{Rule: "sgd", LR: -factor})
+func (u *update[T]) addScaled(k device.Kernels[T], y, x []T, factor float64) error {
+	return u.step(k, y, x, device.Moments[T]{}, device.Update{Rule: device.RuleNamed("sgd"), LR: -factor})
+}
+
+// step has the device make a step, from memory that u keeps for it.
+func (u *update[T]) step(k device.Kernels[T], w, g []T, moments device.Moments[T], step device.Update) error {
+	u.part = step
+	return k.Update(w, g, moments, &u.part)
 }
 
 // spareMemory returns zeros as long as w, at first.

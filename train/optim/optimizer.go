@@ -48,7 +48,13 @@ func (k *kind) moments(s *settings) [3]string {
 	if k.gorgonia != nil {
 		return k.gorgonia.moments
 	}
-	return s.Moments()
+	names := *s.Rule.Moments()
+	for i, used := range s.Uses() {
+		if !used {
+			names[i] = ""
+		}
+	}
+	return names
 }
 
 // kinds are the optimizers that have a name.

@@ -68,7 +68,8 @@ func WithDevice(d device.Device) Option {
 }
 
 // WithWeightDecay sets the weight decay λ, at least 0: λ·w is added to the
-// gradient; in AdamW and Lion w shrinks by the factor 1 − lr·λ instead.
+// gradient or, in optimizers that decouple it, w shrinks by the factor 1 − lr·λ
+// instead.
 func WithWeightDecay(lambda float64) Option {
 	return atLeastZero("weight_decay", lambda, func(s *settings) { s.WeightDecay = lambda })
 }
@@ -101,8 +102,8 @@ func WithNesterov() Option {
 	return flag("nesterov", func(s *settings) { s.Nesterov = true })
 }
 
-// WithBetas sets the decay rates β₁ and β₂ of the moments of Adam, AdamW and
-// Lion, each in [0, 1).
+// WithBetas sets the decay rates β₁ and β₂ of the moments of Adam and of others
+// with two, each in [0, 1).
 func WithBetas(beta1, beta2 float64) Option {
 	return Option{"betas", func(s *settings) error {
 		for _, b := range []float64{beta1, beta2} {

@@ -48,7 +48,9 @@ type update[T device.Float] struct {
 	moments       device.Moments[T]
 	gorgonia      *gorgoniaSettings
 	scalar        bool // the learnable is a scalar, not a tensor of one element
-	spare         []T  // what Gorgonia's formulas need besides
+	// What Gorgonia's formulas need besides: memory, and a step of several.
+	spare []T
+	part  device.Update
 }
 
 // newSlots makes a slot with fresh moments for each learnable.
@@ -153,7 +155,7 @@ func (s *slotOf[T]) update(lr float64, step int) error {
 	if s.formula != nil {
 		return s.formula(s.kernels, &s.next)
 	}
-	return s.kernels.Update(s.next.w, s.next.g, s.next.moments, s.next.Update)
+	return s.kernels.Update(s.next.w, s.next.g, s.next.moments, &s.next.Update)
 }
 
 func (s *slotOf[T]) save() (map[string]*tensor.Dense, error) {

@@ -105,5 +105,8 @@ func addElements[T device.Float](collected, grad gorgonia.Value, add bool) error
 		return err
 	}
 	// w − lr·g with lr −1 is w + g, on all threads.
-	return k.Update(into, from, device.Moments[T]{}, device.Update{Rule: "sgd", LR: -1})
+	return k.Update(into, from, device.Moments[T]{}, &addition)
 }
+
+// addition is what adds: a step of SGD that goes along its gradient.
+var addition = device.Update{Rule: device.RuleNamed("sgd"), LR: -1}

@@ -14,18 +14,18 @@ import (
 const updateGrain = 16384
 
 // Update makes a step of an optimizer, see [kernel.Rule].
-func Update[T kernel.Float](w, g []T, m kernel.Moments[T], u kernel.Update) {
+func Update[T kernel.Float](w, g []T, m kernel.Moments[T], u *kernel.Update) {
 	if len(w) <= updateGrain {
-		update(w, g, m, &u)
+		update(w, g, m, u)
 		return
 	}
 	task, ok := updatePool[T]().Get().(*updateTask[T])
 	if !ok {
 		task = new(updateTask[T])
 	}
-	task.w, task.g, task.m, task.u = w, g, m, u
-	for i, name := range u.Moments() {
-		if name == "" {
+	task.w, task.g, task.m, task.u = w, g, m, *u
+	for i, used := range u.Uses() {
+		if !used {
 			task.m[i] = nil
 		}
 	}

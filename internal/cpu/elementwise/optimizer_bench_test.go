@@ -31,18 +31,18 @@ func benchmarkUpdate[T kernel.Float](b *testing.B) {
 					}
 				})
 			}
-			run("sgd", 2, func() { Update(w, g, kernel.Moments[T]{}, kernel.Update{Rule: kernel.SGD, LR: 1e-9, ZeroGrad: true}) })
+			run("sgd", 2, func() { Update(w, g, kernel.Moments[T]{}, &kernel.Update{Rule: kernel.SGD, LR: 1e-9, ZeroGrad: true}) })
 			run("momentum", 3, func() {
-				Update(w, g, kernel.Moments[T]{m}, kernel.Update{Rule: kernel.SGD, LR: 1e-9, Momentum: 0.9, ZeroGrad: true})
+				Update(w, g, kernel.Moments[T]{m}, &kernel.Update{Rule: kernel.SGD, LR: 1e-9, Momentum: 0.9, ZeroGrad: true})
 			})
 			run("adam", 4, func() {
-				Update(w, g, kernel.Moments[T]{m, v}, kernel.Update{Rule: kernel.Adam, LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1, ZeroGrad: true})
+				Update(w, g, kernel.Moments[T]{m, v}, &kernel.Update{Rule: kernel.Adam, LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1, ZeroGrad: true})
 			})
 			run("rmsprop", 3, func() {
-				Update(w, g, kernel.Moments[T]{v}, kernel.Update{Rule: kernel.RMSprop, LR: 1e-9, Alpha: 0.99, Eps: 1e-8, ZeroGrad: true})
+				Update(w, g, kernel.Moments[T]{v}, &kernel.Update{Rule: kernel.RMSprop, LR: 1e-9, Alpha: 0.99, Eps: 1e-8, ZeroGrad: true})
 			})
 			run("adagrad", 3, func() {
-				Update(w, g, kernel.Moments[T]{v}, kernel.Update{Rule: kernel.Adagrad, LR: 1e-9, Eps: 1e-8, Step: 1, ZeroGrad: true})
+				Update(w, g, kernel.Moments[T]{v}, &kernel.Update{Rule: kernel.Adagrad, LR: 1e-9, Eps: 1e-8, Step: 1, ZeroGrad: true})
 			})
 		}
 	}

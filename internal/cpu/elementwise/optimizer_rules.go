@@ -55,8 +55,7 @@ func update[T kernel.Float](w, g []T, m kernel.Moments[T], u *kernel.Update) {
 }
 
 func sgd[T kernel.Float](k *updateKernels[T], w, g, m []T, u *kernel.Update) {
-	s := u.Scalars()
-	rate, mu, rest, decay := T(s.Changing[0]), T(s.Constant[0]), T(s.Constant[1]), T(s.Constant[2])
+	rate, mu, rest, decay := T(u.LR), T(u.Momentum), T(1-u.Dampening), T(u.WeightDecay)
 	sign, n := sign[T](u.Maximize), len(w)
 	if u.Momentum != 0 && u.Step == 1 {
 		clear(m)
@@ -163,8 +162,7 @@ func adagrad[T kernel.Float](k *updateKernels[T], w, g, sum []T, u *kernel.Updat
 }
 
 func lion[T kernel.Float](k *updateKernels[T], w, g, m []T, u *kernel.Update) {
-	s := u.Scalars()
-	rate, keep := T(s.Changing[0]), T(s.Changing[1])
+	rate, keep := T(u.LR), T(1-u.LR*u.WeightDecay)
 	beta1, rest1, beta2, rest2 := T(u.Beta1), T(1-u.Beta1), T(u.Beta2), T(1-u.Beta2)
 	sign := sign[T](u.Maximize)
 	if k != nil {

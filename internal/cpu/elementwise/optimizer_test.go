@@ -32,7 +32,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 					all = append(all, updateCase[T]{fmt.Sprintf("sgd momentum %g dampening %g decay %g nesterov %v", mu, damp, decay, nesterov),
 						func(x [][]T, t int) {
 							s.Step = t
-							Update(x[0], x[1], kernel.Moments[T](x[2:]), s)
+							Update(x[0], x[1], kernel.Moments[T](x[2:]), &s)
 						},
 						func(w, g float64, m []float64, t int) float64 {
 							g += decay * w
@@ -76,7 +76,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 			all = append(all, updateCase[T]{fmt.Sprintf("adam decay %g decoupled %v", decay, decoupled),
 				func(x [][]T, t int) {
 					s.Step = t
-					Update(x[0], x[1], kernel.Moments[T]{x[2], x[3]}, s)
+					Update(x[0], x[1], kernel.Moments[T]{x[2], x[3]}, &s)
 				},
 				func(w, g float64, m []float64, t int) float64 {
 					m[2] = -1
@@ -86,7 +86,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 				func(x [][]T, t int) {
 					s := s
 					s.Step, s.AMSGrad, s.Maximize = t, true, true
-					Update(x[0], x[1], kernel.Moments[T](x[2:]), s)
+					Update(x[0], x[1], kernel.Moments[T](x[2:]), &s)
 				},
 				func(w, g float64, m []float64, t int) float64 { return adam(w, -g, m, t) }})
 		}
@@ -94,7 +94,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 			for _, centered := range []bool{false, true} {
 				s := kernel.Update{Rule: kernel.RMSprop, LR: 0.01, Alpha: 0.99, Eps: 1e-8, WeightDecay: decay, Momentum: mu, Centered: centered, ZeroGrad: zeroGrad}
 				all = append(all, updateCase[T]{fmt.Sprintf("rmsprop momentum %g decay %g centered %v", mu, decay, centered),
-					func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T](x[2:]), s) },
+					func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T](x[2:]), &s) },
 					func(w, g float64, m []float64, t int) float64 {
 						g += decay * w
 						m[0] = s.Alpha*m[0] + (1-s.Alpha)*g*g
@@ -116,7 +116,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 			all = append(all, updateCase[T]{fmt.Sprintf("adagrad decay %g lr decay %g", decay, lrDecay),
 				func(x [][]T, t int) {
 					s.Step = t
-					Update(x[0], x[1], kernel.Moments[T](x[2:]), s)
+					Update(x[0], x[1], kernel.Moments[T](x[2:]), &s)
 				},
 				func(w, g float64, m []float64, t int) float64 {
 					g += decay * w
@@ -128,7 +128,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 	for _, maximize := range []bool{false, true} {
 		s := kernel.Update{Rule: kernel.Lion, LR: 0.01, Beta1: 0.9, Beta2: 0.99, WeightDecay: 0.1, Maximize: maximize, ZeroGrad: zeroGrad}
 		all = append(all, updateCase[T]{fmt.Sprintf("lion maximize %v", maximize),
-			func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T](x[2:]), s) },
+			func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T](x[2:]), &s) },
 			func(w, g float64, m []float64, t int) float64 {
 				if maximize {
 					g = -g
@@ -140,7 +140,7 @@ func updateCases[T kernel.Float](zeroGrad bool) []updateCase[T] {
 	}
 	s := kernel.Update{Rule: kernel.RMSprop, LR: 0.01, Alpha: 0.9, Eps: 1e-2, EpsInRoot: true, ZeroGrad: zeroGrad}
 	all = append(all, updateCase[T]{"rmsprop, epsilon in the root",
-		func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T]{x[2]}, s) },
+		func(x [][]T, t int) { Update(x[0], x[1], kernel.Moments[T]{x[2]}, &s) },
 		func(w, g float64, m []float64, t int) float64 {
 			m[0] = s.Alpha*m[0] + (1-s.Alpha)*g*g
 			return w - s.LR*g/math.Sqrt(m[0]+s.Eps)
@@ -201,7 +201,7 @@ func testOptimizers[T kernel.Float](t *testing.T, tolerance float64) {
 func TestSGDIgnoresWhatTheMomentumHeldBeforeTheFirstStep(t *testing.T) {
 	archtest.EachSet(t, func(t *testing.T) {
 		w, g, m := []float32{1}, []float32{2}, []float32{float32(math.NaN())}
-		Update(w, g, kernel.Moments[float32]{m}, kernel.Update{Rule: kernel.SGD, LR: 0.5, Momentum: 0.9, Dampening: 0.5, Step: 1})
+		Update(w, g, kernel.Moments[float32]{m}, &kernel.Update{Rule: kernel.SGD, LR: 0.5, Momentum: 0.9, Dampening: 0.5, Step: 1})
 		if w[0] != 0 || m[0] != 2 {
 			t.Errorf("w = %v, m = %v, want 0 and 2", w[0], m[0])
 		}
@@ -212,12 +212,12 @@ func TestSGDIgnoresWhatTheMomentumHeldBeforeTheFirstStep(t *testing.T) {
 func TestTinyGradientsMoveTheWeights(t *testing.T) {
 	archtest.EachSet(t, func(t *testing.T) {
 		w, g, m, v := []float32{1}, []float32{1e-20}, []float32{0}, []float32{0}
-		Update(w, g, kernel.Moments[float32]{m, v}, kernel.Update{Rule: kernel.Adam, LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 0, Step: 1})
+		Update(w, g, kernel.Moments[float32]{m, v}, &kernel.Update{Rule: kernel.Adam, LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 0, Step: 1})
 		if math.Abs(float64(w[0])-0.8997) > 1e-4 {
 			t.Errorf("w = %v, want 0.8997", w[0])
 		}
 		w32, m32 := []float32{0}, []float32{math.SmallestNonzeroFloat32}
-		Update(w32, []float32{0}, kernel.Moments[float32]{m32}, kernel.Update{Rule: kernel.SGD, LR: 1, Momentum: 0.9})
+		Update(w32, []float32{0}, kernel.Moments[float32]{m32}, &kernel.Update{Rule: kernel.SGD, LR: 1, Momentum: 0.9})
 		if w32[0] != -math.SmallestNonzeroFloat32 {
 			t.Errorf("the smallest momentum moved the weight by %g", w32[0])
 		}
@@ -228,9 +228,8 @@ func TestStepsAllocateNothing(t *testing.T) {
 	archtest.EachSet(t, func(t *testing.T) {
 		for _, n := range []int{100, 3 * updateGrain} {
 			w, g, m, v := arch.Alloc[float32](n), arch.Alloc[float32](n), arch.Alloc[float32](n), arch.Alloc[float32](n)
-			allocs := testing.AllocsPerRun(20, func() {
-				Update(w, g, kernel.Moments[float32]{m, v}, kernel.Update{Rule: kernel.Adam, LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: 1})
-			})
+			u := &kernel.Update{Rule: kernel.Adam, LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, Step: 1}
+			allocs := testing.AllocsPerRun(20, func() { Update(w, g, kernel.Moments[float32]{m, v}, u) })
 			// A collection may empty the pool of tasks.
 			if allocs > 0.2 {
 				t.Errorf("%v allocations for %d weights, want none", allocs, n)
