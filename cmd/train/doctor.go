@@ -20,7 +20,7 @@ type doctorCommand struct {
 func (doctorCommand) Help() string {
 	return `Looks at the machine that the program runs on and at how it was built: what to paste into a bug report.
 
-The environment variable AFFINE_CPU=avx512|avx2|generic forces the processor's kernels; GOMAXPROCS sets the number of threads.
+The environment variable AFFINE_CPU=avx512|avx2|neon|generic forces the processor's kernels; GOMAXPROCS sets the number of threads.
 
 Examples:
 

@@ -124,7 +124,8 @@ func Parallel(n, grain int, f func(lo, hi int)) { threads.Each(n, grain, f) }
 // KeepAwake keeps a helper thread awake, see [threads.KeepAwake].
 func KeepAwake() { threads.KeepAwake() }
 
-// Features returns the instruction set in use ("avx512", "avx2" or "generic")
+// Features returns the instruction set in use ("avx512", "avx2",
+// "neon" or "generic")
 // and the number of threads that large work is spread over.
 func Features() (set string, threads int) { return arch.Current().String(), runtime.GOMAXPROCS(0) }
 

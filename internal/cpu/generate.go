@@ -13,3 +13,10 @@ package cpu
 //go:generate go -C asm run ./elementwise -out ../elementwise/elementwise_amd64.s -stubs ../elementwise/elementwise_amd64.go -pkg elementwise
 //go:generate go -C asm run ./softmax -out ../elementwise/softmax_amd64.s -stubs ../elementwise/softmax_amd64.go -pkg elementwise -table ../elementwise/vectors_table_amd64.go
 //go:generate go -C asm run ./optimizer -out ../elementwise/optimizer_amd64.s -stubs ../elementwise/optimizer_amd64.go -pkg elementwise -table ../elementwise/optimizer_table_amd64.go
+
+//go:generate go -C asm run ./gemm -isa neon -bits 32 -out ../gemm/gemm_neon_f32_arm64.s -stubs ../gemm/gemm_neon_f32_arm64.go -pkg gemm -table ../gemm/gemm_neon_f32_table_arm64.go
+//go:generate go -C asm run ./gemm -isa neon -bits 64 -out ../gemm/gemm_neon_f64_arm64.s -stubs ../gemm/gemm_neon_f64_arm64.go -pkg gemm -table ../gemm/gemm_neon_f64_table_arm64.go
+//go:generate go -C asm run ./activation -neon -out ../elementwise/activation_arm64.s -stubs ../elementwise/activation_arm64.go -pkg elementwise -table ../elementwise/activation_table_arm64.go
+//go:generate go -C asm run ./elementwise -neon -out ../elementwise/elementwise_arm64.s -stubs ../elementwise/elementwise_arm64.go -pkg elementwise
+//go:generate go -C asm run ./softmax -neon -out ../elementwise/softmax_arm64.s -stubs ../elementwise/softmax_arm64.go -pkg elementwise -table ../elementwise/vectors_table_arm64.go
+//go:generate go -C asm run ./optimizer -neon -out ../elementwise/optimizer_arm64.s -stubs ../elementwise/optimizer_arm64.go -pkg elementwise -table ../elementwise/optimizer_table_arm64.go

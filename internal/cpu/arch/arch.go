@@ -16,10 +16,11 @@ const (
 	Generic Set = iota // plain Go, on any processor
 	AVX2               // AVX2 and FMA3, 256-bit vectors
 	AVX512             // AVX-512 F, BW, DQ and VL, 512-bit vectors with masks
+	NEON               // arm64's Advanced SIMD, 128-bit vectors
 	Sets    int = iota // how many there are
 )
 
-var names = [Sets]string{Generic: "generic", AVX2: "avx2", AVX512: "avx512"}
+var names = [Sets]string{Generic: "generic", AVX2: "avx2", AVX512: "avx512", NEON: "neon"}
 
 // String returns the name that AFFINE_CPU takes.
 func (s Set) String() string { return names[s] }

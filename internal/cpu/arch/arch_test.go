@@ -17,6 +17,11 @@ func TestChoose(t *testing.T) {
 		{"avx2", []Set{Generic, AVX2, AVX512}, AVX2, false},
 		{"generic", []Set{Generic, AVX2}, Generic, false},
 		{"avx512", []Set{Generic, AVX2}, AVX2, true},
+		{"", []Set{Generic, NEON}, NEON, false},
+		{"neon", []Set{Generic, NEON}, NEON, false},
+		{"generic", []Set{Generic, NEON}, Generic, false},
+		{"avx2", []Set{Generic, NEON}, NEON, true},
+		{"neon", []Set{Generic, AVX2}, AVX2, true},
 		{"sse", []Set{Generic, AVX2}, AVX2, true},
 	} {
 		got, err := choose(test.forced, test.available)

@@ -96,8 +96,9 @@ const (
 //		}
 //	}
 //
-// where lanes outside load are zero and not read, and lanes outside save are
-// not written. packColumns transposes, and must equal
+// where lanes outside load are zero and not read, and lanes outside save are not
+// written: the first mask is that of a single vector, or of the first of two, the
+// second that of the last of several. packColumns transposes, and must equal
 //
 //	for i := range n {
 //		for j := range lanes {
@@ -121,7 +122,7 @@ type pack[T kernel.Float] struct {
 	src     *T
 	srcStep int
 	n       int
-	vectors int // 1 or 2; any number for sumRows
+	vectors int // 1 or 2, or up to 4 for NEON; any number for sumRows
 	strips  int
 	dstNext int
 	srcNext int
@@ -180,7 +181,7 @@ type outer[T kernel.Float] struct {
 }
 
 // A mask selects the first lanes of a vector: bits of the first word for
-// AVX-512, signs of the elements for AVX2.
+// AVX-512, signs of the elements for AVX2, and their number for NEON.
 type mask [4]uint64
 
 // rows holds the arguments of a kernel that goes over part of a matrix, row by

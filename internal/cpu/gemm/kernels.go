@@ -47,8 +47,8 @@ func (k *kernels[T]) nr() int { return k.nrVectors * k.lanes }
 // The kernels by instruction set. Those that the build lacks are nil and never
 // current.
 var (
-	kernels32 = [arch.Sets]*kernels[float32]{arch.Generic: genericKernels[float32](), arch.AVX2: avx2Kernels32, arch.AVX512: avx512Kernels32}
-	kernels64 = [arch.Sets]*kernels[float64]{arch.Generic: genericKernels[float64](), arch.AVX2: avx2Kernels64, arch.AVX512: avx512Kernels64}
+	kernels32 = [arch.Sets]*kernels[float32]{arch.Generic: genericKernels[float32](), arch.AVX2: avx2Kernels32, arch.AVX512: avx512Kernels32, arch.NEON: neonKernels32}
+	kernels64 = [arch.Sets]*kernels[float64]{arch.Generic: genericKernels[float64](), arch.AVX2: avx2Kernels64, arch.AVX512: avx512Kernels64, arch.NEON: neonKernels64}
 )
 
 // kernelsOf returns the kernels of the instruction set in use.

@@ -27,6 +27,12 @@ var (
 	}
 )
 
+// What other processors have.
+var (
+	neonKernels32 *kernels[float32]
+	neonKernels64 *kernels[float64]
+)
+
 // signMasks returns the masks of AVX2 for 256-bit vectors of elements as wide
 // as I.
 func signMasks[I int32 | int64](lanes int) []mask {

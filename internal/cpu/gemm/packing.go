@@ -69,7 +69,7 @@ func (k *kernels[T]) packAcross(s *scratch[T], dst []T, next int, m kernel.Matri
 	p := &s.pack
 	p.vectors = (width + k.lanes - 1) / k.lanes
 	p.load[0] = k.masks[min(width, k.lanes)]
-	p.load[1] = k.masks[max(width-k.lanes, 0)]
+	p.load[1] = k.masks[width-(p.vectors-1)*k.lanes]
 	p.save = p.load
 	p.dstStep = width * element
 	if pad {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mmcloughlin/avo/build"
-
 	"github.com/affine-go/affine/internal/cpu/asm/vec"
 )
 
@@ -18,8 +16,7 @@ const unroll = 4
 var suffixes = []string{"", "Backward", "Second"}
 
 func main() {
-	c := build.NewContext()
-	c.ConstraintExpr("!purego")
+	c := vec.NewContext()
 	for _, t := range vec.Types(c) {
 		for _, a := range vec.Activations {
 			emit(t, a, a.Forward, "")

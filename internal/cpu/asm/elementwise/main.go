@@ -6,8 +6,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/build"
-
 	"github.com/affine-go/affine/internal/cpu/asm/vec"
 )
 
@@ -16,8 +14,7 @@ import (
 const unroll = 4
 
 func main() {
-	c := build.NewContext()
-	c.ConstraintExpr("!purego")
+	c := vec.NewContext()
 	for _, t := range vec.Types(c) {
 		t.Begin("scale", fmt.Sprintf("func(x *%[1]s, n int, s %[1]s)", t.Elem()), "x[i] *= s")
 		x, n, s := t.Pointer("x"), t.Int("n"), t.Scalar("s")

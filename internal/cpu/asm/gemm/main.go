@@ -15,14 +15,17 @@ import (
 	"strings"
 
 	"github.com/mmcloughlin/avo/build"
+
+	"github.com/affine-go/affine/internal/cpu/asm/vec"
 )
 
 func main() {
 	fs := flag.NewFlagSet("gemm", flag.ExitOnError)
-	isa := fs.String("isa", "avx512", "instruction set: avx512 or avx2")
+	isa := fs.String("isa", "avx512", "instruction set: avx512, avx2 or neon")
 	bits := fs.Int("bits", 32, "element type: 32 or 64")
 	table := fs.String("table", "", "file for the table of kernels")
 	out := build.NewFlags(fs)
+	value := func(name string) string { return fs.Lookup(name).Value.String() }
 	fs.Parse(os.Args[1:])
 
 	t := target{isa: *isa, elem: *bits / 8, Context: build.NewContext()}
@@ -33,8 +36,8 @@ func main() {
 			t.tile(t.kernel(r, v+1), r, v+1, false)
 		}
 	}
-	for r := t.packingRows(); r <= t.heights()[1]; r++ {
-		t.tile(t.packing(r), r, 2, true)
+	for r := t.packingRows(); r <= t.mr(); r++ {
+		t.tile(t.packing(r), r, t.nr(), true)
 	}
 	t.packRows()
 	t.packColumns()
@@ -51,6 +54,10 @@ func main() {
 	if err := os.WriteFile(*table, source, 0o644); err != nil {
 		log.Fatal(err)
 	}
+	if t.neon() {
+		vec.Assemble(t.Context, value("out"), value("stubs"), value("pkg"))
+		return
+	}
 	if status := build.Main(out.Config(), t.Context); status != 0 {
 		os.Exit(status)
 	}
@@ -66,21 +73,35 @@ func (t target) packingRows() int {
 }
 
 func (t target) packing(rows int) string {
-	return fmt.Sprintf("packingTile%dx2%s", rows, t.name())
+	return fmt.Sprintf("packingTile%dx%d%s", rows, t.nr(), t.name())
 }
 
 // heights returns the rows of the largest tile by vectors − 1. A tile's sums,
-// one row of B and an element of A have to fit the registers. Four vectors are
-// for few rows, where they give the units enough sums to work on.
+// one row of B and an element of A, or for NEON a column, have to fit the
+// registers. The last width is for few rows, where it gives the units enough sums
+// to work on.
 func (t target) heights() []int {
-	if t.wide() {
+	switch {
+	case t.wide():
 		return []int{14, 14, 0, 6}
+	case t.neon():
+		return []int{8, 8, 8, 0, 0, 0, 0, 3}
 	}
 	return []int{6, 6}
 }
 
+// nr is the width of the largest tile in vectors, mr its height.
+func (t target) nr() int {
+	if t.neon() {
+		return 3
+	}
+	return 2
+}
+
+func (t target) mr() int { return t.heights()[t.nr()-1] }
+
 func (t target) name() string {
-	return fmt.Sprintf("%sF%d", map[string]string{"avx512": "AVX512", "avx2": "AVX2"}[t.isa], 8*t.elem)
+	return fmt.Sprintf("%sF%d", strings.ToUpper(t.isa), 8*t.elem)
 }
 
 func (t target) kernel(rows, vectors int) string {
@@ -104,7 +125,7 @@ func (t target) table() string {
 		fmt.Fprintf(&s, "},\n")
 	}
 	fmt.Fprintf(&s, "}\n\nvar packingTiles%s = []func(*tile[float%d]){", t.name(), 8*t.elem)
-	for r := 1; r <= t.heights()[1]; r++ {
+	for r := 1; r <= t.mr(); r++ {
 		if r > 1 {
 			s.WriteString(", ")
 		}

@@ -11,6 +11,11 @@ func (t target) float() string { return fmt.Sprintf("float%d", 8*t.elem) }
 
 // mask loads a mask from memory, as the instruction set has them.
 func (t target) mask(m Mem) reg.Register {
+	if t.neon() {
+		count := t.GP64()
+		t.MOVQ(m, count)
+		return count
+	}
 	if t.wide() {
 		k := t.K()
 		t.KMOVW(m, k)
@@ -39,10 +44,17 @@ func (t target) packRows() {
 	t.SHLQ(Imm(3), ahead)
 	t.TESTQ(n, n)
 	t.JZ(LabelRef("done"))
-	t.CMPQ(field("vectors", 0), Imm(2))
-	t.JEQ(LabelRef("two"))
-	for _, count := range []int{1, 2} {
-		label := []string{"", "one", "two"}[count]
+	counts := []int{1, 2}
+	if t.neon() {
+		counts = []int{1, 2, 3, 4}
+	}
+	labels := []string{"", "one", "two", "three", "four"}
+	for _, count := range counts[1:] {
+		t.CMPQ(field("vectors", 0), Imm(uint64(count)))
+		t.JEQ(LabelRef(labels[count]))
+	}
+	for _, count := range counts {
+		label := labels[count]
 		t.Label(label)
 		from, to, left := t.GP64(), t.GP64(), t.GP64()
 		t.MOVQ(src, from)
@@ -53,10 +65,10 @@ func (t target) packRows() {
 		for v := range row {
 			t.PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1, Disp: v * t.bytes()})
 			row[v] = t.vec()
-			t.load(Mem{Base: from, Disp: v * t.bytes()}, loads[v], row[v])
+			t.load(Mem{Base: from, Disp: v * t.bytes()}, ofVector(loads, v, count), row[v])
 		}
 		for v := range row {
-			t.store(row[v], saves[v], Mem{Base: to, Disp: v * t.bytes()})
+			t.store(row[v], ofVector(saves, v, count), Mem{Base: to, Disp: v * t.bytes()})
 		}
 		t.ADDQ(srcNext, from)
 		t.ADDQ(dstNext, to)
@@ -66,13 +78,25 @@ func (t target) packRows() {
 		t.ADDQ(dstStep, dst)
 		t.SUBQ(Imm(1), n)
 		t.JNZ(LabelRef(label))
-		if count == 1 {
+		if count < len(counts) {
 			t.JMP(LabelRef("done"))
 		}
 	}
 	t.Label("done")
 	t.VZEROUPPER()
 	t.RET()
+}
+
+// ofVector returns the mask of one of count vectors: the first mask for the first
+// of up to two, the second for the last of several, none between.
+func ofVector(masks []reg.Register, v, count int) reg.Register {
+	switch {
+	case v == 0 && count <= 2:
+		return masks[0]
+	case v == count-1:
+		return masks[1]
+	}
+	return nil
 }
 
 // columnsAhead is how far ahead of their use rows are asked for, in bytes.
@@ -169,11 +193,14 @@ func (t target) packColumns() {
 
 // spread puts 16 bytes of memory into every 128-bit lane of v.
 func (t target) spread(m Mem, v reg.VecVirtual) {
-	if t.wide() {
+	switch {
+	case t.neon(): // there is but one
+		t.move(m, v)
+	case t.wide():
 		t.VBROADCASTF32X4(m, v)
-		return
+	default:
+		t.VBROADCASTF128(m, v)
 	}
-	t.VBROADCASTF128(m, v)
 }
 
 // insert puts 16 bytes of memory into 128-bit lane l of v.
@@ -188,6 +215,9 @@ func (t target) insert(l int, m Mem, v reg.VecVirtual) {
 // transposeLanes transposes, within each 128-bit lane, the square of elements
 // that as many vectors hold there.
 func (t target) transposeLanes(v []reg.VecVirtual) []reg.VecVirtual {
+	if t.neon() {
+		return t.transposeNEON(v)
+	}
 	two := func(f func(ops ...Op), a, b reg.VecVirtual) reg.VecVirtual {
 		r := t.vec()
 		f(b, a, r)
@@ -202,6 +232,25 @@ func (t target) transposeLanes(v []reg.VecVirtual) []reg.VecVirtual {
 		two(t.VUNPCKLPD, a, b), two(t.VUNPCKHPD, a, b),
 		two(t.VUNPCKLPD, c, d), two(t.VUNPCKHPD, c, d),
 	}
+}
+
+// transposeNEON transposes two by two or four by four elements.
+func (t target) transposeNEON(v []reg.VecVirtual) []reg.VecVirtual {
+	zip := func(a, b reg.VecVirtual) (low, high reg.VecVirtual) {
+		low, high = t.vec(), t.vec()
+		t.vector().Op("zip1", low, a, b)
+		t.vector().Op("zip2", high, a, b)
+		return low, high
+	}
+	if t.elem == 8 {
+		low, high := zip(v[0], v[1])
+		return []reg.VecVirtual{low, high}
+	}
+	a, b := zip(v[0], v[2])
+	c, d := zip(v[1], v[3])
+	e, f := zip(a, c)
+	g, h := zip(b, d)
+	return []reg.VecVirtual{e, f, g, h}
 }
 
 // sumRows emits the sums of columns.

@@ -21,12 +21,16 @@ const (
 // power, and the processor would run faster than with any real work.
 func (t target) peak() {
 	name := "peak" + t.name()
+	chains, unroll, formula := peakChains, peakUnroll, "sums[i] = sums[i]*x + y"
+	if t.neon() { // twice the units and the registers, and no other form
+		chains, unroll, formula = 2*peakChains, peakUnroll/2, "sums[i] += x * y"
+	}
 	t.function(name, "func(rounds int)")
 	t.Doc(name+" must equal this loop on vectors, whose sums it forgets:", "",
 		"	for range rounds {",
-		fmt.Sprintf("		for i := range %d {", peakChains),
-		fmt.Sprintf("			for range %d {", peakUnroll),
-		"				sums[i] = sums[i]*x + y",
+		fmt.Sprintf("		for i := range %d {", chains),
+		fmt.Sprintf("			for range %d {", unroll),
+		"				"+formula,
 		"			}",
 		"		}",
 		"	}")
@@ -36,15 +40,19 @@ func (t target) peak() {
 	x, y := t.vec(), t.vec()
 	t.broadcast(t.constant("peakX", 0.7071067811865476), x)
 	t.broadcast(t.constant("peakY", 0.2839164152987164), y)
-	sums := make([]reg.VecVirtual, peakChains)
+	sums := make([]reg.VecVirtual, chains)
 	for i := range sums {
 		sums[i] = t.vec()
 		t.move(y, sums[i])
 	}
 	t.Label("loop")
-	for range peakUnroll {
+	for range unroll {
 		for _, s := range sums {
-			t.fma213(y, x, s)
+			if t.neon() {
+				t.fma(x, y, s)
+			} else {
+				t.fma213(y, x, s)
+			}
 		}
 	}
 	t.SUBQ(Imm(1), n)

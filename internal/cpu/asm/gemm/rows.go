@@ -24,7 +24,7 @@ func appliedByTile(kind string) bool { return kind == "ReLU" || kind == "LeakyRe
 // rows emits the kernels that go over rows of a part of a matrix, vector by
 // vector, the last one with a mask.
 func (t target) rows() {
-	v := &vec.Type{Context: t.Context, AVX512: t.wide(), Double: t.elem == 8}
+	v := &vec.Type{Context: t.Context, AVX512: t.wide(), NEON: t.neon(), Double: t.elem == 8}
 	for _, a := range rowActivations() {
 		if appliedByTile(a.Kind) {
 			continue
@@ -33,6 +33,7 @@ func (t target) rows() {
 		name := "apply" + a.Kind + t.name()
 		t.function(name, "func(r *rows["+t.float()+"])")
 		t.Doc(name + " computes dst = act(src), see [rows].")
+		v.Base()
 		t.eachRow(func(at reg.GPVirtual, rest func() vec.Mask, dst, src, _ reg.GPVirtual, _ func() vec.Reg) {
 			if rest == nil {
 				v.StoreVector(f(v.LoadVector(Mem{Base: src, Index: at, Scale: 1})), Mem{Base: dst, Index: at, Scale: 1})
@@ -46,6 +47,7 @@ func (t target) rows() {
 		name := "derive" + a.Kind + t.name()
 		t.function(name, "func(r *rows["+t.float()+"])")
 		t.Doc(name + " computes dst = src ⊙ act'(saved), see [rows].")
+		v.Base()
 		t.eachRow(func(at reg.GPVirtual, rest func() vec.Mask, dst, src, saved reg.GPVirtual, alpha func() vec.Reg) {
 			dyAt, savedAt := Mem{Base: src, Index: at, Scale: 1}, Mem{Base: saved, Index: at, Scale: 1}
 			var dy, x vec.Reg

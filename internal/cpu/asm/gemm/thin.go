@@ -74,6 +74,14 @@ func (t target) dots() {
 // storeTotal writes the sum of all lanes of v, which it uses up: each half is
 // added to the other.
 func (t target) storeTotal(v reg.VecVirtual, m Mem) {
+	if t.neon() {
+		if t.elem == 4 {
+			t.vector().Op("faddp", v, v, v)
+		}
+		t.vector().Pair(v, v)
+		t.vector().Store(t.elem, v, m)
+		return
+	}
 	x := v.AsX()
 	if t.wide() {
 		high := t.YMM()
@@ -94,9 +102,13 @@ func (t target) storeTotal(v reg.VecVirtual, m Mem) {
 	t.VMOVSS(x, m)
 }
 
-// outer emits the kernel that computes so many rows of C, two vectors at a time.
+// outer emits the kernel that computes so many rows of C, two vectors at a time, or
+// four of NEON.
 func (t target) outer(rows int) {
-	const pair = 2
+	pair := 2
+	if t.neon() {
+		pair = 4
+	}
 	name := fmt.Sprintf("outer%d%s", rows, t.name())
 	t.function(name, "func(o *outer["+t.float()+"])")
 	t.Doc(fmt.Sprintf("%s computes rows of C, %d at a time, see [outer].", name, rows))
@@ -148,9 +160,9 @@ func (t target) outer(rows int) {
 		}
 		for r := range rows {
 			x := t.vec()
-			t.broadcast(row(a, rowStep, rowStep3, r, 0), x)
+			t.factor(row(a, rowStep, rowStep3, r, 0), x)
 			for v := range y {
-				t.fma(x, y[v], sums[r][v])
+				t.fmaFactor(x, y[v], sums[r][v])
 			}
 		}
 		t.ADDQ(colStep, a)
@@ -166,15 +178,19 @@ func (t target) outer(rows int) {
 		t.ADDQ(Imm(uint64(count*t.bytes())), c)
 	}
 	t.Label("next")
-	t.CMPQ(left, Imm(pair))
+	t.CMPQ(left, Imm(uint64(pair)))
 	t.JLE(LabelRef("few")) // leaves at least one vector for the mask
 	vectors("pair", pair, nil)
-	t.SUBQ(Imm(pair), left)
+	t.SUBQ(Imm(uint64(pair)), left)
 	t.JMP(LabelRef("next"))
 	t.Label("few")
 	t.CMPQ(left, Imm(1))
 	t.JE(LabelRef("last"))
 	vectors("one", 1, nil)
+	if pair > 2 {
+		t.SUBQ(Imm(1), left)
+		t.JMP(LabelRef("few"))
+	}
 	t.Label("last")
 	vectors("last", 1, t.mask(field("mask", 0)))
 	t.VZEROUPPER()

@@ -106,56 +106,106 @@ func (m *micro) rowsOfA() (bases []reg.GPVirtual, row func(r int) Mem) {
 
 // terms emits the loop over k, which adds a column of A times a row of B.
 func (m *micro) terms() {
-	bases, row := m.rowsOfA()
-	colStep, b, bStep := m.load("colStep"), m.load("b"), m.load("bStep")
-	k := m.load("k")
-	prefetch, prefetchStep := m.load("cNow"), m.load("cStep")
-	var pack reg.GPVirtual
-	if m.packs {
-		// Rows of B lie far apart: each is asked for some rows ahead.
-		pack = m.load("pack")
-		m.MOVQ(bStep, prefetch)
-		m.IMUL3Q(Imm(packAhead), prefetch, prefetch)
-		m.ADDQ(b, prefetch)
+	if m.neon() {
+		m.termsNEON()
+		return
 	}
-
-	term := func(mask reg.Register) {
-		row0 := make([]reg.VecVirtual, m.vectors)
-		for v := range row0 {
-			row0[v] = m.vec()
-			if v < m.vectors-1 {
-				m.target.load(Mem{Base: b, Disp: v * m.bytes()}, nil, row0[v])
-			} else {
-				m.target.load(Mem{Base: b, Disp: v * m.bytes()}, mask, row0[v])
-			}
-		}
-		m.ADDQ(bStep, b)
-		if m.packs {
-			for v := range row0 {
-				m.move(row0[v], Mem{Base: pack, Disp: v * m.bytes()})
-			}
-			m.ADDQ(U32(m.vectors*m.bytes()), pack)
-			m.PREFETCHT0(Mem{Base: prefetch})
-			m.PREFETCHT0(Mem{Base: prefetch, Disp: 64})
-			m.ADDQ(bStep, prefetch)
-		}
+	bases, row := m.rowsOfA()
+	l := turns{colStep: m.load("colStep"), stream: bases[0]}
+	m.readyB(&l)
+	l.multiply = func(_ int, b []reg.VecVirtual) {
 		for r := range m.rows {
 			a := m.vec()
 			m.broadcast(row(r), a)
 			for v := range m.vectors {
-				m.fma(a, row0[v], m.sums[r][v])
+				m.fma(a, b[v], m.sums[r][v])
 			}
 		}
+	}
+	l.next = func() {
 		for _, base := range bases {
-			m.ADDQ(colStep, base)
+			m.ADDQ(l.colStep, base)
 		}
 	}
+	m.loop(l)
+	m.Label("sums")
+}
 
+// turns is the loop over k while it is emitted.
+type turns struct {
+	label string // what its labels begin with
+
+	colStep, b, bStep, k, pack reg.GPVirtual
+	prefetch, prefetchStep     reg.GPVirtual
+	stream                     reg.GPVirtual // where packed A is read, or nil
+
+	column   func()                           // reads a column of A; may be nil
+	multiply func(v0 int, b []reg.VecVirtual) // adds it times vectors of B, from v0 on
+	next     func()                           // goes to the next column
+}
+
+// readyB loads what the loop needs besides A.
+func (m *micro) readyB(l *turns) {
+	l.b, l.bStep, l.k = m.load("b"), m.load("bStep"), m.load("k")
+	l.prefetch, l.prefetchStep = m.load("cNow"), m.load("cStep")
+	if m.packs {
+		// Rows of B lie far apart: each is asked for some rows ahead.
+		l.pack = m.load("pack")
+		m.MOVQ(l.bStep, l.prefetch)
+		m.IMUL3Q(Imm(packAhead), l.prefetch, l.prefetch)
+		m.ADDQ(l.b, l.prefetch)
+	}
+}
+
+// rowOfB reads vectors v0 to v1 of a row of B, and goes to the next row after the
+// last of them.
+func (m *micro) rowOfB(l turns, v0, v1 int, mask reg.Register) []reg.VecVirtual {
+	row := make([]reg.VecVirtual, v1-v0)
+	for v := range row {
+		row[v] = m.vec()
+		if v0+v < m.vectors-1 {
+			m.target.load(Mem{Base: l.b, Disp: (v0 + v) * m.bytes()}, nil, row[v])
+		} else {
+			m.target.load(Mem{Base: l.b, Disp: (v0 + v) * m.bytes()}, mask, row[v])
+		}
+	}
+	if v1 < m.vectors {
+		return row
+	}
+	m.ADDQ(l.bStep, l.b)
+	if m.packs {
+		for v := range row {
+			m.move(row[v], Mem{Base: l.pack, Disp: v * m.bytes()})
+		}
+		m.ADDQ(U32(m.vectors*m.bytes()), l.pack)
+		m.PREFETCHT0(Mem{Base: l.prefetch})
+		m.PREFETCHT0(Mem{Base: l.prefetch, Disp: 64})
+		m.ADDQ(l.bStep, l.prefetch)
+	}
+	return row
+}
+
+// term emits what one turn does k times.
+func (m *micro) term(l turns, mask reg.Register) {
+	if l.column != nil {
+		l.column()
+	}
+	for v := 0; v < m.vectors; v += rowGroup {
+		l.multiply(v, m.rowOfB(l, v, min(v+rowGroup, m.vectors), mask))
+	}
+	l.next()
+}
+
+// rowGroup is the most vectors of B that are in registers at a time.
+const rowGroup = 4
+
+// loop emits the loop over k, the end of which is followed by the label sums.
+func (m *micro) loop(l turns) {
 	// whole is k if rows of B may be read to their last lane, so n counts turns
 	// of the unrolled loop down to below zero; else it begins below.
 	n := m.load("whole")
 	m.SUBQ(Imm(unroll), n)
-	m.JLT(LabelRef("rest"))
+	m.JLT(LabelRef(l.label + "rest"))
 	if !m.packs {
 		// The first turns ask for the rows of C, the rest for what comes next.
 		// One row a turn: more would take the buffers that A and B come through.
@@ -163,37 +213,36 @@ func (m *micro) terms() {
 		m.LEAQ(Mem{Base: n, Disp: -unroll * m.rows}, enough)
 		m.MOVQ(enough, m.field("enough", 0))
 	}
-	m.Label("turn")
-	if m.rows >= streamRows {
+	m.Label(l.label + "turn")
+	if m.rows >= streamRows && l.stream != nil {
 		// A comes from L2, a row of memory after the other.
 		for line := range unroll * m.rows * m.elem / 64 {
-			m.PREFETCHT0(Mem{Base: bases[0], Disp: streamAhead + 64*line})
+			m.PREFETCHT0(Mem{Base: l.stream, Disp: streamAhead + 64*line})
 		}
 	}
 	if !m.packs {
-		m.PREFETCHT1(Mem{Base: prefetch})
-		m.PREFETCHT1(Mem{Base: prefetch, Disp: 64})
-		m.ADDQ(prefetchStep, prefetch)
+		m.PREFETCHT1(Mem{Base: l.prefetch})
+		m.PREFETCHT1(Mem{Base: l.prefetch, Disp: 64})
+		m.ADDQ(l.prefetchStep, l.prefetch)
 		m.CMPQ(n, m.field("enough", 0))
-		m.JNE(LabelRef("columns"))
-		m.MOVQ(m.field("prefetchNow", 0), prefetch)
-		m.MOVQ(m.field("prefetchStep", 0), prefetchStep)
-		m.Label("columns")
+		m.JNE(LabelRef(l.label + "columns"))
+		m.MOVQ(m.field("prefetchNow", 0), l.prefetch)
+		m.MOVQ(m.field("prefetchStep", 0), l.prefetchStep)
+		m.Label(l.label + "columns")
 	}
 	for range unroll {
-		term(nil)
+		m.term(l, nil)
 	}
-	m.SUBQ(Imm(unroll), k)
+	m.SUBQ(Imm(unroll), l.k)
 	m.SUBQ(Imm(unroll), n)
-	m.JGE(LabelRef("turn"))
-	m.Label("rest")
-	m.TESTQ(k, k)
+	m.JGE(LabelRef(l.label + "turn"))
+	m.Label(l.label + "rest")
+	m.TESTQ(l.k, l.k)
 	m.JZ(LabelRef("sums"))
-	m.Label("one")
-	term(m.mask)
-	m.SUBQ(Imm(1), k)
-	m.JNZ(LabelRef("one"))
-	m.Label("sums")
+	m.Label(l.label + "one")
+	m.term(l, m.mask)
+	m.SUBQ(Imm(1), l.k)
+	m.JNZ(LabelRef(l.label + "one"))
 }
 
 // each calls f for every vector of the tile with its address from p on.
@@ -263,6 +312,10 @@ func (m *micro) activation() {
 	m.JZ(LabelRef("store"))
 	zero := m.vec()
 	m.target.zero(zero)
+	if m.neon() {
+		m.activationNEON(act, zero)
+		return
+	}
 	m.CMPQ(act, Imm(actReLU))
 	m.JNE(LabelRef("leaky"))
 	for _, row := range m.sums {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 
@@ -185,8 +184,7 @@ func rmsprop(name string, momentum, centered bool) kernel {
 }
 
 func main() {
-	c := build.NewContext()
-	c.ConstraintExpr("!purego")
+	c := vec.NewContext()
 	for _, t := range vec.Types(c) {
 		for _, k := range kernels {
 			k.emit(t)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 
@@ -13,8 +12,7 @@ import (
 )
 
 func main() {
-	c := build.NewContext()
-	c.ConstraintExpr("!purego")
+	c := vec.NewContext()
 	for _, t := range vec.DoubleTypes(c) {
 		statistics(t)
 		gradient(t)
@@ -183,7 +181,7 @@ func statistics(t *vec.Type) {
 			t.AddMul(dot, v, t.KeepWhere(vec.NotEqual, v, t.Const(0), z))
 		})
 		for i, v := range []vec.Reg{sum, t.Total(weight), t.Total(dot)} {
-			t.VMOVSD(v.AsX(), operand.Mem{Base: out[i].row})
+			t.StoreLowest(v, operand.Mem{Base: out[i].row})
 		}
 	})
 }

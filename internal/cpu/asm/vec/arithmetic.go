@@ -1,36 +1,44 @@
 package vec
 
 import (
+	"log"
 	"math"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
+
+	"github.com/affine-go/affine/internal/cpu/asm/neon"
 )
 
 // An instruction has a form for each element type, and each has a form that
 // spreads one element in memory over the lanes.
 type instruction struct {
 	ps, pd, psSpread, pdSpread func(*build.Context, ...operand.Op)
+	neon                       string
 }
 
 var (
-	add  = instruction{(*build.Context).VADDPS, (*build.Context).VADDPD, (*build.Context).VADDPS_BCST, (*build.Context).VADDPD_BCST}
-	sub  = instruction{(*build.Context).VSUBPS, (*build.Context).VSUBPD, (*build.Context).VSUBPS_BCST, (*build.Context).VSUBPD_BCST}
-	mul  = instruction{(*build.Context).VMULPS, (*build.Context).VMULPD, (*build.Context).VMULPS_BCST, (*build.Context).VMULPD_BCST}
-	div  = instruction{(*build.Context).VDIVPS, (*build.Context).VDIVPD, (*build.Context).VDIVPS_BCST, (*build.Context).VDIVPD_BCST}
-	maxi = instruction{(*build.Context).VMAXPS, (*build.Context).VMAXPD, (*build.Context).VMAXPS_BCST, (*build.Context).VMAXPD_BCST}
-	mini = instruction{(*build.Context).VMINPS, (*build.Context).VMINPD, (*build.Context).VMINPS_BCST, (*build.Context).VMINPD_BCST}
-	and  = instruction{(*build.Context).VANDPS, (*build.Context).VANDPD, (*build.Context).VANDPS_BCST, (*build.Context).VANDPD_BCST}
-	or   = instruction{(*build.Context).VORPS, (*build.Context).VORPD, (*build.Context).VORPS_BCST, (*build.Context).VORPD_BCST}
+	add  = instruction{(*build.Context).VADDPS, (*build.Context).VADDPD, (*build.Context).VADDPS_BCST, (*build.Context).VADDPD_BCST, "fadd"}
+	sub  = instruction{(*build.Context).VSUBPS, (*build.Context).VSUBPD, (*build.Context).VSUBPS_BCST, (*build.Context).VSUBPD_BCST, "fsub"}
+	mul  = instruction{(*build.Context).VMULPS, (*build.Context).VMULPD, (*build.Context).VMULPS_BCST, (*build.Context).VMULPD_BCST, "fmul"}
+	div  = instruction{(*build.Context).VDIVPS, (*build.Context).VDIVPD, (*build.Context).VDIVPS_BCST, (*build.Context).VDIVPD_BCST, "fdiv"}
+	maxi = instruction{(*build.Context).VMAXPS, (*build.Context).VMAXPD, (*build.Context).VMAXPS_BCST, (*build.Context).VMAXPD_BCST, "max"}
+	mini = instruction{(*build.Context).VMINPS, (*build.Context).VMINPD, (*build.Context).VMINPS_BCST, (*build.Context).VMINPD_BCST, "min"}
+	and  = instruction{(*build.Context).VANDPS, (*build.Context).VANDPD, (*build.Context).VANDPS_BCST, (*build.Context).VANDPD_BCST, "and"}
+	or   = instruction{(*build.Context).VORPS, (*build.Context).VORPD, (*build.Context).VORPS_BCST, (*build.Context).VORPD_BCST, "orr"}
 
-	fma213  = instruction{(*build.Context).VFMADD213PS, (*build.Context).VFMADD213PD, (*build.Context).VFMADD213PS_BCST, (*build.Context).VFMADD213PD_BCST}
-	fma231  = instruction{(*build.Context).VFMADD231PS, (*build.Context).VFMADD231PD, (*build.Context).VFMADD231PS_BCST, (*build.Context).VFMADD231PD_BCST}
-	fnma231 = instruction{(*build.Context).VFNMADD231PS, (*build.Context).VFNMADD231PD, (*build.Context).VFNMADD231PS_BCST, (*build.Context).VFNMADD231PD_BCST}
+	fma213  = instruction{(*build.Context).VFMADD213PS, (*build.Context).VFMADD213PD, (*build.Context).VFMADD213PS_BCST, (*build.Context).VFMADD213PD_BCST, "muladd"}
+	fma231  = instruction{(*build.Context).VFMADD231PS, (*build.Context).VFMADD231PD, (*build.Context).VFMADD231PS_BCST, (*build.Context).VFMADD231PD_BCST, "fmla"}
+	fnma231 = instruction{(*build.Context).VFNMADD231PS, (*build.Context).VFNMADD231PD, (*build.Context).VFNMADD231PS_BCST, (*build.Context).VFNMADD231PD_BCST, "fmls"}
 )
 
 // emit emits the instruction with its operands in Go's order, first is the one
 // that may be memory or a constant.
 func (t *Type) emit(in instruction, first operand.Op, rest ...operand.Op) {
+	if t.NEON {
+		t.emitNEON(in.neon, first, rest)
+		return
+	}
 	c, constant := first.(Const)
 	if constant {
 		first = c.addr
@@ -47,6 +55,40 @@ func (t *Type) emit(in instruction, first operand.Op, rest ...operand.Op) {
 		f = in.ps
 	}
 	f(t.Context, append([]operand.Op{first}, rest...)...)
+}
+
+// emitNEON emits the instruction of that name.
+func (t *Type) emitNEON(name string, first operand.Op, rest []operand.Op) {
+	v := t.vector()
+	b, ok := first.(Reg)
+	if !ok {
+		b = t.Spread(first)
+	}
+	a, r := rest[0].(Reg), rest[len(rest)-1].(Reg)
+	switch name {
+	case "muladd": // r = r·a + b
+		sum := b
+		if ok {
+			sum = t.Copy(b)
+		}
+		v.Op("fmla", sum, r, a)
+		v.Move(r, sum)
+	case "max", "min":
+		c := t.Reg()
+		if name == "max" {
+			v.Op("fcmgt", c, a, b)
+		} else {
+			v.Op("fcmgt", c, b, a)
+		}
+		if r == a {
+			v.Op("bif", r, b, c)
+			return
+		}
+		v.Op("bsl", c, a, b)
+		v.Move(r, c)
+	default:
+		v.Op(name, r, a, b)
+	}
 }
 
 // Asm makes Const an operand; it is replaced before avo sees it.
@@ -103,9 +145,12 @@ func (t *Type) SubMul(acc, x Reg, y operand.Op) { t.emit(fnma231, y, x, acc) }
 // Sqrt returns √a.
 func (t *Type) Sqrt(a Reg) Reg {
 	r := t.Reg()
-	if t.Double {
+	switch {
+	case t.NEON:
+		t.vector().Op("fsqrt", r, a)
+	case t.Double:
 		t.VSQRTPD(a, r)
-	} else {
+	default:
 		t.VSQRTPS(a, r)
 	}
 	return r
@@ -113,6 +158,11 @@ func (t *Type) Sqrt(a Reg) Reg {
 
 // Abs returns |a|.
 func (t *Type) Abs(a Reg) Reg {
+	if t.NEON {
+		r := t.Reg()
+		t.vector().Op("fabs", r, a)
+		return r
+	}
 	if t.Double {
 		return t.And(a, t.Bits(math.MaxInt64))
 	}
@@ -139,6 +189,8 @@ func (t *Type) Infinity(sign int) Reg { return t.Spread(t.Const(math.Inf(sign)))
 func (t *Type) Zero() Reg {
 	r := t.Reg()
 	switch {
+	case t.NEON:
+		t.vector().Zero(r)
 	case t.AVX512:
 		t.VPXORQ(r, r, r)
 	case t.Double:
@@ -159,6 +211,10 @@ func (t *Type) Spread(from operand.Op) Reg {
 		}
 		from = c.addr
 	}
+	if t.NEON {
+		t.vector().Spread(from.(operand.Mem), r)
+		return r
+	}
 	if t.Double {
 		t.VBROADCASTSD(from, r)
 	} else {
@@ -168,10 +224,24 @@ func (t *Type) Spread(from operand.Op) Reg {
 }
 
 func (t *Type) move(from, to operand.Op) {
-	if t.Double {
+	switch {
+	case t.NEON:
+		t.moveNEON(from, to)
+	case t.Double:
 		t.VMOVUPD(from, to)
-	} else {
+	default:
 		t.VMOVUPS(from, to)
+	}
+}
+
+func (t *Type) moveNEON(from, to operand.Op) {
+	v := t.vector()
+	if m, ok := to.(operand.Mem); ok {
+		v.Store(neon.Bytes, from.(Reg), m)
+	} else if m, ok := from.(operand.Mem); ok {
+		v.Load(neon.Bytes, m, to.(Reg))
+	} else {
+		v.Move(to.(Reg), from.(Reg))
 	}
 }
 
@@ -192,6 +262,9 @@ func (t *Type) where(predicate uint8, a Reg, b operand.Op) Mask {
 	c, constant := b.(Const)
 	if constant {
 		b = c.addr
+	}
+	if t.NEON {
+		return t.compare(predicate, a, b, constant)
 	}
 	if !t.AVX512 {
 		m := t.Reg()
@@ -216,8 +289,45 @@ func (t *Type) where(predicate uint8, a Reg, b operand.Op) Mask {
 	return Mask{k: k}
 }
 
+// compare is where for NEON, which has = , ≥ and > and leaves the rest to the
+// user of the mask.
+func (t *Type) compare(predicate uint8, a Reg, from operand.Op, constant bool) Mask {
+	v := t.vector()
+	b, ok := from.(Reg)
+	switch {
+	case constant:
+		b = t.Spread(Const{from.(operand.Mem)})
+	case !ok:
+		b = t.Spread(from)
+	}
+	m := t.Reg()
+	switch predicate {
+	case NotEqual:
+		v.Op("fcmeq", m, a, b)
+	case NotEqualOrdered:
+		less := t.Reg()
+		v.Op("fcmgt", m, a, b)
+		v.Op("fcmgt", less, b, a)
+		v.Op("orr", m, m, less)
+	case Greater, notGreater:
+		v.Op("fcmgt", m, a, b)
+	case notGreaterEqual:
+		v.Op("fcmge", m, a, b)
+	case notLessEqual:
+		v.Op("fcmge", m, b, a)
+	default:
+		log.Fatalf("no comparison %#x", predicate)
+	}
+	return Mask{lane: m, without: predicate != Greater && predicate != NotEqualOrdered}
+}
+
 // KeepMask returns x with 0 in the lanes outside the mask.
 func (t *Type) KeepMask(x Reg, m Mask) Reg {
+	if m.without {
+		r := t.Reg()
+		t.vector().Op("bic", r, x, m.lane)
+		return r
+	}
 	if !t.AVX512 {
 		return t.And(x, m.lane)
 	}
@@ -239,6 +349,12 @@ func (t *Type) KeepWhere(predicate uint8, a Reg, b operand.Op, x Reg) Reg {
 func (t *Type) Select(predicate uint8, a Reg, b operand.Op, yes, no Reg) Reg {
 	m, r := t.where(predicate, a, b), t.Reg()
 	switch {
+	case t.NEON && m.without:
+		t.vector().Op("bsl", m.lane, no, yes)
+		return m.lane
+	case t.NEON:
+		t.vector().Op("bsl", m.lane, yes, no)
+		return m.lane
 	case t.AVX512 && t.Double:
 		t.VBLENDMPD(yes, no, m.k, r)
 	case t.AVX512:
@@ -255,6 +371,9 @@ func (t *Type) Select(predicate uint8, a Reg, b operand.Op, yes, no Reg) Reg {
 func (t *Type) SelectSign(a, minus, plus Reg) Reg {
 	r := t.Reg()
 	switch {
+	case t.NEON:
+		t.vector().Negative(r, a)
+		t.vector().Op("bsl", r, minus, plus)
 	case t.AVX512 && t.Double:
 		k := t.K()
 		t.VPMOVQ2M(a, k)

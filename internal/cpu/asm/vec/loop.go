@@ -12,6 +12,8 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/affine-go/affine/internal/cpu/asm/neon"
 )
 
 // labels numbers the labels of a file.
@@ -142,6 +144,7 @@ func (t *Type) begin(function, signature, count string, lines []string) {
 		doc = append(doc, "\t\t"+line)
 	}
 	t.Doc(append(doc, "\t}")...)
+	t.Base()
 }
 
 // Pointer returns the parameter called name, a pointer.
@@ -170,7 +173,7 @@ func (t *Type) ReturnTotal(r Reg) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	t.VMOVSD(t.Total(r).AsX(), result.Addr)
+	t.StoreLowest(t.Total(r), result.Addr)
 }
 
 // End ends the kernel.
@@ -179,19 +182,51 @@ func (t *Type) End() {
 	t.RET()
 }
 
-// Generate writes the file, as the flags -out, -stubs and -pkg say, and to the
-// one that -table names the Go source that table returns, the body of a file
-// with the kernels by instruction set.
+// options are the flags of a generator.
+var options struct {
+	*flag.FlagSet
+	*build.Flags
+	neon  bool
+	table string
+}
+
+// NewContext reads the flags: -neon for arm64 instead of amd64, and the files -out,
+// -stubs and -table of package -pkg.
+func NewContext() *build.Context {
+	options.FlagSet = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
+	options.BoolVar(&options.neon, "neon", false, "NEON instead of AVX2 and AVX-512")
+	options.StringVar(&options.table, "table", "", "file for the table of kernels")
+	options.Flags = build.NewFlags(options.FlagSet)
+	options.Parse(os.Args[1:])
+	c := build.NewContext()
+	c.ConstraintExpr("!purego")
+	return c
+}
+
+// Generate writes the files; table returns the body of a Go file with the kernels
+// by instruction set.
 func Generate(c *build.Context, table func() string) {
-	set := flag.NewFlagSet(os.Args[0], flag.ExitOnError)
-	name := set.String("table", "", "file for the table of kernels")
-	flags := build.NewFlags(set)
-	set.Parse(os.Args[1:])
+	value := func(name string) string { return options.Lookup(name).Value.String() }
 	if table != nil {
-		WriteTable(*name, set.Lookup("pkg").Value.String(), table())
+		WriteTable(options.table, value("pkg"), table())
 	}
-	if status := build.Main(flags.Config(), c); status != 0 {
+	if options.neon {
+		Assemble(c, value("out"), value("stubs"), value("pkg"))
+		return
+	}
+	if status := build.Main(options.Config(), c); status != 0 {
 		os.Exit(status)
+	}
+}
+
+// Assemble writes the assembly of arm64 and its declarations.
+func Assemble(c *build.Context, out, stubs, pkg string) {
+	file, err := c.Result()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := neon.Write(file, out, stubs, pkg); err != nil {
+		log.Fatal(err)
 	}
 }
 
@@ -215,9 +250,13 @@ func Tables(name, typ string, fields func(t *Type) string) string {
 	for _, double := range []bool{false, true} {
 		bits := map[bool]int{false: 32, true: 64}[double]
 		fmt.Fprintf(&s, "var %s%d = [arch.Sets]%s[float%[2]d]{\n", name, bits, typ)
-		for _, set := range []string{"AVX2", "AVX512"} {
-			t := &Type{AVX512: set == "AVX512", Double: double}
-			fmt.Fprintf(&s, "arch.%s: {\n%s},\n", set, fields(t))
+		sets := []Type{{}, {AVX512: true}}
+		if options.neon {
+			sets = []Type{{NEON: true}}
+		}
+		for _, t := range sets {
+			t.Double = double
+			fmt.Fprintf(&s, "arch.%s: {\n%s},\n", t.set(), fields(&t))
 		}
 		s.WriteString("}\n\n")
 	}

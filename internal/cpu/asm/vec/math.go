@@ -88,6 +88,15 @@ func (t *Type) scale(x, n Reg) Reg {
 // power returns 2ⁿ for n + magic, by moving n to the place of the exponent.
 func (t *Type) power(n Reg) Reg {
 	r := t.Reg()
+	if t.NEON {
+		mantissa, one := 23, uint64(0x7f<<23)
+		if t.Double {
+			mantissa, one = 52, 0x3ff<<52
+		}
+		t.vector().ShiftLeft(r, n, mantissa)
+		t.vector().Op("add", r, r, t.Spread(t.Bits(one)))
+		return r
+	}
 	if t.Double {
 		t.VPSLLQ(operand.U8(52), n, r)
 		t.VPADDQ(t.Bits(0x3ff<<52).addr, r, r)
@@ -154,8 +163,13 @@ func (t *Type) Log(x Reg) Reg {
 		t.VGETMANTPD(operand.U8(0), x, m)
 	} else {
 		// The exponent becomes the last digits of 2^52 + exponent.
-		t.VPSRLQ(operand.U8(52), x, n)
-		t.VPOR(t.Const(0x1p52).addr, n, n)
+		if t.NEON {
+			t.vector().ShiftRight(n, x, 52)
+			n = t.Or(n, t.Const(0x1p52))
+		} else {
+			t.VPSRLQ(operand.U8(52), x, n)
+			t.VPOR(t.Const(0x1p52).addr, n, n)
+		}
 		n = t.Sub(n, t.Const(0x1p52+1023))
 		m = t.Or(t.And(x, t.Bits(1<<52-1)), t.Const(1))
 	}

@@ -5,14 +5,20 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/affine-go/affine/internal/cpu/asm/neon"
 )
 
 // LoadVector returns the vector at addr.
 func (t *Type) LoadVector(addr operand.Mem) Reg {
 	r := t.Reg()
-	if t.Widened {
+	switch {
+	case t.NEON && t.Widened:
+		t.vector().Load(neon.Bytes/2, addr, r)
+		t.vector().Widen(r, r)
+	case t.Widened:
 		t.VCVTPS2PD(addr, r)
-	} else {
+	default:
 		t.move(addr, r)
 	}
 	return r
@@ -20,15 +26,23 @@ func (t *Type) LoadVector(addr operand.Mem) Reg {
 
 // StoreVector writes the vector to addr.
 func (t *Type) StoreVector(r Reg, addr operand.Mem) {
-	if t.Widened {
+	switch {
+	case t.NEON && t.Widened:
+		t.vector().Store(neon.Bytes/2, t.narrow(r), addr)
+	case t.Widened:
 		t.VMOVUPS(t.narrow(r), addr)
-	} else {
+	default:
 		t.move(r, addr)
 	}
 }
 
 // narrow rounds float64 to float32, in a register of half the size.
 func (t *Type) narrow(r Reg) Reg {
+	if t.NEON {
+		n := t.Reg()
+		t.vector().Narrow(n, r)
+		return n
+	}
 	if t.AVX512 {
 		n := t.YMM()
 		t.VCVTPD2PS(r, n)
@@ -40,10 +54,14 @@ func (t *Type) narrow(r Reg) Reg {
 }
 
 // A Mask chooses lanes: an opmask in AVX-512; in AVX2 a vector, of elements as
-// they are in memory and as they are in registers.
+// they are in memory and as they are in registers; in NEON the number of lanes,
+// for memory, and a vector, which tells the lanes that are left out if without is
+// set.
 type Mask struct {
 	k            reg.OpmaskVirtual
 	memory, lane Reg
+	count        reg.GPVirtual
+	without      bool
 }
 
 // maskTable holds 32 bytes of ones and 32 of zeros.
@@ -64,7 +82,14 @@ func (t *Type) FirstLanes(n reg.GPVirtual) Mask {
 	t.LEAQ(operand.NewDataAddr(operand.NewStaticSymbol(maskTable), 32), base)
 	t.MOVQ(n, back)
 	t.NEGQ(back)
-	m := Mask{lane: t.YMM()}
+	m := Mask{lane: t.Reg()}
+	if t.NEON {
+		m.count = n
+		at := t.GP64()
+		t.LEAQ(operand.Mem{Base: base, Index: back, Scale: uint8(t.width())}, at)
+		t.vector().Load(neon.Bytes, operand.Mem{Base: at}, m.lane)
+		return m
+	}
 	t.VMOVDQU(operand.Mem{Base: base, Index: back, Scale: uint8(t.width())}, m.lane)
 	m.memory = m.lane
 	if t.Widened {
@@ -74,7 +99,7 @@ func (t *Type) FirstLanes(n reg.GPVirtual) Mask {
 	return m
 }
 
-// MaskTable emits what [Type.FirstLanes] of AVX2 reads.
+// MaskTable emits what [Type.FirstLanes] reads but for AVX-512.
 func MaskTable(c *build.Context) {
 	c.StaticGlobal(maskTable)
 	c.DataAttributes(attr.RODATA | attr.NOPTR)
@@ -91,6 +116,12 @@ func MaskTable(c *build.Context) {
 func (t *Type) LoadMask(addr operand.Mem, m Mask) Reg {
 	r := t.Reg()
 	switch {
+	case t.NEON:
+		memory := neon.Vector{Context: t.Context, Elem: t.Size()}
+		memory.LoadFirst(m.count, t.Lanes()*t.Size(), addr, r)
+		if t.Widened {
+			t.vector().Widen(r, r)
+		}
 	case t.AVX512 && t.Widened:
 		t.VCVTPS2PD_Z(addr, m.k, r)
 	case t.AVX512 && t.Double:
@@ -121,6 +152,11 @@ func (t *Type) LoadMaskOr(addr operand.Mem, m Mask, other Reg) Reg {
 		t.VMOVUPD(addr, m.k, r)
 		return r
 	}
+	if t.NEON {
+		r := t.Copy(m.lane)
+		t.vector().Op("bsl", r, t.LoadMask(addr, m), other)
+		return r
+	}
 	r := t.Reg()
 	t.VBLENDVPD(m.lane, t.LoadMask(addr, m), other, r)
 	return r
@@ -129,6 +165,12 @@ func (t *Type) LoadMaskOr(addr operand.Mem, m Mask, other Reg) Reg {
 // StoreMask writes the lanes in the mask.
 func (t *Type) StoreMask(r Reg, addr operand.Mem, m Mask) {
 	switch {
+	case t.NEON:
+		if t.Widened {
+			r = t.narrow(r)
+		}
+		memory := neon.Vector{Context: t.Context, Elem: t.Size()}
+		memory.StoreFirst(m.count, t.Lanes()*t.Size(), r, addr)
 	case t.AVX512 && t.Widened:
 		t.VMOVUPS(t.narrow(r), m.k, addr)
 	case t.AVX512 && t.Double:
@@ -141,6 +183,15 @@ func (t *Type) StoreMask(r Reg, addr operand.Mem, m Mask) {
 		t.VMASKMOVPD(r, m.memory, addr)
 	default:
 		t.VMASKMOVPS(r, m.memory, addr)
+	}
+}
+
+// StoreLowest writes the first lane. float64 only.
+func (t *Type) StoreLowest(r Reg, addr operand.Mem) {
+	if t.NEON {
+		t.vector().Store(t.width(), r, addr)
+	} else {
+		t.VMOVSD(r.AsX(), addr)
 	}
 }
 
@@ -208,6 +259,9 @@ func (t *Type) fold(f func(a Reg, b operand.Op) Reg, r Reg) Reg {
 		to := t.Reg()
 		swap(to)
 		return to
+	}
+	if t.NEON {
+		return f(r, swapped(func(to Reg) { t.vector().Swap(to, r) }))
 	}
 	if t.AVX512 {
 		r = f(r, swapped(func(to Reg) { t.VSHUFF64X2(operand.U8(0b01001110), r, r, to) }))

@@ -16,6 +16,8 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/affine-go/affine/internal/cpu/asm/neon"
 )
 
 // A Reg is a vector register.
@@ -25,16 +27,21 @@ type Reg = reg.VecVirtual
 // of assembly. Emit the code first and [Type.Constants] last.
 type Type struct {
 	*build.Context
-	AVX512 bool // else AVX2 and FMA
+	AVX512 bool // else AVX2 and FMA, or
+	NEON   bool // NEON of arm64
 	Double bool // float64, else float32
 	// Widened elements are float64 in registers and float32 in memory.
 	Widened bool
 
 	constants []uint64
+	base      reg.GPVirtual // where they are, in NEON
 }
 
-// Types returns the four vector types.
+// Types returns the vector types of the file: AVX-512 and AVX2, or NEON.
 func Types(c *build.Context) []*Type {
+	if options.neon {
+		return []*Type{{Context: c, NEON: true}, {Context: c, NEON: true, Double: true}}
+	}
 	return []*Type{
 		{Context: c, AVX512: true}, {Context: c, AVX512: true, Double: true},
 		{Context: c}, {Context: c, Double: true},
@@ -44,6 +51,9 @@ func Types(c *build.Context) []*Type {
 // DoubleTypes returns the vector types that compute in float64, with float32
 // or float64 in memory.
 func DoubleTypes(c *build.Context) []*Type {
+	if options.neon {
+		return []*Type{{Context: c, NEON: true, Double: true, Widened: true}, {Context: c, NEON: true, Double: true}}
+	}
 	return []*Type{
 		{Context: c, AVX512: true, Double: true, Widened: true}, {Context: c, AVX512: true, Double: true},
 		{Context: c, Double: true, Widened: true}, {Context: c, Double: true},
@@ -67,12 +77,21 @@ func (t *Type) width() int {
 }
 
 // Lanes is the number of elements of a vector.
-func (t *Type) Lanes() int {
-	if t.AVX512 {
-		return 64 / t.width()
+func (t *Type) Lanes() int { return t.bytes() / t.width() }
+
+// bytes is the width of a register.
+func (t *Type) bytes() int {
+	switch {
+	case t.AVX512:
+		return 64
+	case t.NEON:
+		return neon.Bytes
 	}
-	return 32 / t.width()
+	return 32
 }
+
+// vector emits the instructions of NEON.
+func (t *Type) vector() neon.Vector { return neon.Vector{Context: t.Context, Elem: t.width()} }
 
 // Elem is the Go name of the element type, as it is in memory.
 func (t *Type) Elem() string { return fmt.Sprintf("float%d", 8*t.Size()) }
@@ -80,11 +99,18 @@ func (t *Type) Elem() string { return fmt.Sprintf("float%d", 8*t.Size()) }
 // Name appends the instruction set and the element type to the name of a
 // function: tanh becomes tanhAVX512Float32.
 func (t *Type) Name(function string) string {
-	set := "AVX2"
-	if t.AVX512 {
-		set = "AVX512"
+	return fmt.Sprintf("%s%sFloat%d", function, t.set(), 8*t.Size())
+}
+
+// set is the name of the instruction set, as package arch has it.
+func (t *Type) set() string {
+	switch {
+	case t.AVX512:
+		return "AVX512"
+	case t.NEON:
+		return "NEON"
 	}
-	return fmt.Sprintf("%s%sFloat%d", function, set, 8*t.Size())
+	return "AVX2"
 }
 
 // Reg returns a register of the type.
@@ -115,7 +141,18 @@ func (t *Type) Bits(bits uint64) Const {
 	if i == len(t.constants) {
 		t.constants = append(t.constants, bits)
 	}
+	if t.NEON {
+		return Const{operand.Mem{Base: t.base, Disp: i * t.pitch()}}
+	}
 	return Const{operand.NewDataAddr(operand.NewStaticSymbol(t.table()), i*t.pitch())}
+}
+
+// Base readies the constants for the function that begins, as NEON needs it.
+func (t *Type) Base() {
+	if t.NEON {
+		t.base = t.GP64()
+		t.LEAQ(operand.NewDataAddr(operand.NewStaticSymbol(t.table()), 0), t.base)
+	}
 }
 
 func (t *Type) table() string {
@@ -126,12 +163,12 @@ func (t *Type) table() string {
 }
 
 // pitch is the distance of constants. Arithmetic of AVX-512 spreads one
-// element over the lanes as it reads it; AVX2 reads a vector.
+// element over the lanes as it reads it; the others read a vector.
 func (t *Type) pitch() int {
 	if t.AVX512 {
 		return t.width()
 	}
-	return 32
+	return t.bytes()
 }
 
 // Constants emits the table of the constants used so far.

@@ -1,0 +1,33 @@
+//go:build !purego
+
+package elementwise
+
+import (
+	"unsafe"
+
+	"github.com/affine-go/affine/internal/cpu/arch"
+	"github.com/affine-go/affine/internal/kernel"
+)
+
+// blockRows is as on amd64.
+const blockRows = 32
+
+// crossEntropyBlock returns the loss of rows lo to hi, or false in the generic
+// variant; see that of amd64.
+func crossEntropyBlock[T kernel.Float](set arch.Set, logits, targets kernel.Matrix[T], lo, hi int) (loss float64, ok bool) {
+	if set == arch.Generic {
+		return 0, false
+	}
+	var sum, weight, dot [blockRows]float64
+	for ; lo < hi; lo += blockRows {
+		n := min(blockRows, hi-lo)
+		z, t := unsafe.Pointer(&logits.Data[lo*logits.Stride]), unsafe.Pointer(&targets.Data[lo*targets.Stride])
+		if arch.Size[T]() == 4 {
+			crossEntropyRowsNEONFloat32(&sum[0], &weight[0], &dot[0], (*float32)(z), logits.Stride, (*float32)(t), targets.Stride, n, logits.Cols)
+		} else {
+			crossEntropyRowsNEONFloat64(&sum[0], &weight[0], &dot[0], (*float64)(z), logits.Stride, (*float64)(t), targets.Stride, n, logits.Cols)
+		}
+		loss += crossEntropyTotalNEONFloat64(&sum[0], &weight[0], &dot[0], n)
+	}
+	return loss, true
+}
