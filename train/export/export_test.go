@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -172,6 +174,89 @@ print(json.dumps({"Torch": predict(x).flatten().tolist(), "ONNX": all.astype(flo
 				})
 			}
 		}
+	}
+}
+
+// TestOthersTakeTheColumnsOfATable: real PyTorch and ONNX Runtime, given raw
+// columns with holes and categories that the training did not see, predict what
+// the predictor does of the file.
+func TestOthersTakeTheColumnsOfATable(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	pick := func(words ...string) string { return words[rng.IntN(len(words))] }
+	table := func(rows int, unseen string, holes bool) string {
+		b := strings.Builder{}
+		b.WriteString("age,city,member,joined,rooms,y\n")
+		hole := func(cell string) string {
+			if holes && rng.IntN(8) == 0 {
+				return pick("", "NA", "?", "nan")
+			}
+			return cell
+		}
+		for range rows {
+			age, city := rng.NormFloat64()*12+40, pick("Oslo", "Rome", `"New ""York"", NY"`, "Kiel", "None", unseen)
+			fmt.Fprintf(&b, "%s,%s,%s,%s,%s,%s\n", hole(strconv.FormatFloat(age, 'f', 2, 32)), hole(city), hole(pick("no", "yes")),
+				fmt.Sprintf("20%02d-%02d-%02d", 10+rng.IntN(9), 1+rng.IntN(12), 1+rng.IntN(28)), hole(pick("1", "2", "3")), pick("low", "high"))
+		}
+		return b.String()
+	}
+	for what, change := range map[string]func(*train.Config){
+		"mixed":   func(c *train.Config) { c.CSV.Categorical, c.CSV.Dates = []string{"rooms"}, []string{"joined"} },
+		"others":  func(c *train.Config) { c.CSV.MaxCategories = 2 },
+		"numbers": func(c *train.Config) { c.CSV.Only = []string{"age", "rooms", "member"} },
+		"texts":   func(c *train.Config) { c.CSV.Only = []string{"city"} },
+		"refused": func(c *train.Config) { c.CSV.Missing = datasets.RefuseMissing },
+	} {
+		t.Run(what, func(t *testing.T) {
+			holes := what != "refused"
+			dir := t.TempDir()
+			path := filepath.Join(dir, "table.csv")
+			nettest.Must(t, os.WriteFile(path, []byte(table(300, "Oslo", holes)), 0o644))
+			c := train.DefaultConfig("csv:"+path, nil)
+			c.Target, c.Device, c.Seed, c.Epochs, c.Hidden, c.Dtype = "y", "cpu", 1, 3, []int{9}, "float64"
+			change(&c)
+			r, err := train.Fit(context.Background(), c)
+			nettest.Must(t, err)
+			state, script, err := export.Torch(r.Predictor, "net.safetensors")
+			nettest.Must(t, err)
+			graph, err := export.ONNX(r.Predictor)
+			nettest.Must(t, err)
+			unseen := filepath.Join(dir, "unseen.csv")
+			for file, data := range map[string][]byte{"net.safetensors": state, "net.py": script, "net.onnx": graph, "unseen.csv": []byte(table(120, "Bergen", holes))} {
+				nettest.Must(t, os.WriteFile(filepath.Join(dir, file), data, 0o644))
+			}
+			d, err := datasets.OpenCSV(unseen, datasets.Options{Schema: &r.Schema})
+			nettest.Must(t, err)
+			want := make([]float64, d.Len()*r.Outputs())
+			nettest.Must(t, r.PredictInto(want, d.X))
+			var got struct{ Torch, ONNX []float64 }
+			python(t, dir, `
+import csv, datetime, json, sys
+sys.path.insert(0, ".")
+import numpy as np, onnx, onnxruntime
+from net import predict
+rows = list(csv.DictReader(open("unseen.csv")))
+table = {k: [r[k] for r in rows] for k in rows[0]}
+onnx.checker.check_model(onnx.load("net.onnx"), full_check=True)
+s = onnxruntime.InferenceSession("net.onnx")
+names = {k: json.loads(v) for k, v in s.get_modelmeta().custom_metadata_map.items()}
+def number(v):
+    if v in ("", "NA", "?", "nan"): return float("nan")
+    if v in ("no", "yes"): return float(v == "yes")
+    return (datetime.date.fromisoformat(v) - datetime.date(1970, 1, 1)).days if "-" in v else float(v)
+def text(v):
+    return "" if v in ("", "NA", "?", "nan") else v
+inputs = {}
+for i in s.get_inputs():
+    f, dtype = (number, np.float32) if i.name == "features" else (text, object)
+    inputs[i.name] = np.array([[f(v) for v in table[c]] for c in names[i.name]], dtype=dtype).T
+one = s.run(None, {k: v[:1] for k, v in inputs.items()})[0]
+all = s.run(None, inputs)[0]
+assert one.shape[0] == 1 and np.allclose(one, all[:1], rtol=1e-5)
+print(json.dumps({"Torch": predict(table).flatten().tolist(), "ONNX": all.astype(float).flatten().tolist()}))
+`, &got)
+			near(t, "PyTorch", got.Torch, want)
+			near(t, "ONNX Runtime", got.ONNX, want)
+		})
 	}
 }
 

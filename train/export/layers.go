@@ -1,6 +1,7 @@
 package export
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/affine-go/affine/datasets"
@@ -57,4 +58,48 @@ func scaling(s *datasets.Scaler) (offset, scale []float64) {
 		return nil, nil
 	}
 	return s.Offset(), s.Scale()
+}
+
+// columns are how a model takes the columns of a table: the JSON form of
+// [datasets.Encoding]. nil stands for a model that takes features as they are.
+type columns struct {
+	Missing datasets.Missing `json:"missing"`
+	Columns []column         `json:"columns"`
+}
+
+type column struct {
+	Name       string        `json:"name"`
+	Kind       datasets.Kind `json:"kind"`
+	Fill       float64       `json:"fill"`
+	Indicator  bool          `json:"indicator"`
+	Categories []string      `json:"categories"`
+	Other      bool          `json:"other"`
+}
+
+func columnsOf(p *train.Predictor) (*columns, error) {
+	if p.Schema.Encoding == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(p.Schema.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	var c columns
+	return &c, json.Unmarshal(text, &c)
+}
+
+// refuse reports whether a missing value is an error.
+func (c *columns) refuse() bool { return c != nil && c.Missing == datasets.RefuseMissing }
+
+// has reports whether there is a column of a kind.
+func (c *columns) has(kind datasets.Kind) bool {
+	if c == nil {
+		return false
+	}
+	for _, column := range c.Columns {
+		if column.Kind == kind {
+			return true
+		}
+	}
+	return false
 }

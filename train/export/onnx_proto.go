@@ -18,6 +18,7 @@ import (
 const (
 	onnxFloat  = 1
 	onnxInt64  = 7
+	onnxString = 8
 	onnxDouble = 11
 )
 
@@ -41,7 +42,9 @@ func (m *message) text(field protowire.Number, v string) { m.bytes(field, []byte
 // onnxGraph grows node by node; value is the name of the last result.
 type onnxGraph struct {
 	element int64 // of the layers
+	opset   int64
 	value   string
+	inputs  []message
 	nodes   []message
 	tensors []message
 	outputs []message
@@ -101,13 +104,31 @@ func (g *onnxGraph) constant(name string, element int64, v []float64, shape ...i
 	t.text(8, name)
 	raw := make([]byte, 0, 8*len(v))
 	for _, x := range v {
-		if element == onnxDouble {
+		switch element {
+		case onnxDouble:
 			raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(x))
-		} else {
+		case onnxInt64:
+			raw = binary.LittleEndian.AppendUint64(raw, uint64(x))
+		default:
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(x)))
 		}
 	}
 	t.bytes(9, raw)
+	g.tensors = append(g.tensors, t)
+	return name
+}
+
+// texts is constant for texts.
+func (g *onnxGraph) texts(name string, v []string, shape ...int) string {
+	var t message
+	for _, n := range shape {
+		t.int(1, int64(n))
+	}
+	t.int(2, onnxString)
+	for _, text := range v {
+		t.text(6, text)
+	}
+	t.text(8, name)
 	g.tensors = append(g.tensors, t)
 	return name
 }
@@ -149,8 +170,9 @@ func onnxValue(name string, element int64, columns ...int) message {
 	return value
 }
 
-// model wraps the graph into a ModelProto.
-func (g *onnxGraph) model(p *train.Predictor) ([]byte, error) {
+// model wraps the graph into a ModelProto. names are those of the columns of each
+// input.
+func (g *onnxGraph) model(p *train.Predictor, names map[string][]string) ([]byte, error) {
 	var graph message
 	for _, n := range g.nodes {
 		graph.bytes(1, n)
@@ -159,21 +181,30 @@ func (g *onnxGraph) model(p *train.Predictor) ([]byte, error) {
 	for _, t := range g.tensors {
 		graph.bytes(5, t)
 	}
-	graph.bytes(11, onnxValue(ONNXInput, onnxFloat, len(p.Schema.Features)))
+	for _, in := range g.inputs {
+		graph.bytes(11, in)
+	}
 	for _, o := range g.outputs {
 		graph.bytes(12, o)
 	}
 	var opset, model message
 	opset.text(1, "")
-	opset.int(2, onnxOpset)
-	model.int(1, 8) // IR version
+	opset.int(2, g.opset)
+	ir := int64(8)
+	if g.opset > 18 {
+		ir = 9
+	}
+	model.int(1, ir) // IR version
 	model.text(2, "affine")
 	model.bytes(7, graph)
 	model.bytes(8, opset)
 	for _, property := range []struct {
 		name  string
 		value any
-	}{{"features", p.Schema.Features}, {"classes", p.Schema.Classes}, {"target", p.Schema.TargetName}} {
+	}{{ONNXInput, names[ONNXInput]}, {ONNXCategories, names[ONNXCategories]}, {"classes", p.Schema.Classes}, {"target", p.Schema.TargetName}} {
+		if names, ok := property.value.([]string); ok && names == nil && property.name == ONNXCategories {
+			continue
+		}
 		text, err := json.Marshal(property.value)
 		if err != nil {
 			return nil, err

@@ -18,8 +18,10 @@ import (
 
 // Torch returns the predictor's weights as the state dict of a PyTorch
 // nn.Sequential in safetensors, and a Python file that rebuilds the model with
-// its scaling. The Python file looks for the weights under the name weights in
-// its own folder.
+// its scaling and, for one that was trained on a table, the encoding of the
+// table's columns: it takes raw columns by name, such as those of a pandas
+// DataFrame. The Python file looks for the weights under the name weights in its
+// own folder.
 //
 // The tensors are called "0.weight" [out, in], "0.bias" [out], "2.weight", …:
 // activations take the places between. The metadata says what the columns mean
@@ -99,14 +101,21 @@ func transposed(w []float64, rows, cols int) []float64 {
 	return t
 }
 
-var torchTemplate = template.Must(template.New("torch").Parse(`"""A multi-layer perceptron trained by affine, in PyTorch, with its scaling.
+var torchTemplate = template.Must(template.New("torch").Parse(`"""A multi-layer perceptron trained by affine, in PyTorch, with its {{if .Encoded}}columns and {{end}}scaling.
 
     from {{.Module}} import net, predict
+{{- if .Encoded}}
+    predict(table)  # raw columns by name: a pandas DataFrame or {name: cells}
+{{- end}}
     predict(rows)  # rows [n, {{.Inputs}}], columns as in features
 """
 
-import json
+{{if .Dates}}import datetime
+{{end}}import json
 import pathlib
+{{- if .Dates}}
+import re
+{{- end}}
 
 import torch
 from safetensors import safe_open
@@ -126,6 +135,65 @@ net = nn.Sequential(
 net.load_state_dict(load_file(weights))
 
 
+{{if .Encoded -}}
+def encode(table):
+    """Features [n, {{.Inputs}}] of raw columns; a cell that is {{.Missing}} or None is missing."""
+    out = []
+    for c in meta["schema"]["encoding"]["columns"]:
+        cells = [text(v) for v in table[c["name"]]]
+{{- if .Refuse}}
+        if None in cells:
+            raise ValueError(f"column {c['name']}: missing value in row {cells.index(None)}, want none")
+{{- end}}
+        values = [c["fill"] if v is None else number(c, v) for v in cells]
+{{- if .Categories}}
+        if c["kind"] == "categorical":
+            n = len(c["categories"]) + c.get("other", False)
+            out += [[float(v == k) for v in values] for k in range(n)]
+        else:
+            out.append(values)
+{{- else}}
+        out.append(values)
+{{- end}}
+        if c.get("indicator"):
+            out.append([float(v is None) for v in cells])
+    return torch.tensor(out, dtype=torch.float64).T
+
+
+def text(v):
+    v = "" if v is None or str(v) in ("<NA>", "NaT") else str(v).strip()
+    return None if v.lower() in ("", "?", "na", "n/a", "nan", "null") else v
+
+
+def number(c, v):
+{{- if .Categories}}
+    if c["kind"] == "categorical":  # 1.0 stands for 1
+        names = c["categories"]
+        same = [k for k, name in enumerate(names) if name == v] or [k for k, name in enumerate(names) if as_float(name) == as_float(v)]
+        return same[0] if same else len(names)
+{{- end}}
+{{- if .Booleans}}
+    if c["kind"] == "boolean":
+        words = ("false", "no", "f", "n", "0", "0.0", "true", "yes", "t", "y", "1", "1.0")
+        return float(words.index(v.lower()) > 5)
+{{- end}}
+{{- if .Dates}}
+    if c["kind"] == "date":  # days since 1970-01-01
+        v = re.sub(r"^(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", v.replace("/", "-"))
+        at = datetime.datetime.fromisoformat(v)
+        return at.replace(tzinfo=at.tzinfo or datetime.timezone.utc).timestamp() / 86400
+{{- end}}
+    return float(v)
+
+{{if .Categories}}
+def as_float(v):
+    try:
+        return float(v)
+    except ValueError:
+        return float("nan")
+
+{{end}}
+{{end -}}
 def scale(s):
     return [torch.tensor(s[k], dtype=torch.float64) for k in ("offset", "scale")]
 
@@ -133,7 +201,12 @@ def scale(s):
 def predict(rows):
     """{{.Doc}}"""
     offset, width = scale(meta["features"])
+{{- if .Encoded}}
+    x = encode(rows) if hasattr(rows, "keys") else torch.as_tensor(rows, dtype=torch.float64)
+    x = (x - offset) / width
+{{- else}}
     x = (torch.as_tensor(rows, dtype=torch.float64) - offset) / width
+{{- end}}
     with torch.inference_mode():
         out = net(x.to(torch.{{.Dtype}})).to(torch.float64)
 {{- if .Regression}}
@@ -167,8 +240,14 @@ func torchScript(p *train.Predictor, weights string) ([]byte, error) {
 		}
 		modules = append(modules, module)
 	}
+	columns, err := columnsOf(p)
+	if err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
 	err = torchTemplate.Execute(&b, map[string]any{
+		"Encoded": columns != nil, "Refuse": columns.refuse(), "Missing": `empty, ?, NA, N/A, NaN, null`,
+		"Categories": columns.has(datasets.Categorical), "Booleans": columns.has(datasets.Boolean), "Dates": columns.has(datasets.Date),
 		"Module": strings.TrimSuffix(weights, ".safetensors"), "Weights": fmt.Sprintf("%q", weights), "Inputs": spec.Inputs,
 		"Modules": modules, "Dtype": spec.Dtype.String(), "Doc": doc, "Regression": regression,
 	})
