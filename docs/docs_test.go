@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,8 +55,9 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 	}
 }
 
-// handWritten calls f for each Go file that no program wrote.
-func handWritten(t *testing.T, f func(path string, text []byte)) {
+// handWritten calls f for each file with one of the extensions that no program
+// wrote.
+func handWritten(t *testing.T, extensions string, f func(path string, text []byte)) {
 	t.Helper()
 	generated := regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
@@ -64,7 +66,7 @@ func handWritten(t *testing.T, f func(path string, text []byte)) {
 			return err
 		case d.IsDir() && d.Name() != ".." && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
-		case filepath.Ext(path) != ".go":
+		case d.IsDir() || !slices.Contains(strings.Fields(extensions), filepath.Ext(path)):
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -83,10 +85,65 @@ func handWritten(t *testing.T, f func(path string, text []byte)) {
 func TestFoldersAreSmall(t *testing.T) {
 	const most = 25
 	files := map[string]int{}
-	handWritten(t, func(path string, _ []byte) { files[filepath.Dir(path)]++ })
+	handWritten(t, ".go", func(path string, _ []byte) { files[filepath.Dir(path)]++ })
 	for folder, n := range files {
 		if n > most {
 			t.Errorf("%s has %d files written by hand, want at most %d", folder, n, most)
 		}
 	}
 }
+
+// Softplus and Lion were added by CONTRIBUTING's lists: the files of a list name
+// them, and the only others by hand are those that use them.
+func TestContributingListsWhatIsToBeTouched(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, added := range []struct {
+		heading, name, word string
+		uses                []string // what Lion and Softplus are good for elsewhere
+	}{
+		{"## Add an activation", "Softplus", `\bSoftplus\b`, []string{
+			"layer/loss.go",       // the binary cross-entropy is made of it
+			"train/vm/builtin.go", // Gorgonia's op of this name
+		}},
+		{"## Add an optimizer", "Lion", `(?i)\blion(\b|AVX|##)`, []string{
+			"train/optim/gorgonia_formulas.go", // a step of it takes signs
+		}},
+	} {
+		_, list, ok := strings.Cut(string(text), added.heading)
+		if !ok {
+			t.Fatalf("CONTRIBUTING.md has no %q", added.heading)
+		}
+		list, _, _ = strings.Cut(list, "\n## ")
+		listed := map[string]bool{}
+		for _, m := range regexp.MustCompile("(?m)^\\d+\\. `([^`]+)`").FindAllStringSubmatch(list, -1) {
+			listed[strings.ReplaceAll(m[1], "NAME", strings.ToLower(added.name))] = true
+		}
+		if len(listed) == 0 || len(listed) > 6 {
+			t.Errorf("%s takes %d files, want at most 6", added.heading, len(listed))
+		}
+		word := regexp.MustCompile(added.word)
+		naming := map[string]bool{}
+		handWritten(t, ".go .cu .cuh", func(path string, text []byte) {
+			if !strings.HasSuffix(path, "_test.go") && word.Match(withoutComments(text)) {
+				naming[path] = true
+			}
+		})
+		for path := range listed {
+			if !naming[path] {
+				t.Errorf("%s lists %s, which does not name %s", added.heading, path, added.name)
+			}
+		}
+		for path := range naming {
+			if !listed[path] && !slices.Contains(added.uses, path) {
+				t.Errorf("%s names %s, but %q does not list it", path, added.name, added.heading)
+			}
+		}
+	}
+}
+
+func withoutComments(text []byte) []byte { return comment.ReplaceAll(text, nil) }
+
+var comment = regexp.MustCompile(`//.*`)

@@ -39,20 +39,6 @@ func Softplus(beta, threshold float64) Activation {
 	return Activation{device.Activation{Kind: device.Softplus, Beta: beta, Threshold: threshold}}
 }
 
-// parameters returns where an activation keeps its parameters, in the order in
-// which its name lists them, and what errors call them.
-func (a *Activation) parameters() (values []*float64, what string) {
-	switch a.spec.Kind {
-	case device.LeakyReLU:
-		return []*float64{&a.spec.Alpha}, "a slope as in leakyrelu(0.01)"
-	case device.Softplus:
-		return []*float64{&a.spec.Beta, &a.spec.Threshold}, "β and threshold as in softplus(1,20)"
-	}
-	return nil, ""
-}
-
-var defaultParameters = map[device.ActivationKind][]float64{device.LeakyReLU: {0.01}, device.Softplus: {1, 20}}
-
 // ActivationNames lists the names that [ParseActivation] takes.
 func ActivationNames() []string {
 	var names []string
@@ -72,12 +58,12 @@ func ParseActivation(name string) (Activation, error) {
 			continue
 		}
 		a := Activation{device.Activation{Kind: kind}}
-		parameters, want := a.parameters()
+		parameters, info := a.spec.Parameters(), kind.Info()
 		if len(parameters) == 0 && hasArguments {
 			return Activation{}, fmt.Errorf("activation %q: %s takes no argument", name, word)
 		}
 		for i, p := range parameters {
-			*p = defaultParameters[kind][i]
+			*p = info.Defaults[i]
 		}
 		if !hasArguments {
 			return a, nil
@@ -85,16 +71,16 @@ func ParseActivation(name string) (Activation, error) {
 		given, closed := strings.CutSuffix(arguments, ")")
 		numbers := strings.Split(given, ",")
 		if !closed || len(numbers) != len(parameters) {
-			return Activation{}, fmt.Errorf("activation %q: want %s", name, want)
+			return Activation{}, fmt.Errorf("activation %q: want %s", name, info.Parameters)
 		}
 		for i, p := range parameters {
 			v, err := strconv.ParseFloat(strings.TrimSpace(numbers[i]), 64)
 			if err != nil {
-				return Activation{}, fmt.Errorf("activation %q: want %s", name, want)
+				return Activation{}, fmt.Errorf("activation %q: want %s", name, info.Parameters)
 			}
 			*p = v
 		}
-		return a, a.check()
+		return a, a.spec.Check()
 	}
 	return Activation{}, fmt.Errorf("unknown activation %q, want one of %s", name, strings.Join(ActivationNames(), ", "))
 }
@@ -104,7 +90,7 @@ func (a Activation) Spec() device.Activation { return a.spec }
 
 // String returns the name that [ParseActivation] takes.
 func (a Activation) String() string {
-	parameters, _ := a.parameters()
+	parameters := a.spec.Parameters()
 	if len(parameters) == 0 {
 		return a.spec.Kind.String()
 	}
@@ -113,22 +99,6 @@ func (a Activation) String() string {
 		numbers = append(numbers, strconv.FormatFloat(*p, 'g', -1, 64))
 	}
 	return a.spec.Kind.String() + "(" + strings.Join(numbers, ",") + ")"
-}
-
-// check refuses slopes for which y = act(z) cannot be told apart from its
-// mirror image, since the sign of y must be the sign of z, and parameters that
-// are no numbers.
-func (a Activation) check() error {
-	if alpha := a.spec.Alpha; !(alpha >= 0) || math.IsInf(alpha, 1) {
-		return fmt.Errorf("leakyrelu: slope is %g, want a finite number ≥ 0", alpha)
-	}
-	if a.spec.Kind != device.Softplus {
-		return nil
-	}
-	if beta, threshold := a.spec.Beta, a.spec.Threshold; beta == 0 || math.IsNaN(beta) || math.IsInf(beta, 0) || math.IsNaN(threshold) || math.IsInf(threshold, 0) {
-		return fmt.Errorf("softplus: β is %g and the threshold %g, want a finite β other than 0 and a finite threshold", beta, threshold)
-	}
-	return nil
 }
 
 // activation is act(z) made of Gorgonia's ops, for [Builtin].

@@ -160,5 +160,5 @@ func collect(opts []Option, taken []string) (options, error) {
 	if !o.bias && slices.Contains(o.given, "WithBiasInit") {
 		return o, fmt.Errorf("option WithBiasInit does not apply to a layer WithoutBias")
 	}
-	return o, o.act.check()
+	return o, o.act.spec.Check()
 }

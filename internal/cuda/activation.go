@@ -3,7 +3,9 @@
 package cuda
 
 import (
+	_ "embed" // for the list of kinds
 	"fmt"
+	"strings"
 
 	"github.com/affine-go/affine/internal/kernel"
 )
@@ -23,11 +25,24 @@ type activation struct {
 	number uint64
 }
 
-// numbers are those of the enum in kernels/activation.cuh.
-var numbers = map[kernel.ActivationKind]uint64{
-	kernel.Identity: 0, kernel.ReLU: 1, kernel.LeakyReLU: 2, kernel.Tanh: 3, kernel.Sigmoid: 4, kernel.GELU: 5, kernel.SiLU: 6,
-	kernel.Softplus: 7,
-}
+//go:embed kernels/activation.cuh
+var activationSource string
+
+// numbers are the places of the kinds in the source's enum, which is the list of
+// those that the kernels have.
+var numbers = func() map[kernel.ActivationKind]uint64 {
+	_, list, _ := strings.Cut(activationSource, "\nenum {")
+	list, _, _ = strings.Cut(list, "}")
+	numbers := map[kernel.ActivationKind]uint64{}
+	for i, name := range strings.Split(list, ",") {
+		for _, kind := range kernel.Activations() {
+			if strings.EqualFold(strings.TrimSpace(name), kind.String()) {
+				numbers[kind] = uint64(i)
+			}
+		}
+	}
+	return numbers
+}()
 
 // activationOf returns act for the kernels, or an error if they lack it.
 func activationOf(act kernel.Activation) (activation, error) {
@@ -41,10 +56,8 @@ func activationOf(act kernel.Activation) (activation, error) {
 // parameters are the three arguments of the kernels for act: its kind, its first
 // number and its second.
 func (a activation) parameters() (kind, alpha, limit uint64) {
-	if a.Kind == kernel.Softplus {
-		return a.number, float(a.Beta), float(a.Threshold)
-	}
-	return a.number, float(a.Alpha), 0
+	v := a.Values()
+	return a.number, float(v[0]), float(v[1])
 }
 
 // row views v as one row.

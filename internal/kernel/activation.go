@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Activation selects act in Y = act(Z), with the parameters that its kind has.
 // Kinds without a parameter leave it zero.
@@ -54,17 +57,115 @@ type ActivationInfo struct {
 	// Cost is roughly how many times as long as ReLU act takes, for memory in a
 	// near cache: what one thread takes at a time depends on it.
 	Cost int
+	// Module is the class of torch.nn that computes it.
+	Module string
+	// Defaults are PyTorch's of the parameters, in the order of its constructor;
+	// Parameters is what errors call them.
+	Defaults   []float64
+	Parameters string
+	takes      []parameter
+	check      func(Activation) error
 }
 
+// parameter is a field of Activation.
+type parameter uint8
+
+const (
+	alpha parameter = iota
+	beta
+	threshold
+)
+
 var activations = [ActivationKinds]ActivationInfo{
-	Identity:  {"identity", "z", "1", "0", SavedY, true, 1},
-	ReLU:      {"relu", "max(z, 0)", "1 if y > 0, else 0", "0", SavedY, true, 1},
-	LeakyReLU: {"leakyrelu", "z, or αz if z < 0", "1 if y > 0, else α", "0", SavedY, true, 1},
-	Tanh:      {"tanh", "tanh z", "1 − y²", "−2y", SavedY, false, 4},
-	Sigmoid:   {"sigmoid", "σ(z) = 1/(1+e⁻ᶻ)", "y(1−y)", "1 − 2y", SavedY, false, 4},
-	GELU:      {"gelu", "z·Φ(z), the exact form with erf", "Φ(z) + z·φ(z)", "φ(z)(2 − z²)", SavedZ, false, 8},
-	SiLU:      {"silu", "z·σ(z)", "σ(z)(1 + z(1−σ(z)))", "σ(z)σ(−z)(2 − z·tanh(z/2))", SavedZ, false, 4},
-	Softplus:  {"softplus", "log(1+e^βz)/β, or z if βz > threshold", "σ(βz), or 1 if βz > threshold", "β·σ(βz)σ(−βz), or 0 if βz > threshold", SavedZ, false, 8},
+	Identity: {
+		Name: "identity", Module: "Identity", Formula: "z", Derivative: "1", Second: "0",
+		Saved: SavedY, InMicroKernel: true, Cost: 1,
+	},
+	ReLU: {
+		Name: "relu", Module: "ReLU", Formula: "max(z, 0)", Derivative: "1 if y > 0, else 0", Second: "0",
+		Saved: SavedY, InMicroKernel: true, Cost: 1,
+	},
+	LeakyReLU: {
+		Name: "leakyrelu", Module: "LeakyReLU", Formula: "z, or αz if z < 0", Derivative: "1 if y > 0, else α", Second: "0",
+		Saved: SavedY, InMicroKernel: true, Cost: 1,
+		Defaults: []float64{0.01}, Parameters: "a slope as in leakyrelu(0.01)", takes: []parameter{alpha},
+		// The sign of y is to be that of z, since act' is written in y.
+		check: func(a Activation) error {
+			if !(a.Alpha >= 0) || math.IsInf(a.Alpha, 1) {
+				return fmt.Errorf("leakyrelu: slope is %g, want a finite number ≥ 0", a.Alpha)
+			}
+			return nil
+		},
+	},
+	Tanh: {
+		Name: "tanh", Module: "Tanh", Formula: "tanh z", Derivative: "1 − y²", Second: "−2y",
+		Saved: SavedY, Cost: 4,
+	},
+	Sigmoid: {
+		Name: "sigmoid", Module: "Sigmoid", Formula: "σ(z) = 1/(1+e⁻ᶻ)", Derivative: "y(1−y)", Second: "1 − 2y",
+		Saved: SavedY, Cost: 4,
+	},
+	GELU: {
+		Name: "gelu", Module: "GELU", Formula: "z·Φ(z), the exact form with erf", Derivative: "Φ(z) + z·φ(z)", Second: "φ(z)(2 − z²)",
+		Saved: SavedZ, Cost: 8,
+	},
+	SiLU: {
+		Name: "silu", Module: "SiLU", Formula: "z·σ(z)", Derivative: "σ(z)(1 + z(1−σ(z)))", Second: "σ(z)σ(−z)(2 − z·tanh(z/2))",
+		Saved: SavedZ, Cost: 4,
+	},
+	Softplus: {
+		Name: "softplus", Module: "Softplus", Formula: "log(1+e^βz)/β, or z if βz > threshold",
+		Derivative: "σ(βz), or 1 if βz > threshold", Second: "β·σ(βz)σ(−βz), or 0 if βz > threshold",
+		Saved: SavedZ, Cost: 8,
+		Defaults: []float64{1, 20}, Parameters: "β and threshold as in softplus(1,20)", takes: []parameter{beta, threshold},
+		check: func(a Activation) error {
+			if a.Beta == 0 || !finite(a.Beta) || !finite(a.Threshold) {
+				return fmt.Errorf("softplus: β is %g and the threshold %g, want a finite β other than 0 and a finite threshold", a.Beta, a.Threshold)
+			}
+			return nil
+		},
+	},
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// Parameters returns where the activation, whose kind must be Known, keeps its
+// parameters.
+func (a *Activation) Parameters() []*float64 {
+	var places []*float64
+	for _, p := range activations[a.Kind].takes {
+		places = append(places, a.place(p))
+	}
+	return places
+}
+
+func (a *Activation) place(p parameter) *float64 {
+	switch p {
+	case alpha:
+		return &a.Alpha
+	case beta:
+		return &a.Beta
+	}
+	return &a.Threshold
+}
+
+// Values returns the parameters, and 0 in the place of those that there are not.
+func (a Activation) Values() (v [2]float64) {
+	for i, p := range activations[a.Kind].takes {
+		v[i] = *a.place(p)
+	}
+	return v
+}
+
+// Check refuses a kind that is not Known and parameters that are no use.
+func (a Activation) Check() error {
+	if !a.Kind.Known() {
+		return fmt.Errorf("%v is unknown, want one of %v", a.Kind, Activations())
+	}
+	if check := activations[a.Kind].check; check != nil {
+		return check(a)
+	}
+	return nil
 }
 
 // Activations returns all kinds, Identity first.

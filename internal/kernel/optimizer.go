@@ -127,17 +127,6 @@ func Rules() []Rule {
 	return all
 }
 
-// RuleNamed returns the rule with a name such as "adam", or one that is not
-// Known.
-func RuleNamed(name string) Rule {
-	for i := range rules {
-		if rules[i].name == name {
-			return Rule(i)
-		}
-	}
-	return Rule(len(rules))
-}
-
 // Known reports whether r is one of the rules.
 func (r Rule) Known() bool { return int(r) < len(rules) }
 

@@ -270,11 +270,8 @@ func checkUpdate[T Float](w, g []T, moments Moments[T], u *Update) error {
 }
 
 func checkActivation(kernel string, act Activation) error {
-	if !act.Kind.Known() {
-		return fmt.Errorf("%s: %v is unknown, want one of %v", kernel, act.Kind, kernels.Activations())
-	}
-	if act.Kind == Softplus && !(act.Beta != 0) {
-		return fmt.Errorf("%s: softplus has beta %v, want a number other than 0", kernel, act.Beta)
+	if err := act.Check(); err != nil {
+		return fmt.Errorf("%s: %w", kernel, err)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 			}
 			s.train(t, fmt.Sprintf("sgd, n %d, %04b", n, switches), n, zero, maximize,
 				func(w, g []T, m Moments[T], step int) error {
-					return s.Update(w, g, m, &Update{Rule: RuleNamed("sgd"), LR: 0.1, Momentum: momentum, Dampening: 0.1, WeightDecay: decay, Nesterov: a, Step: step, Maximize: maximize, ZeroGrad: zero})
+					return s.Update(w, g, m, &Update{Rule: SGD, LR: 0.1, Momentum: momentum, Dampening: 0.1, WeightDecay: decay, Nesterov: a, Step: step, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, step int) float64 {
 					g += decay * w
@@ -42,7 +42,7 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 				})
 			s.train(t, fmt.Sprintf("adam, n %d, %04b", n, switches), n, zero, maximize,
 				func(w, g []T, m Moments[T], step int) error {
-					return s.Update(w, g, m, &Update{Rule: RuleNamed("adam"), LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: decay, Step: step, Decoupled: b, AMSGrad: a, Maximize: maximize, ZeroGrad: zero})
+					return s.Update(w, g, m, &Update{Rule: Adam, LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: decay, Step: step, Decoupled: b, AMSGrad: a, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, step int) float64 {
 					if b {
@@ -63,7 +63,7 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 			for _, inRoot := range []bool{false, true} {
 				s.train(t, fmt.Sprintf("rmsprop, n %d, %04b, ε in root %v", n, switches, inRoot), n, zero, maximize,
 					func(w, g []T, m Moments[T], step int) error {
-						return s.Update(w, g, m, &Update{Rule: RuleNamed("rmsprop"), LR: 0.01, Alpha: 0.9, Eps: 1e-8, WeightDecay: decay, Momentum: momentum, Centered: a, EpsInRoot: inRoot, Maximize: maximize, ZeroGrad: zero})
+						return s.Update(w, g, m, &Update{Rule: RMSprop, LR: 0.01, Alpha: 0.9, Eps: 1e-8, WeightDecay: decay, Momentum: momentum, Centered: a, EpsInRoot: inRoot, Maximize: maximize, ZeroGrad: zero})
 					},
 					func(w, g float64, m []float64, _ int) float64 {
 						g += decay * w
@@ -83,7 +83,7 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 			}
 			s.train(t, fmt.Sprintf("adagrad, n %d, %04b", n, switches), n, zero, maximize,
 				func(w, g []T, m Moments[T], step int) error {
-					return s.Update(w, g, m, &Update{Rule: RuleNamed("adagrad"), LR: 0.1, LRDecay: momentum, WeightDecay: decay, Eps: 1e-10, Step: step, Maximize: maximize, ZeroGrad: zero})
+					return s.Update(w, g, m, &Update{Rule: Adagrad, LR: 0.1, LRDecay: momentum, WeightDecay: decay, Eps: 1e-10, Step: step, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, step int) float64 {
 					g += decay * w
@@ -92,7 +92,7 @@ func testOptimizers[T Float](t *testing.T, s suite[T]) {
 				})
 			s.train(t, fmt.Sprintf("lion, n %d, %04b", n, switches), n, zero, maximize,
 				func(w, g []T, m Moments[T], step int) error {
-					return s.Update(w, g, m, &Update{Rule: RuleNamed("lion"), LR: 0.01, Beta1: 0.875, Beta2: 0.96875, WeightDecay: decay, Maximize: maximize, ZeroGrad: zero})
+					return s.Update(w, g, m, &Update{Rule: Lion, LR: 0.01, Beta1: 0.875, Beta2: 0.96875, WeightDecay: decay, Maximize: maximize, ZeroGrad: zero})
 				},
 				func(w, g float64, m []float64, _ int) float64 {
 					update := 0.875*m[0] + 0.125*g

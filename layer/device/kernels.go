@@ -2,6 +2,8 @@ package device
 
 import "github.com/affine-go/affine/internal/kernel"
 
+//go:generate go run ../../internal/kernel/names -from ../../internal/kernel -pkg device -out names.go
+
 // The vocabulary of the kernels, which devices share, is that of package
 // internal/kernel.
 type (
@@ -21,24 +23,12 @@ type (
 	// Dropout says which elements a dropout sets to zero.
 	Dropout = kernel.Dropout
 
-	// Rule is the formula by which an optimizer updates weights, see [RuleNamed].
+	// Rule is the formula by which an optimizer updates weights.
 	Rule = kernel.Rule
 	// Update is one step of an optimizer.
 	Update = kernel.Update
 	// Moments are what an optimizer keeps for each weight.
 	Moments[T Float] = kernel.Moments[T]
-)
-
-// The activation functions.
-const (
-	Identity  = kernel.Identity
-	ReLU      = kernel.ReLU
-	LeakyReLU = kernel.LeakyReLU
-	Tanh      = kernel.Tanh
-	Sigmoid   = kernel.Sigmoid
-	GELU      = kernel.GELU
-	SiLU      = kernel.SiLU
-	Softplus  = kernel.Softplus
 )
 
 // What the derivative of an activation may be written in: see
@@ -50,10 +40,6 @@ const (
 
 // MatrixOf views data as rows×cols without gaps.
 func MatrixOf[T Float](data []T, rows, cols int) Matrix[T] { return kernel.MatrixOf(data, rows, cols) }
-
-// RuleNamed returns the rule of an optimizer: "sgd", "adam", "rmsprop", "adagrad"
-// and so on. One that there is not is an error when a step is made.
-func RuleNamed(name string) Rule { return kernel.RuleNamed(name) }
 
 // Activations returns all kinds of activation, Identity first.
 func Activations() []ActivationKind { return kernel.Activations() }

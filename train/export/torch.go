@@ -10,7 +10,6 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/layer"
-	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
 	"github.com/nlpodyssey/safetensors"
 	"gorgonia.org/tensor"
@@ -234,11 +233,7 @@ func torchScript(p *train.Predictor, weights string) ([]byte, error) {
 		if l.act == layer.Identity {
 			continue
 		}
-		module, err := torchModule(l.act)
-		if err != nil {
-			return nil, err
-		}
-		modules = append(modules, module)
+		modules = append(modules, torchModule(l.act))
 	}
 	columns, err := columnsOf(p)
 	if err != nil {
@@ -254,23 +249,12 @@ func torchScript(p *train.Predictor, weights string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// torchModule returns PyTorch's name of an activation.
-func torchModule(act layer.Activation) (string, error) {
-	switch spec := act.Spec(); spec.Kind {
-	case device.ReLU:
-		return "nn.ReLU()", nil
-	case device.LeakyReLU:
-		return fmt.Sprintf("nn.LeakyReLU(%v)", spec.Alpha), nil
-	case device.Tanh:
-		return "nn.Tanh()", nil
-	case device.Sigmoid:
-		return "nn.Sigmoid()", nil
-	case device.GELU:
-		return "nn.GELU()", nil
-	case device.SiLU:
-		return "nn.SiLU()", nil
-	case device.Softplus:
-		return fmt.Sprintf("nn.Softplus(%v, %v)", spec.Beta, spec.Threshold), nil
+// torchModule returns the module of PyTorch that computes an activation.
+func torchModule(act layer.Activation) string {
+	spec := act.Spec()
+	var parameters []string
+	for _, p := range spec.Parameters() {
+		parameters = append(parameters, fmt.Sprint(*p))
 	}
-	return "", fmt.Errorf("activation %v has no module in PyTorch", act)
+	return "nn." + spec.Kind.Info().Module + "(" + strings.Join(parameters, ", ") + ")"
 }

@@ -16,6 +16,6 @@ func NewAdagrad(opts ...Option) (*Optimizer, error) { return newOptimizer(&adagr
 
 var adagrad = kind{
 	name:     "adagrad",
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("adagrad"), LR: 1e-2, Eps: 1e-10}},
+	defaults: settings{Update: device.Update{Rule: device.Adagrad, LR: 1e-2, Eps: 1e-10}},
 	takes:    []string{"lr_decay", "eps", "weight_decay", "initial_accumulator_value"},
 }

@@ -26,13 +26,13 @@ func NewAdamW(opts ...Option) (*Optimizer, error) { return newOptimizer(&adamW, 
 
 var adam = kind{
 	name:     "adam",
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("adam"), LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}},
+	defaults: settings{Update: device.Update{Rule: device.Adam, LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}},
 	takes:    adamTakes,
 }
 
 var adamW = kind{
 	name:     "adamw",
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("adam"), LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2, Decoupled: true}},
+	defaults: settings{Update: device.Update{Rule: device.Adam, LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2, Decoupled: true}},
 	takes:    adamTakes,
 }
 

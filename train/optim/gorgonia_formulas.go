@@ -34,7 +34,7 @@ var gorgoniaTakes = []string{"batch_size", "clip", "l1", "l2"}
 
 var gorgoniaVanilla = kind{
 	name: "gorgonia-vanilla", takes: gorgoniaTakes,
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("sgd")}},
+	defaults: settings{Update: device.Update{Rule: device.SGD}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaVanilla[float32], stepGorgoniaVanilla[float64], [3]string{}},
 }
 
@@ -56,7 +56,7 @@ func stepGorgoniaVanilla[T device.Float](k device.Kernels[T], u *update[T]) erro
 
 var gorgoniaAdam = kind{
 	name: "gorgonia-adam", takes: append([]string{"betas", "eps"}, gorgoniaTakes...),
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("adam")}},
+	defaults: settings{Update: device.Update{Rule: device.Adam}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaAdam[float32], stepGorgoniaAdam[float64], [3]string{"exp_avg", "exp_avg_sq"}},
 }
 
@@ -80,7 +80,7 @@ func stepGorgoniaAdam[T device.Float](k device.Kernels[T], u *update[T]) error {
 
 var gorgoniaMomentum = kind{
 	name: "gorgonia-momentum", takes: append([]string{"momentum"}, gorgoniaTakes...),
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("sgd")}},
+	defaults: settings{Update: device.Update{Rule: device.SGD}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaMomentum[float32], stepGorgoniaMomentum[float64], [3]string{"momentum_buffer"}},
 }
 
@@ -114,7 +114,7 @@ func stepGorgoniaMomentum[T device.Float](k device.Kernels[T], u *update[T]) err
 
 var gorgoniaRMSProp = kind{
 	name: "gorgonia-rmsprop", takes: []string{"alpha", "eps", "clip", "l2"},
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("rmsprop")}},
+	defaults: settings{Update: device.Update{Rule: device.RMSprop}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaRMSProp[float32], stepGorgoniaRMSProp[float64], [3]string{"square_avg"}},
 }
 
@@ -146,7 +146,7 @@ func stepGorgoniaRMSProp[T device.Float](k device.Kernels[T], u *update[T]) erro
 
 var gorgoniaAdaGrad = kind{
 	name: "gorgonia-adagrad", takes: []string{"eps"},
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("adagrad")}},
+	defaults: settings{Update: device.Update{Rule: device.Adagrad}},
 	gorgonia: &gorgoniaFormula{stepGorgoniaAdaGrad[float32], stepGorgoniaAdaGrad[float64], [3]string{"sum"}},
 }
 
@@ -168,7 +168,7 @@ func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
 		if err != nil {
 			return err
 		}
-		if err := u.step(k, u.g, of, device.Moments[T]{zeros}, device.Update{Rule: device.RuleNamed("lion"), LR: math.Abs(l1), Beta2: 1, Maximize: l1 > 0}); err != nil {
+		if err := u.step(k, u.g, of, device.Moments[T]{zeros}, device.Update{Rule: device.Lion, LR: math.Abs(l1), Beta2: 1, Maximize: l1 > 0}); err != nil {
 			return err
 		}
 	}
@@ -190,7 +190,7 @@ func (u *update[T]) prepare(k device.Kernels[T], of []T, l1, l2 float64) error {
 
 // addScaled computes y ← y + factor·x, which is what a step of SGD is.
 func (u *update[T]) addScaled(k device.Kernels[T], y, x []T, factor float64) error {
-	return u.step(k, y, x, device.Moments[T]{}, device.Update{Rule: device.RuleNamed("sgd"), LR: -factor})
+	return u.step(k, y, x, device.Moments[T]{}, device.Update{Rule: device.SGD, LR: -factor})
 }
 
 // step has the device make a step, from memory that u keeps for it.

@@ -19,6 +19,6 @@ func NewLion(opts ...Option) (*Optimizer, error) { return newOptimizer(&lion, op
 
 var lion = kind{
 	name:     "lion",
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("lion"), LR: 1e-4, Beta1: 0.9, Beta2: 0.99}},
+	defaults: settings{Update: device.Update{Rule: device.Lion, LR: 1e-4, Beta1: 0.9, Beta2: 0.99}},
 	takes:    []string{"betas", "weight_decay"},
 }

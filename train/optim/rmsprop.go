@@ -17,6 +17,6 @@ func NewRMSprop(opts ...Option) (*Optimizer, error) { return newOptimizer(&rmspr
 
 var rmsprop = kind{
 	name:     "rmsprop",
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("rmsprop"), LR: 1e-2, Alpha: 0.99, Eps: 1e-8}},
+	defaults: settings{Update: device.Update{Rule: device.RMSprop, LR: 1e-2, Alpha: 0.99, Eps: 1e-8}},
 	takes:    []string{"momentum", "alpha", "eps", "centered", "weight_decay"},
 }

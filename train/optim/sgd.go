@@ -21,7 +21,7 @@ func NewSGD(opts ...Option) (*Optimizer, error) { return newOptimizer(&sgd, opts
 
 var sgd = kind{
 	name:     "sgd",
-	defaults: settings{Update: device.Update{Rule: device.RuleNamed("sgd"), LR: 1e-3}},
+	defaults: settings{Update: device.Update{Rule: device.SGD, LR: 1e-3}},
 	takes:    []string{"momentum", "dampening", "weight_decay", "nesterov"},
 	check: func(s *settings) error {
 		if s.Nesterov && (s.Momentum == 0 || s.Dampening != 0) {

@@ -109,4 +109,4 @@ func addElements[T device.Float](collected, grad gorgonia.Value, add bool) error
 }
 
 // addition is what adds: a step of SGD that goes along its gradient.
-var addition = device.Update{Rule: device.RuleNamed("sgd"), LR: -1}
+var addition = device.Update{Rule: device.SGD, LR: -1}

@@ -24,12 +24,6 @@ const activationWork = 1 << 16
 func grain(act kernel.Activation) int { return activationWork / act.Kind.Info().Cost }
 
 // Activate computes y = act(z) over equally long slices. y may be z.
-//
-// The largest errors, in units of the last place, over all of float32 (by
-// steps) and samples of float64: tanh and sigmoid 2, SiLU and Softplus 3, GELU
-// 6 + |z|/4. If GELU and SiLU would be less than 15 and 720 times the smallest
-// normal number in size, they may be 0. NaN stays NaN, and GELU and SiLU of −∞
-// are NaN, as in PyTorch.
 func Activate[T kernel.Float](y, z []T, act kernel.Activation) {
 	grain := grain(act)
 	if len(z) <= grain {

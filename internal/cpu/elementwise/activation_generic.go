@@ -9,6 +9,12 @@ import (
 
 // The plain Go activations compute in float64 and round once. They stand in
 // if there is no assembly, and are what the assembly is compared with.
+//
+// The assembly's largest errors, in units of the last place, over all of float32
+// (by steps) and samples of float64: tanh and sigmoid 2, SiLU and Softplus 3, GELU
+// 6 + |z|/4. If GELU and SiLU would be less than 15 and 720 times the smallest
+// normal number in size, they may be 0. NaN stays NaN, and GELU and SiLU of −∞
+// are NaN, as in PyTorch.
 
 func activateGeneric[T kernel.Float](y, z []T, act kernel.Activation) {
 	y = y[:len(z)]
