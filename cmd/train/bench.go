@@ -70,7 +70,13 @@ func (c *benchCommand) Run(t *terminal) error {
 	case c.JSON:
 		return t.printJSON(report)
 	}
-	return bench.WriteTable(t.stdout, report)
+	if err := bench.WriteTable(t.stdout, report); err != nil {
+		return err
+	}
+	if text := unmeasured(dev); text != "" {
+		fmt.Fprintf(t.stdout, "\n%s\n", text)
+	}
+	return nil
 }
 
 // measure times the cases and shows which is at work.

@@ -42,6 +42,7 @@ type doctorReport struct {
 	Version     string            `json:"version"`
 	Modules     map[string]string `json:"modules"`
 	Environment map[string]string `json:"environment"`
+	PleaseSend  string            `json:"please_send,omitempty"`
 }
 
 func (c *doctorCommand) Run(t *terminal) error {
@@ -70,6 +71,7 @@ func examine() (*doctorReport, error) {
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Features: cpuFeatures(),
 		Kernels: processor.Description(), CPUs: runtime.NumCPU(), Threads: runtime.GOMAXPROCS(0),
 		CUDA: []string{}, Auto: auto.Name(), Modules: map[string]string{}, Environment: map[string]string{},
+		PleaseSend: unmeasured(processor),
 	}
 	for i := 0; ; i++ {
 		card, err := device.Open(fmt.Sprintf("cuda:%d", i))
@@ -167,6 +169,19 @@ func (r *doctorReport) print(t *terminal) {
 		pairs = append(pairs, name, r.Environment[name])
 	}
 	facts(t.stdout, pairs...)
+	if r.PleaseSend != "" {
+		fmt.Fprintf(t.stdout, "\n%s\n", r.PleaseSend)
+	}
+}
+
+// unmeasured asks the user of a device whose kernels have run under emulation
+// alone for what they do on it; it is empty for others.
+func unmeasured(d device.Device) string {
+	if v, ok := d.(device.KernelSetter); !ok || v.KernelSet() != "neon" {
+		return ""
+	}
+	return "The kernels for arm64 are tested under emulation, and their speed is only predicted (docs/PERFORMANCE.md).\n" +
+		"Please send us what train doctor and train bench print on this machine, with the name of its processor."
 }
 
 // versionText is what --version prints.

@@ -14,6 +14,7 @@ package cpu
 //go:generate go -C asm run ./softmax -out ../elementwise/softmax_amd64.s -stubs ../elementwise/softmax_amd64.go -pkg elementwise -table ../elementwise/vectors_table_amd64.go
 //go:generate go -C asm run ./optimizer -out ../elementwise/optimizer_amd64.s -stubs ../elementwise/optimizer_amd64.go -pkg elementwise -table ../elementwise/optimizer_table_amd64.go
 
+//go:generate go -C asm run ./threads -neon -out ../threads/pause_arm64.s -stubs ../threads/pause_arm64.go -pkg threads
 //go:generate go -C asm run ./gemm -isa neon -bits 32 -out ../gemm/gemm_neon_f32_arm64.s -stubs ../gemm/gemm_neon_f32_arm64.go -pkg gemm -table ../gemm/gemm_neon_f32_table_arm64.go
 //go:generate go -C asm run ./gemm -isa neon -bits 64 -out ../gemm/gemm_neon_f64_arm64.s -stubs ../gemm/gemm_neon_f64_arm64.go -pkg gemm -table ../gemm/gemm_neon_f64_table_arm64.go
 //go:generate go -C asm run ./activation -neon -out ../elementwise/activation_arm64.s -stubs ../elementwise/activation_arm64.go -pkg elementwise -table ../elementwise/activation_table_arm64.go

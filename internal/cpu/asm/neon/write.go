@@ -277,6 +277,8 @@ func (t *translation) integer(in *ir.Instruction, flags bool) {
 		t.line("PRFM %s, %s", t.memory(op[0].(operand.Mem)), level)
 	case "JMP":
 		t.line("JMP %s", op[0].Asm())
+	case "PAUSE": // YIELD does nothing on most; this waits for what is under way
+		t.line("ISB $15")
 	case "RET":
 		t.line("RET")
 	case "VZEROUPPER":
