@@ -747,88 +747,31 @@ loop29:
 	VANDPS.BCST       constantsAVX512Float32<>+4(SB), Z0, Z1
 	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+72(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMULPS            Z1, Z1, Z6
-	VMULPS.BCST       constantsAVX512Float32<>+76(SB), Z6, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z7, Z8
-	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z8, Z8
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z8, Z7
-	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z8, Z7
-	VFNMADD231PS      Z1, Z1, Z6
-	VFMADD231PS.BCST  constantsAVX512Float32<>+52(SB), Z6, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z7, Z6
-	VMULPS            Z7, Z7, Z9
-	VFMADD213PS       Z7, Z9, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z6, Z6
-	VSCALEFPS         Z8, Z6, Z6
-	VMOVUPS.Z         Z6, K1, Z6
-	VPXORQ            Z2, Z2, Z2
-	VMAXPS            Z0, Z2, Z7
-	VMULPS            Z6, Z1, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+80(SB), Z1, Z8
-	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z9
-	VDIVPS            Z8, Z9, Z8
-	VMULPS            Z8, Z1, Z1
-	VBROADCASTSS      constantsAVX512Float32<>+84(SB), Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+124(SB), Z1, Z9
-	VMULPS            Z8, Z9, Z1
-	VFNMADD231PS      Z1, Z6, Z7
-	VPXORQ            Z3, Z3, Z3
-	VMINPS            Z0, Z3, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z0, Z7
-	VMOVUPS           Z7, (AX)(BX*4)
-	ADDQ              $0x10, BX
-	SUBQ              $0x10, CX
-	JMP               loop29
-
-loop29_end:
-	TESTQ             CX, CX
-	JZ                end30
-	MOVQ              $+1, SI
-	SHLQ              CL, SI
-	DECQ              SI
-	KMOVW             SI, K1
-	VMOVUPS.Z         (DX)(BX*4), K1, Z0
-	VANDPS.BCST       constantsAVX512Float32<>+4(SB), Z0, Z1
-	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+72(SB), Z1, K2
-	VMOVUPS.Z         Z1, K2, Z1
-	VMULPS            Z1, Z1, Z2
-	VMULPS.BCST       constantsAVX512Float32<>+76(SB), Z2, Z3
+	VMULPS            Z1, Z1, Z4
+	VMULPS.BCST       constantsAVX512Float32<>+76(SB), Z4, Z5
 	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z3, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z5, Z6
 	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z6, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z3
-	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z6, Z3
-	VFNMADD231PS      Z1, Z1, Z2
-	VFMADD231PS.BCST  constantsAVX512Float32<>+52(SB), Z2, Z3
-	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z2
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z3, Z2
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z3, Z2
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z3, Z2
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z3, Z2
-	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z3, Z2
-	VMULPS            Z3, Z3, Z7
-	VFMADD213PS       Z3, Z7, Z2
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z2, Z2
-	VSCALEFPS         Z6, Z2, Z2
-	VMOVUPS.Z         Z2, K2, Z2
-	VPXORQ            Z4, Z4, Z4
-	VMAXPS            Z0, Z4, Z3
-	VMULPS            Z2, Z1, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z6, Z5
+	VFNMADD231PS      Z1, Z1, Z4
+	VFMADD231PS.BCST  constantsAVX512Float32<>+52(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z5, Z4
+	VMULPS            Z5, Z5, Z7
+	VFMADD213PS       Z5, Z7, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z4, Z4
+	VSCALEFPS         Z6, Z4, Z4
+	VMOVUPS.Z         Z4, K1, Z4
+	VPXORQ            Z2, Z2, Z2
+	VMAXPS            Z0, Z2, Z5
+	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z1, Z6
+	VMINPS            Z0, Z6, Z0
+	VMULPS            Z4, Z0, Z0
 	VADDPS.BCST       constantsAVX512Float32<>+80(SB), Z1, Z4
 	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z6
 	VDIVPS            Z4, Z6, Z4
@@ -845,10 +788,65 @@ loop29_end:
 	VFMADD213PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z6
 	VFMADD213PS.BCST  constantsAVX512Float32<>+124(SB), Z1, Z6
 	VMULPS            Z4, Z6, Z1
-	VFNMADD231PS      Z1, Z2, Z3
-	VPXORQ            Z5, Z5, Z5
-	VMINPS            Z0, Z5, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z0, Z3
+	VFMADD231PS       Z1, Z0, Z5
+	VMOVUPS           Z5, (AX)(BX*4)
+	ADDQ              $0x10, BX
+	SUBQ              $0x10, CX
+	JMP               loop29
+
+loop29_end:
+	TESTQ             CX, CX
+	JZ                end30
+	MOVQ              $+1, SI
+	SHLQ              CL, SI
+	DECQ              SI
+	KMOVW             SI, K1
+	VMOVUPS.Z         (DX)(BX*4), K1, Z0
+	VANDPS.BCST       constantsAVX512Float32<>+4(SB), Z0, Z1
+	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+72(SB), Z1, K2
+	VMOVUPS.Z         Z1, K2, Z1
+	VMULPS            Z1, Z1, Z2
+	VMULPS.BCST       constantsAVX512Float32<>+76(SB), Z2, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z4, Z5
+	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z5, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z5, Z4
+	VFNMADD231PS      Z1, Z1, Z2
+	VFMADD231PS.BCST  constantsAVX512Float32<>+52(SB), Z2, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z4, Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z4, Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z4, Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z4, Z2
+	VMULPS            Z4, Z4, Z6
+	VFMADD213PS       Z4, Z6, Z2
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z2, Z2
+	VSCALEFPS         Z5, Z2, Z2
+	VMOVUPS.Z         Z2, K2, Z2
+	VPXORQ            Z3, Z3, Z3
+	VMAXPS            Z0, Z3, Z3
+	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z1, Z4
+	VMINPS            Z0, Z4, Z0
+	VMULPS            Z2, Z0, Z0
+	VADDPS.BCST       constantsAVX512Float32<>+80(SB), Z1, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z4
+	VDIVPS            Z2, Z4, Z2
+	VMULPS            Z2, Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+84(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+124(SB), Z1, Z4
+	VMULPS            Z2, Z4, Z1
+	VFMADD231PS       Z1, Z0, Z3
 	VMOVUPS           Z3, K1, (AX)(BX*4)
 
 end30:
@@ -895,26 +893,26 @@ loop31:
 	VADDPS.BCST       constantsAVX512Float32<>+80(SB), Z2, Z6
 	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z7
 	VDIVPS            Z6, Z7, Z6
-	VMULPS            Z6, Z2, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+84(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+120(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+124(SB), Z7, Z8
-	VMULPS            Z6, Z8, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z2, Z6
-	VMULPS            Z5, Z6, Z2
+	VMULPS            Z6, Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+84(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+120(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+124(SB), Z2, Z7
+	VMULPS            Z6, Z7, Z2
+	VANDPS.BCST       constantsAVX512Float32<>+4(SB), Z1, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z6, Z2
+	VMULPS            Z5, Z2, Z2
 	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z5
 	VSUBPS            Z2, Z5, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z3
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z1, Z3
 	VMULPS            Z0, Z3, Z0
 	VMOVUPS           Z0, (AX)(SI*4)
 	ADDQ              $0x10, SI
@@ -956,26 +954,26 @@ loop31_end:
 	VADDPS.BCST       constantsAVX512Float32<>+80(SB), Z2, Z5
 	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z6
 	VDIVPS            Z5, Z6, Z5
-	VMULPS            Z5, Z2, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+84(SB), Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+120(SB), Z6, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+124(SB), Z6, Z7
-	VMULPS            Z5, Z7, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z2, Z5
-	VMULPS            Z3, Z5, Z2
+	VMULPS            Z5, Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+84(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+120(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+124(SB), Z2, Z6
+	VMULPS            Z5, Z6, Z2
+	VANDPS.BCST       constantsAVX512Float32<>+4(SB), Z1, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z5, Z2
+	VMULPS            Z3, Z2, Z2
 	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z3
 	VSUBPS            Z2, Z3, Z3
 	VPMOVD2M          Z1, K2
 	VBLENDMPS         Z2, Z3, K2, Z4
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z1, Z4
 	VMULPS            Z0, Z4, Z0
 	VMOVUPS           Z0, K1, (AX)(SI*4)
 
@@ -1090,33 +1088,30 @@ loop35:
 	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z0, Z1
 	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+132(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMOVUPS           Z1, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z6, Z7
-	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z7, Z7
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z7, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z7, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z6, Z8
-	VMULPS            Z6, Z6, Z9
-	VFMADD213PS       Z6, Z9, Z8
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z8, Z6
-	VSCALEFPS         Z7, Z6, Z6
-	VMOVUPS.Z         Z6, K1, Z6
-	VPXORQ            Z2, Z2, Z2
-	VMAXPS            Z0, Z2, Z7
-	VMULPS            Z6, Z1, Z1
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z6, Z6
-	VDIVPS            Z6, Z1, Z1
-	VADDPS            Z1, Z7, Z1
-	VPXORQ            Z3, Z3, Z3
-	VMINPS            Z0, Z3, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z0, Z1
-	VMOVUPS           Z1, (AX)(BX*4)
+	VMOVUPS           Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z1, Z4
+	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z4, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z4, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z4, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z1, Z5
+	VMULPS            Z1, Z1, Z6
+	VFMADD213PS       Z1, Z6, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z5, Z1
+	VSCALEFPS         Z4, Z1, Z1
+	VMOVUPS.Z         Z1, K1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z4
+	VPMOVD2M          Z0, K1
+	VBLENDMPS         Z1, Z4, K1, Z2
+	VMULPS            Z0, Z2, Z0
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
+	VMOVUPS           Z0, (AX)(BX*4)
 	ADDQ              $0x10, BX
 	SUBQ              $0x10, CX
 	JMP               loop35
@@ -1132,33 +1127,30 @@ loop35_end:
 	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z0, Z1
 	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+132(SB), Z1, K2
 	VMOVUPS.Z         Z1, K2, Z1
-	VMOVUPS           Z1, Z2
-	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z3
-	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z2, Z3
-	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z3, Z3
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z3, Z2
-	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z3, Z2
-	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z2, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z2, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z2, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z2, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z2, Z6
-	VMULPS            Z2, Z2, Z7
-	VFMADD213PS       Z2, Z7, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z6, Z2
-	VSCALEFPS         Z3, Z2, Z2
-	VMOVUPS.Z         Z2, K2, Z2
-	VPXORQ            Z4, Z4, Z4
-	VMAXPS            Z0, Z4, Z3
-	VMULPS            Z2, Z1, Z1
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VADDPS            Z1, Z3, Z1
-	VPXORQ            Z5, Z5, Z5
-	VMINPS            Z0, Z5, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z0, Z1
-	VMOVUPS           Z1, K1, (AX)(BX*4)
+	VMOVUPS           Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z2
+	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z1, Z2
+	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z2, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z2, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z2, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z1, Z4
+	VMULPS            Z1, Z1, Z5
+	VFMADD213PS       Z1, Z5, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z4, Z1
+	VSCALEFPS         Z2, Z1, Z1
+	VMOVUPS.Z         Z1, K2, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z2
+	VPMOVD2M          Z0, K2
+	VBLENDMPS         Z1, Z2, K2, Z3
+	VMULPS            Z0, Z3, Z0
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
+	VMOVUPS           Z0, K1, (AX)(BX*4)
 
 end36:
 	VZEROUPPER
@@ -1181,34 +1173,34 @@ loop37:
 	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z1, Z2
 	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+132(SB), Z2, K1
 	VMOVUPS.Z         Z2, K1, Z2
-	VMOVUPS           Z2, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z5, Z6
-	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z6, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z6, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z5, Z7
-	VMULPS            Z5, Z5, Z8
-	VFMADD213PS       Z5, Z8, Z7
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z7, Z5
-	VSCALEFPS         Z6, Z5, Z5
-	VMOVUPS.Z         Z5, K1, Z5
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z5, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z7
-	VDIVPS            Z6, Z7, Z6
-	VMULPS            Z6, Z5, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z7
-	VFMADD213PS       Z7, Z6, Z2
+	VMOVUPS           Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z2, Z5
+	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z5, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z5, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z2, Z6
+	VMULPS            Z2, Z2, Z7
+	VFMADD213PS       Z2, Z7, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z6, Z2
+	VSCALEFPS         Z5, Z2, Z2
+	VMOVUPS.Z         Z2, K1, Z2
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z2, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z6
+	VDIVPS            Z5, Z6, Z5
 	VMULPS            Z5, Z2, Z2
+	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z1, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z7
+	VFMADD213PS       Z7, Z5, Z6
+	VMULPS            Z2, Z6, Z2
 	VSUBPS            Z2, Z7, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z3
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z1, Z3
 	VMULPS            Z0, Z3, Z0
 	VMOVUPS           Z0, (AX)(SI*4)
 	ADDQ              $0x10, SI
@@ -1227,34 +1219,34 @@ loop37_end:
 	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z1, Z2
 	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+132(SB), Z2, K2
 	VMOVUPS.Z         Z2, K2, Z2
-	VMOVUPS           Z2, Z3
-	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z5
-	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z3, Z5
-	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z5, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z3
-	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z5, Z3
-	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z3, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z3, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z3, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z3, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z3, Z6
-	VMULPS            Z3, Z3, Z7
-	VFMADD213PS       Z3, Z7, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z6, Z3
-	VSCALEFPS         Z5, Z3, Z3
-	VMOVUPS.Z         Z3, K2, Z3
-	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z3, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z6
-	VDIVPS            Z5, Z6, Z5
-	VMULPS            Z5, Z3, Z3
-	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z6
-	VFMADD213PS       Z6, Z5, Z2
+	VMOVUPS           Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+16(SB), Z3
+	VFMADD213PS.BCST  constantsAVX512Float32<>+20(SB), Z2, Z3
+	VSUBPS.BCST       constantsAVX512Float32<>+20(SB), Z3, Z3
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z3, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+28(SB), Z3, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+32(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z2, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z2, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z2, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z2, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+52(SB), Z2, Z5
+	VMULPS            Z2, Z2, Z6
+	VFMADD213PS       Z2, Z6, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z5, Z2
+	VSCALEFPS         Z3, Z2, Z2
+	VMOVUPS.Z         Z2, K2, Z2
+	VADDPS.BCST       constantsAVX512Float32<>+56(SB), Z2, Z3
+	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z5
+	VDIVPS            Z3, Z5, Z3
 	VMULPS            Z3, Z2, Z2
+	VORPS.BCST        constantsAVX512Float32<>+60(SB), Z1, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+56(SB), Z6
+	VFMADD213PS       Z6, Z3, Z5
+	VMULPS            Z2, Z5, Z2
 	VSUBPS            Z2, Z6, Z3
 	VPMOVD2M          Z1, K2
 	VBLENDMPS         Z2, Z3, K2, Z4
-	VFMADD231PS.BCST  constantsAVX512Float32<>+0(SB), Z1, Z4
 	VMULPS            Z0, Z4, Z0
 	VMOVUPS           Z0, K1, (AX)(SI*4)
 
@@ -2473,110 +2465,35 @@ loop75:
 	VANDPD.BCST       constantsAVX512Float64<>+8(SB), Z0, Z1
 	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+184(SB), Z1, K1
 	VMOVUPD.Z         Z1, K1, Z1
-	VMULPD            Z1, Z1, Z6
-	VMULPD.BCST       constantsAVX512Float64<>+192(SB), Z6, Z7
-	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z7, Z8
-	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z8, Z8
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z8, Z7
-	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z8, Z7
-	VFNMADD231PD      Z1, Z1, Z6
-	VFMADD231PD.BCST  constantsAVX512Float64<>+168(SB), Z6, Z7
-	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z7, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z7, Z6
-	VMULPD            Z7, Z7, Z9
-	VFMADD213PD       Z7, Z9, Z6
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z6, Z6
-	VSCALEFPD         Z8, Z6, Z6
-	VMOVUPD.Z         Z6, K1, Z6
-	VPXORQ            Z2, Z2, Z2
-	VMAXPD            Z0, Z2, Z7
-	VMULPD            Z6, Z1, Z6
-	VADDPD.BCST       constantsAVX512Float64<>+200(SB), Z1, Z8
-	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z9
-	VDIVPD            Z8, Z9, Z8
-	VMULPD            Z8, Z1, Z1
-	VBROADCASTSD      constantsAVX512Float64<>+208(SB), Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+392(SB), Z1, Z9
-	VFMADD213PD.BCST  constantsAVX512Float64<>+400(SB), Z1, Z9
-	VMULPD            Z8, Z9, Z1
-	VFNMADD231PD      Z1, Z6, Z7
-	VPXORQ            Z3, Z3, Z3
-	VMINPD            Z0, Z3, Z0
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z0, Z7
-	VMOVUPD           Z7, (AX)(BX*8)
-	ADDQ              $0x08, BX
-	SUBQ              $0x08, CX
-	JMP               loop75
-
-loop75_end:
-	TESTQ             CX, CX
-	JZ                end76
-	MOVQ              $+1, SI
-	SHLQ              CL, SI
-	DECQ              SI
-	KMOVW             SI, K1
-	VMOVUPD.Z         (DX)(BX*8), K1, Z0
-	VANDPD.BCST       constantsAVX512Float64<>+8(SB), Z0, Z1
-	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+184(SB), Z1, K2
-	VMOVUPD.Z         Z1, K2, Z1
-	VMULPD            Z1, Z1, Z2
-	VMULPD.BCST       constantsAVX512Float64<>+192(SB), Z2, Z3
+	VMULPD            Z1, Z1, Z4
+	VMULPD.BCST       constantsAVX512Float64<>+192(SB), Z4, Z5
 	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z3, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z5, Z6
 	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z6, Z6
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z3
-	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z6, Z3
-	VFNMADD231PD      Z1, Z1, Z2
-	VFMADD231PD.BCST  constantsAVX512Float64<>+168(SB), Z2, Z3
-	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z3, Z2
-	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z3, Z2
-	VMULPD            Z3, Z3, Z7
-	VFMADD213PD       Z3, Z7, Z2
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z2, Z2
-	VSCALEFPD         Z6, Z2, Z2
-	VMOVUPD.Z         Z2, K2, Z2
-	VPXORQ            Z4, Z4, Z4
-	VMAXPD            Z0, Z4, Z3
-	VMULPD            Z2, Z1, Z2
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z6, Z5
+	VFNMADD231PD      Z1, Z1, Z4
+	VFMADD231PD.BCST  constantsAVX512Float64<>+168(SB), Z4, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z5, Z4
+	VMULPD            Z5, Z5, Z7
+	VFMADD213PD       Z5, Z7, Z4
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z4, Z4
+	VSCALEFPD         Z6, Z4, Z4
+	VMOVUPD.Z         Z4, K1, Z4
+	VPXORQ            Z2, Z2, Z2
+	VMAXPD            Z0, Z2, Z5
+	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z1, Z6
+	VMINPD            Z0, Z6, Z0
+	VMULPD            Z4, Z0, Z0
 	VADDPD.BCST       constantsAVX512Float64<>+200(SB), Z1, Z4
 	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z6
 	VDIVPD            Z4, Z6, Z4
@@ -2607,10 +2524,83 @@ loop75_end:
 	VFMADD213PD.BCST  constantsAVX512Float64<>+392(SB), Z1, Z6
 	VFMADD213PD.BCST  constantsAVX512Float64<>+400(SB), Z1, Z6
 	VMULPD            Z4, Z6, Z1
-	VFNMADD231PD      Z1, Z2, Z3
-	VPXORQ            Z5, Z5, Z5
-	VMINPD            Z0, Z5, Z0
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z0, Z3
+	VFMADD231PD       Z1, Z0, Z5
+	VMOVUPD           Z5, (AX)(BX*8)
+	ADDQ              $0x08, BX
+	SUBQ              $0x08, CX
+	JMP               loop75
+
+loop75_end:
+	TESTQ             CX, CX
+	JZ                end76
+	MOVQ              $+1, SI
+	SHLQ              CL, SI
+	DECQ              SI
+	KMOVW             SI, K1
+	VMOVUPD.Z         (DX)(BX*8), K1, Z0
+	VANDPD.BCST       constantsAVX512Float64<>+8(SB), Z0, Z1
+	VCMPPD.BCST       $0x19, constantsAVX512Float64<>+184(SB), Z1, K2
+	VMOVUPD.Z         Z1, K2, Z1
+	VMULPD            Z1, Z1, Z2
+	VMULPD.BCST       constantsAVX512Float64<>+192(SB), Z2, Z4
+	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z4, Z5
+	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z5, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z5, Z4
+	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z5, Z4
+	VFNMADD231PD      Z1, Z1, Z2
+	VFMADD231PD.BCST  constantsAVX512Float64<>+168(SB), Z2, Z4
+	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z4, Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z4, Z2
+	VMULPD            Z4, Z4, Z6
+	VFMADD213PD       Z4, Z6, Z2
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z2, Z2
+	VSCALEFPD         Z5, Z2, Z2
+	VMOVUPD.Z         Z2, K2, Z2
+	VPXORQ            Z3, Z3, Z3
+	VMAXPD            Z0, Z3, Z3
+	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z1, Z4
+	VMINPD            Z0, Z4, Z0
+	VMULPD            Z2, Z0, Z0
+	VADDPD.BCST       constantsAVX512Float64<>+200(SB), Z1, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z4
+	VDIVPD            Z2, Z4, Z2
+	VMULPD            Z2, Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+208(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+392(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+400(SB), Z1, Z4
+	VMULPD            Z2, Z4, Z1
+	VFMADD231PD       Z1, Z0, Z3
 	VMOVUPD           Z3, K1, (AX)(BX*8)
 
 end76:
@@ -2661,40 +2651,40 @@ loop77:
 	VADDPD.BCST       constantsAVX512Float64<>+200(SB), Z2, Z6
 	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z7
 	VDIVPD            Z6, Z7, Z6
-	VMULPD            Z6, Z2, Z7
-	VBROADCASTSD      constantsAVX512Float64<>+208(SB), Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+392(SB), Z7, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+400(SB), Z7, Z8
-	VMULPD            Z6, Z8, Z6
-	VFNMADD231PD.BCST constantsAVX512Float64<>+408(SB), Z2, Z6
-	VMULPD            Z5, Z6, Z2
+	VMULPD            Z6, Z2, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+208(SB), Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+392(SB), Z2, Z7
+	VFMADD213PD.BCST  constantsAVX512Float64<>+400(SB), Z2, Z7
+	VMULPD            Z6, Z7, Z2
+	VANDPD.BCST       constantsAVX512Float64<>+8(SB), Z1, Z6
+	VFNMADD231PD.BCST constantsAVX512Float64<>+408(SB), Z6, Z2
+	VMULPD            Z5, Z2, Z2
 	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z5
 	VSUBPD            Z2, Z5, Z5
 	VPMOVQ2M          Z1, K1
 	VBLENDMPD         Z2, Z5, K1, Z3
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z1, Z3
 	VMULPD            Z0, Z3, Z0
 	VMOVUPD           Z0, (AX)(SI*8)
 	ADDQ              $0x08, SI
@@ -2740,40 +2730,40 @@ loop77_end:
 	VADDPD.BCST       constantsAVX512Float64<>+200(SB), Z2, Z5
 	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z6
 	VDIVPD            Z5, Z6, Z5
-	VMULPD            Z5, Z2, Z6
-	VBROADCASTSD      constantsAVX512Float64<>+208(SB), Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+392(SB), Z6, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+400(SB), Z6, Z7
-	VMULPD            Z5, Z7, Z5
-	VFNMADD231PD.BCST constantsAVX512Float64<>+408(SB), Z2, Z5
-	VMULPD            Z3, Z5, Z2
+	VMULPD            Z5, Z2, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+208(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+216(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+224(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+232(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+240(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+248(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+256(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+264(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+272(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+280(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+288(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+296(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+304(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+312(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+320(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+328(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+336(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+344(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+352(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+360(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+368(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+376(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+384(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+392(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+400(SB), Z2, Z6
+	VMULPD            Z5, Z6, Z2
+	VANDPD.BCST       constantsAVX512Float64<>+8(SB), Z1, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+408(SB), Z5, Z2
+	VMULPD            Z3, Z2, Z2
 	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z3
 	VSUBPD            Z2, Z3, Z3
 	VPMOVQ2M          Z1, K2
 	VBLENDMPD         Z2, Z3, K2, Z4
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z1, Z4
 	VMULPD            Z0, Z4, Z0
 	VMOVUPD           Z0, K1, (AX)(SI*8)
 
@@ -2896,37 +2886,34 @@ loop81:
 	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z0, Z1
 	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+416(SB), Z1, K1
 	VMOVUPD.Z         Z1, K1, Z1
-	VMOVUPD           Z1, Z6
-	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z6, Z7
-	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z7, Z7
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z7, Z6
-	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z7, Z6
-	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z6, Z8
-	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z6, Z8
-	VMULPD            Z6, Z6, Z9
-	VFMADD213PD       Z6, Z9, Z8
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z8, Z6
-	VSCALEFPD         Z7, Z6, Z6
-	VMOVUPD.Z         Z6, K1, Z6
-	VPXORQ            Z2, Z2, Z2
-	VMAXPD            Z0, Z2, Z7
-	VMULPD            Z6, Z1, Z1
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z6, Z6
-	VDIVPD            Z6, Z1, Z1
-	VADDPD            Z1, Z7, Z1
-	VPXORQ            Z3, Z3, Z3
-	VMINPD            Z0, Z3, Z0
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z0, Z1
-	VMOVUPD           Z1, (AX)(BX*8)
+	VMOVUPD           Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z1, Z4
+	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z4, Z4
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z4, Z1
+	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z4, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z1, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z1, Z5
+	VMULPD            Z1, Z1, Z6
+	VFMADD213PD       Z1, Z6, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z5, Z1
+	VSCALEFPD         Z4, Z1, Z1
+	VMOVUPD.Z         Z1, K1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z4
+	VPMOVQ2M          Z0, K1
+	VBLENDMPD         Z1, Z4, K1, Z2
+	VMULPD            Z0, Z2, Z0
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z1, Z1
+	VDIVPD            Z1, Z0, Z0
+	VMOVUPD           Z0, (AX)(BX*8)
 	ADDQ              $0x08, BX
 	SUBQ              $0x08, CX
 	JMP               loop81
@@ -2942,37 +2929,34 @@ loop81_end:
 	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z0, Z1
 	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+416(SB), Z1, K2
 	VMOVUPD.Z         Z1, K2, Z1
-	VMOVUPD           Z1, Z2
-	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z3
-	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z2, Z3
-	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z3, Z3
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z3, Z2
-	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z3, Z2
-	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z2, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z2, Z6
-	VMULPD            Z2, Z2, Z7
-	VFMADD213PD       Z2, Z7, Z6
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z6, Z2
-	VSCALEFPD         Z3, Z2, Z2
-	VMOVUPD.Z         Z2, K2, Z2
-	VPXORQ            Z4, Z4, Z4
-	VMAXPD            Z0, Z4, Z3
-	VMULPD            Z2, Z1, Z1
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z2, Z2
-	VDIVPD            Z2, Z1, Z1
-	VADDPD            Z1, Z3, Z1
-	VPXORQ            Z5, Z5, Z5
-	VMINPD            Z0, Z5, Z0
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z0, Z1
-	VMOVUPD           Z1, K1, (AX)(BX*8)
+	VMOVUPD           Z1, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z2
+	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z1, Z2
+	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z2, Z2
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z2, Z1
+	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z2, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z1, Z4
+	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z1, Z4
+	VMULPD            Z1, Z1, Z5
+	VFMADD213PD       Z1, Z5, Z4
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z4, Z1
+	VSCALEFPD         Z2, Z1, Z1
+	VMOVUPD.Z         Z1, K2, Z1
+	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z2
+	VPMOVQ2M          Z0, K2
+	VBLENDMPD         Z1, Z2, K2, Z3
+	VMULPD            Z0, Z3, Z0
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z1, Z1
+	VDIVPD            Z1, Z0, Z0
+	VMOVUPD           Z0, K1, (AX)(BX*8)
 
 end82:
 	VZEROUPPER
@@ -2995,38 +2979,38 @@ loop83:
 	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z1, Z2
 	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+416(SB), Z2, K1
 	VMOVUPD.Z         Z2, K1, Z2
-	VMOVUPD           Z2, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z5, Z6
-	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z6, Z6
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z6, Z5
-	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z6, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z5, Z7
-	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z5, Z7
-	VMULPD            Z5, Z5, Z8
-	VFMADD213PD       Z5, Z8, Z7
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z7, Z5
-	VSCALEFPD         Z6, Z5, Z5
-	VMOVUPD.Z         Z5, K1, Z5
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z5, Z6
-	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z7
-	VDIVPD            Z6, Z7, Z6
-	VMULPD            Z6, Z5, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z7
-	VFMADD213PD       Z7, Z6, Z2
+	VMOVUPD           Z2, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z2, Z5
+	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z5, Z5
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z5, Z2
+	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z5, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z2, Z6
+	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z2, Z6
+	VMULPD            Z2, Z2, Z7
+	VFMADD213PD       Z2, Z7, Z6
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z6, Z2
+	VSCALEFPD         Z5, Z2, Z2
+	VMOVUPD.Z         Z2, K1, Z2
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z2, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z6
+	VDIVPD            Z5, Z6, Z5
 	VMULPD            Z5, Z2, Z2
+	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z1, Z6
+	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z7
+	VFMADD213PD       Z7, Z5, Z6
+	VMULPD            Z2, Z6, Z2
 	VSUBPD            Z2, Z7, Z5
 	VPMOVQ2M          Z1, K1
 	VBLENDMPD         Z2, Z5, K1, Z3
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z1, Z3
 	VMULPD            Z0, Z3, Z0
 	VMOVUPD           Z0, (AX)(SI*8)
 	ADDQ              $0x08, SI
@@ -3045,38 +3029,38 @@ loop83_end:
 	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z1, Z2
 	VCMPPD.BCST       $0x16, constantsAVX512Float64<>+416(SB), Z2, K2
 	VMOVUPD.Z         Z2, K2, Z2
-	VMOVUPD           Z2, Z3
-	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z5
-	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z3, Z5
-	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z5, Z5
-	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z5, Z3
-	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z5, Z3
-	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z3, Z6
-	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z3, Z6
-	VMULPD            Z3, Z3, Z7
-	VFMADD213PD       Z3, Z7, Z6
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z6, Z3
-	VSCALEFPD         Z5, Z3, Z3
-	VMOVUPD.Z         Z3, K2, Z3
-	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z3, Z5
-	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z6
-	VDIVPD            Z5, Z6, Z5
-	VMULPD            Z5, Z3, Z3
-	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z6
-	VFMADD213PD       Z6, Z5, Z2
+	VMOVUPD           Z2, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+32(SB), Z3
+	VFMADD213PD.BCST  constantsAVX512Float64<>+40(SB), Z2, Z3
+	VSUBPD.BCST       constantsAVX512Float64<>+40(SB), Z3, Z3
+	VFNMADD231PD.BCST constantsAVX512Float64<>+48(SB), Z3, Z2
+	VFNMADD231PD.BCST constantsAVX512Float64<>+56(SB), Z3, Z2
+	VBROADCASTSD      constantsAVX512Float64<>+64(SB), Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+72(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+80(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+88(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+96(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+104(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+112(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+120(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+128(SB), Z2, Z5
+	VFMADD213PD.BCST  constantsAVX512Float64<>+136(SB), Z2, Z5
+	VMULPD            Z2, Z2, Z6
+	VFMADD213PD       Z2, Z6, Z5
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z5, Z2
+	VSCALEFPD         Z3, Z2, Z2
+	VMOVUPD.Z         Z2, K2, Z2
+	VADDPD.BCST       constantsAVX512Float64<>+144(SB), Z2, Z3
+	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z5
+	VDIVPD            Z3, Z5, Z3
 	VMULPD            Z3, Z2, Z2
+	VORPD.BCST        constantsAVX512Float64<>+152(SB), Z1, Z5
+	VBROADCASTSD      constantsAVX512Float64<>+144(SB), Z6
+	VFMADD213PD       Z6, Z3, Z5
+	VMULPD            Z2, Z5, Z2
 	VSUBPD            Z2, Z6, Z3
 	VPMOVQ2M          Z1, K2
 	VBLENDMPD         Z2, Z3, K2, Z4
-	VFMADD231PD.BCST  constantsAVX512Float64<>+0(SB), Z1, Z4
 	VMULPD            Z0, Z4, Z0
 	VMOVUPD           Z0, K1, (AX)(SI*8)
 
@@ -4381,27 +4365,26 @@ loop121:
 	VANDPS       Y2, Y3, Y2
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y0, Y3, Y3
-	VMULPS       Y2, Y1, Y2
-	VADDPS       constantsAVX2Float32<>+640(SB), Y1, Y4
-	VMOVUPS      constantsAVX2Float32<>+448(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      constantsAVX2Float32<>+672(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y1, Y5
-	VMULPS       Y4, Y5, Y1
-	VFNMADD231PS Y1, Y2, Y3
-	VXORPS       Y1, Y1, Y1
-	VMINPS       Y0, Y1, Y0
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y0, Y3
+	VORPS        constantsAVX2Float32<>+480(SB), Y1, Y4
+	VMINPS       Y0, Y4, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       constantsAVX2Float32<>+640(SB), Y1, Y2
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y4
+	VDIVPS       Y2, Y4, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+672(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y1, Y4
+	VMULPS       Y2, Y4, Y1
+	VFMADD231PS  Y1, Y0, Y3
 	VMOVUPS      Y3, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	SUBQ         $0x08, CX
@@ -4449,27 +4432,26 @@ loop121_end:
 	VANDPS       Y3, Y4, Y3
 	VXORPS       Y4, Y4, Y4
 	VMAXPS       Y1, Y4, Y4
-	VMULPS       Y3, Y2, Y3
-	VADDPS       constantsAVX2Float32<>+640(SB), Y2, Y5
-	VMOVUPS      constantsAVX2Float32<>+448(SB), Y6
-	VDIVPS       Y5, Y6, Y5
-	VMULPS       Y5, Y2, Y2
-	VMOVUPS      constantsAVX2Float32<>+672(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y2, Y6
-	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y2, Y6
-	VMULPS       Y5, Y6, Y2
-	VFNMADD231PS Y2, Y3, Y4
-	VXORPS       Y2, Y2, Y2
-	VMINPS       Y1, Y2, Y1
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y1, Y4
+	VORPS        constantsAVX2Float32<>+480(SB), Y2, Y5
+	VMINPS       Y1, Y5, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+640(SB), Y2, Y3
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y5
+	VDIVPS       Y3, Y5, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+672(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y2, Y5
+	VMULPS       Y3, Y5, Y2
+	VFMADD231PS  Y2, Y1, Y4
 	VMASKMOVPS   Y4, Y0, (AX)(BX*4)
 
 end122:
@@ -4526,26 +4508,26 @@ loop123:
 	VADDPS       constantsAVX2Float32<>+640(SB), Y2, Y4
 	VMOVUPS      constantsAVX2Float32<>+448(SB), Y5
 	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y2, Y5
-	VMOVUPS      constantsAVX2Float32<>+672(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y5, Y6
-	VMULPS       Y4, Y6, Y4
-	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y2, Y4
-	VMULPS       Y3, Y4, Y2
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+672(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y2, Y5
+	VMULPS       Y4, Y5, Y2
+	VANDPS       constantsAVX2Float32<>+32(SB), Y1, Y4
+	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y4, Y2
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      constantsAVX2Float32<>+448(SB), Y3
 	VSUBPS       Y2, Y3, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y2
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y1, Y2
-	VMULPS       Y0, Y2, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (AX)(SI*4)
 	ADDQ         $0x08, SI
 	SUBQ         $0x08, CX
@@ -4595,26 +4577,26 @@ loop123_end:
 	VADDPS       constantsAVX2Float32<>+640(SB), Y3, Y5
 	VMOVUPS      constantsAVX2Float32<>+448(SB), Y6
 	VDIVPS       Y5, Y6, Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      constantsAVX2Float32<>+672(SB), Y7
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y6, Y7
-	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y6, Y7
-	VMULPS       Y5, Y7, Y5
-	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y3, Y5
-	VMULPS       Y4, Y5, Y3
+	VMULPS       Y5, Y3, Y3
+	VMOVUPS      constantsAVX2Float32<>+672(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+960(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+992(SB), Y3, Y6
+	VMULPS       Y5, Y6, Y3
+	VANDPS       constantsAVX2Float32<>+32(SB), Y2, Y5
+	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y5, Y3
+	VMULPS       Y4, Y3, Y3
 	VMOVUPS      constantsAVX2Float32<>+448(SB), Y4
 	VSUBPS       Y3, Y4, Y4
-	VBLENDVPS    Y2, Y3, Y4, Y3
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y2, Y3
-	VMULPS       Y1, Y3, Y1
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VMULPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(SI*4)
 
 end124:
@@ -4747,43 +4729,39 @@ loop127:
 	VORPS        constantsAVX2Float32<>+480(SB), Y0, Y1
 	VCMPPS       $0x16, constantsAVX2Float32<>+1056(SB), Y1, Y2
 	VANDPS       Y2, Y1, Y1
-	VMOVUPS      Y1, Y3
-	VMOVUPS      constantsAVX2Float32<>+128(SB), Y4
+	VMOVUPS      Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+128(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y1, Y3
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y3, Y3
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y3, Y1
+	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y3, Y1
+	VMOVUPS      constantsAVX2Float32<>+256(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constantsAVX2Float32<>+448(SB), Y4, Y1
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
 	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y3, Y4
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y4, Y4
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y3
-	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y4, Y3
-	VMOVUPS      constantsAVX2Float32<>+256(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constantsAVX2Float32<>+448(SB), Y5, Y3
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y4, Y5
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y5, Y6
-	VSUBPS       Y6, Y4, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       constantsAVX2Float32<>+448(SB), Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VADDPS       constantsAVX2Float32<>+160(SB), Y4, Y4
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y4, Y5
+	VSUBPS       Y5, Y3, Y3
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       constantsAVX2Float32<>+448(SB), Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VANDPS       Y2, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y0, Y3, Y3
-	VMULPS       Y2, Y1, Y1
-	VADDPS       constantsAVX2Float32<>+448(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VADDPS       Y1, Y3, Y1
-	VXORPS       Y2, Y2, Y2
-	VMINPS       Y0, Y2, Y0
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y0, Y1
-	VMOVUPS      Y1, (AX)(BX*4)
+	VMULPS       Y4, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+160(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       constantsAVX2Float32<>+448(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y0
+	VADDPS       constantsAVX2Float32<>+448(SB), Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	SUBQ         $0x08, CX
 	JMP          loop127
@@ -4798,43 +4776,39 @@ loop127_end:
 	VORPS        constantsAVX2Float32<>+480(SB), Y1, Y2
 	VCMPPS       $0x16, constantsAVX2Float32<>+1056(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, Y4
-	VMOVUPS      constantsAVX2Float32<>+128(SB), Y5
+	VMOVUPS      Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+128(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y2, Y4
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y4, Y4
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y2
+	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y4, Y2
+	VMOVUPS      constantsAVX2Float32<>+256(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constantsAVX2Float32<>+448(SB), Y5, Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
 	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y4, Y5
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y5, Y5
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
-	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y5, Y4
-	VMOVUPS      constantsAVX2Float32<>+256(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y7
-	VFMADD213PS  Y4, Y7, Y6
-	VADDPS       constantsAVX2Float32<>+448(SB), Y6, Y4
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y5, Y6
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y6, Y7
-	VSUBPS       Y7, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VPADDD       constantsAVX2Float32<>+448(SB), Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VADDPS       constantsAVX2Float32<>+160(SB), Y5, Y5
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y5, Y6
+	VSUBPS       Y6, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
 	VPADDD       constantsAVX2Float32<>+448(SB), Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VANDPS       Y3, Y4, Y3
-	VXORPS       Y4, Y4, Y4
-	VMAXPS       Y1, Y4, Y4
-	VMULPS       Y3, Y2, Y2
-	VADDPS       constantsAVX2Float32<>+448(SB), Y3, Y3
-	VDIVPS       Y3, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VXORPS       Y3, Y3, Y3
-	VMINPS       Y1, Y3, Y1
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y1, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+	VMULPS       Y5, Y2, Y2
+	VADDPS       constantsAVX2Float32<>+160(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+448(SB), Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VANDPS       Y3, Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y3
+	VMULPS       Y1, Y3, Y1
+	VADDPS       constantsAVX2Float32<>+448(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
 
 end128:
 	VZEROUPPER
@@ -4857,44 +4831,44 @@ loop129:
 	VORPS        constantsAVX2Float32<>+480(SB), Y1, Y2
 	VCMPPS       $0x16, constantsAVX2Float32<>+1056(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, Y4
-	VMOVUPS      constantsAVX2Float32<>+128(SB), Y5
+	VMOVUPS      Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+128(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y2, Y4
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y4, Y4
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y2
+	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y4, Y2
+	VMOVUPS      constantsAVX2Float32<>+256(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constantsAVX2Float32<>+448(SB), Y5, Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
 	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y4, Y5
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y5, Y5
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
-	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y5, Y4
-	VMOVUPS      constantsAVX2Float32<>+256(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y7
-	VFMADD213PS  Y4, Y7, Y6
-	VADDPS       constantsAVX2Float32<>+448(SB), Y6, Y4
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y5, Y6
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y6, Y7
-	VSUBPS       Y7, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VPADDD       constantsAVX2Float32<>+448(SB), Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VADDPS       constantsAVX2Float32<>+160(SB), Y5, Y5
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y5, Y6
+	VSUBPS       Y6, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
 	VPADDD       constantsAVX2Float32<>+448(SB), Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VANDPS       Y3, Y4, Y3
-	VADDPS       constantsAVX2Float32<>+448(SB), Y3, Y4
-	VMOVUPS      constantsAVX2Float32<>+448(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      constantsAVX2Float32<>+448(SB), Y5
-	VFMADD213PS  Y5, Y4, Y2
+	VMULPS       Y5, Y2, Y2
+	VADDPS       constantsAVX2Float32<>+160(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+448(SB), Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VANDPS       Y3, Y2, Y2
+	VADDPS       constantsAVX2Float32<>+448(SB), Y2, Y3
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y4
+	VDIVPS       Y3, Y4, Y3
 	VMULPS       Y3, Y2, Y2
+	VORPS        constantsAVX2Float32<>+480(SB), Y1, Y4
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VMULPS       Y2, Y4, Y2
 	VSUBPS       Y2, Y5, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y2
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y1, Y2
-	VMULPS       Y0, Y2, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (AX)(SI*4)
 	ADDQ         $0x08, SI
 	SUBQ         $0x08, CX
@@ -4911,44 +4885,44 @@ loop129_end:
 	VORPS        constantsAVX2Float32<>+480(SB), Y2, Y3
 	VCMPPS       $0x16, constantsAVX2Float32<>+1056(SB), Y3, Y4
 	VANDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, Y5
-	VMOVUPS      constantsAVX2Float32<>+128(SB), Y6
+	VMOVUPS      Y3, Y3
+	VMOVUPS      constantsAVX2Float32<>+128(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y3, Y5
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y5, Y5
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y3
+	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y5, Y3
+	VMOVUPS      constantsAVX2Float32<>+256(SB), Y6
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y3, Y6
+	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constantsAVX2Float32<>+448(SB), Y6, Y3
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y6
 	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y5, Y6
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y6, Y6
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y6, Y5
-	VFNMADD231PS constantsAVX2Float32<>+224(SB), Y6, Y5
-	VMOVUPS      constantsAVX2Float32<>+256(SB), Y7
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y5, Y7
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y5, Y7
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y5, Y7
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y5, Y7
-	VFMADD213PS  constantsAVX2Float32<>+416(SB), Y5, Y7
-	VMULPS       Y5, Y5, Y8
-	VFMADD213PS  Y5, Y8, Y7
-	VADDPS       constantsAVX2Float32<>+448(SB), Y7, Y5
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y7
-	VFMADD213PS  constantsAVX2Float32<>+160(SB), Y6, Y7
-	VSUBPS       constantsAVX2Float32<>+160(SB), Y7, Y8
-	VSUBPS       Y8, Y6, Y6
-	VPSLLD       $0x17, Y7, Y7
-	VPADDD       constantsAVX2Float32<>+448(SB), Y7, Y7
-	VMULPS       Y7, Y5, Y5
-	VADDPS       constantsAVX2Float32<>+160(SB), Y6, Y6
+	VSUBPS       constantsAVX2Float32<>+160(SB), Y6, Y7
+	VSUBPS       Y7, Y5, Y5
 	VPSLLD       $0x17, Y6, Y6
 	VPADDD       constantsAVX2Float32<>+448(SB), Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VANDPS       Y4, Y5, Y4
-	VADDPS       constantsAVX2Float32<>+448(SB), Y4, Y5
-	VMOVUPS      constantsAVX2Float32<>+448(SB), Y6
-	VDIVPS       Y5, Y6, Y5
-	VMULPS       Y5, Y4, Y4
-	VMOVUPS      constantsAVX2Float32<>+448(SB), Y6
-	VFMADD213PS  Y6, Y5, Y3
+	VMULPS       Y6, Y3, Y3
+	VADDPS       constantsAVX2Float32<>+160(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       constantsAVX2Float32<>+448(SB), Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VANDPS       Y4, Y3, Y3
+	VADDPS       constantsAVX2Float32<>+448(SB), Y3, Y4
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y5
+	VDIVPS       Y4, Y5, Y4
 	VMULPS       Y4, Y3, Y3
+	VORPS        constantsAVX2Float32<>+480(SB), Y2, Y5
+	VMOVUPS      constantsAVX2Float32<>+448(SB), Y6
+	VFMADD213PS  Y6, Y4, Y5
+	VMULPS       Y3, Y5, Y3
 	VSUBPS       Y3, Y6, Y4
-	VBLENDVPS    Y2, Y3, Y4, Y3
-	VFMADD231PS  constantsAVX2Float32<>+0(SB), Y2, Y3
-	VMULPS       Y1, Y3, Y1
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VMULPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(SI*4)
 
 end130:
@@ -6553,41 +6527,40 @@ loop167:
 	VANDPD       Y2, Y3, Y2
 	VXORPD       Y3, Y3, Y3
 	VMAXPD       Y0, Y3, Y3
-	VMULPD       Y2, Y1, Y2
-	VADDPD       constantsAVX2Float64<>+800(SB), Y1, Y4
-	VMOVUPD      constantsAVX2Float64<>+576(SB), Y5
-	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y1, Y1
-	VMOVUPD      constantsAVX2Float64<>+832(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y1, Y5
-	VMULPD       Y4, Y5, Y1
-	VFNMADD231PD Y1, Y2, Y3
-	VXORPD       Y1, Y1, Y1
-	VMINPD       Y0, Y1, Y0
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y0, Y3
+	VORPD        constantsAVX2Float64<>+608(SB), Y1, Y4
+	VMINPD       Y0, Y4, Y0
+	VMULPD       Y2, Y0, Y0
+	VADDPD       constantsAVX2Float64<>+800(SB), Y1, Y2
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y4
+	VDIVPD       Y2, Y4, Y2
+	VMULPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+832(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y1, Y4
+	VMULPD       Y2, Y4, Y1
+	VFMADD231PD  Y1, Y0, Y3
 	VMOVUPD      Y3, (AX)(BX*8)
 	ADDQ         $0x04, BX
 	SUBQ         $0x04, CX
@@ -6639,41 +6612,40 @@ loop167_end:
 	VANDPD       Y3, Y4, Y3
 	VXORPD       Y4, Y4, Y4
 	VMAXPD       Y1, Y4, Y4
-	VMULPD       Y3, Y2, Y3
-	VADDPD       constantsAVX2Float64<>+800(SB), Y2, Y5
-	VMOVUPD      constantsAVX2Float64<>+576(SB), Y6
-	VDIVPD       Y5, Y6, Y5
-	VMULPD       Y5, Y2, Y2
-	VMOVUPD      constantsAVX2Float64<>+832(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y2, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y2, Y6
-	VMULPD       Y5, Y6, Y2
-	VFNMADD231PD Y2, Y3, Y4
-	VXORPD       Y2, Y2, Y2
-	VMINPD       Y1, Y2, Y1
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y1, Y4
+	VORPD        constantsAVX2Float64<>+608(SB), Y2, Y5
+	VMINPD       Y1, Y5, Y1
+	VMULPD       Y3, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+800(SB), Y2, Y3
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y5
+	VDIVPD       Y3, Y5, Y3
+	VMULPD       Y3, Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+832(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y2, Y5
+	VMULPD       Y3, Y5, Y2
+	VFMADD231PD  Y2, Y1, Y4
 	VMASKMOVPD   Y4, Y0, (AX)(BX*8)
 
 end168:
@@ -6734,40 +6706,40 @@ loop169:
 	VADDPD       constantsAVX2Float64<>+800(SB), Y2, Y4
 	VMOVUPD      constantsAVX2Float64<>+576(SB), Y5
 	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y2, Y5
-	VMOVUPD      constantsAVX2Float64<>+832(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y5, Y6
-	VMULPD       Y4, Y6, Y4
-	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y2, Y4
-	VMULPD       Y3, Y4, Y2
+	VMULPD       Y4, Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+832(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y2, Y5
+	VMULPD       Y4, Y5, Y2
+	VANDPD       constantsAVX2Float64<>+32(SB), Y1, Y4
+	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y4, Y2
+	VMULPD       Y3, Y2, Y2
 	VMOVUPD      constantsAVX2Float64<>+576(SB), Y3
 	VSUBPD       Y2, Y3, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y2
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y1, Y2
-	VMULPD       Y0, Y2, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
 	VMOVUPD      Y0, (AX)(SI*8)
 	ADDQ         $0x04, SI
 	SUBQ         $0x04, CX
@@ -6821,40 +6793,40 @@ loop169_end:
 	VADDPD       constantsAVX2Float64<>+800(SB), Y3, Y5
 	VMOVUPD      constantsAVX2Float64<>+576(SB), Y6
 	VDIVPD       Y5, Y6, Y5
-	VMULPD       Y5, Y3, Y6
-	VMOVUPD      constantsAVX2Float64<>+832(SB), Y7
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y6, Y7
-	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y6, Y7
-	VMULPD       Y5, Y7, Y5
-	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y3, Y5
-	VMULPD       Y4, Y5, Y3
+	VMULPD       Y5, Y3, Y3
+	VMOVUPD      constantsAVX2Float64<>+832(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1568(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+1600(SB), Y3, Y6
+	VMULPD       Y5, Y6, Y3
+	VANDPD       constantsAVX2Float64<>+32(SB), Y2, Y5
+	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y5, Y3
+	VMULPD       Y4, Y3, Y3
 	VMOVUPD      constantsAVX2Float64<>+576(SB), Y4
 	VSUBPD       Y3, Y4, Y4
-	VBLENDVPD    Y2, Y3, Y4, Y3
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y2, Y3
-	VMULPD       Y1, Y3, Y1
+	VBLENDVPD    Y2, Y3, Y4, Y2
+	VMULPD       Y1, Y2, Y1
 	VMASKMOVPD   Y1, Y0, (AX)(SI*8)
 
 end170:
@@ -6995,47 +6967,43 @@ loop173:
 	VORPD        constantsAVX2Float64<>+608(SB), Y0, Y1
 	VCMPPD       $0x16, constantsAVX2Float64<>+1664(SB), Y1, Y2
 	VANDPD       Y2, Y1, Y1
-	VMOVUPD      Y1, Y3
-	VMOVUPD      constantsAVX2Float64<>+128(SB), Y4
+	VMOVUPD      Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+128(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y1, Y3
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y3, Y3
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y3, Y1
+	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y3, Y1
+	VMOVUPD      constantsAVX2Float64<>+256(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y1, Y4
+	VMULPD       Y1, Y1, Y5
+	VFMADD213PD  Y1, Y5, Y4
+	VADDPD       constantsAVX2Float64<>+576(SB), Y4, Y1
+	VMOVUPD      constantsAVX2Float64<>+672(SB), Y4
 	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y3, Y4
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y4, Y4
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y3
-	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y4, Y3
-	VMOVUPD      constantsAVX2Float64<>+256(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y3, Y5
-	VMULPD       Y3, Y3, Y6
-	VFMADD213PD  Y3, Y6, Y5
-	VADDPD       constantsAVX2Float64<>+576(SB), Y5, Y3
-	VMOVUPD      constantsAVX2Float64<>+672(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y4, Y5
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y5, Y6
-	VSUBPD       Y6, Y4, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       constantsAVX2Float64<>+576(SB), Y5, Y5
-	VMULPD       Y5, Y3, Y3
-	VADDPD       constantsAVX2Float64<>+160(SB), Y4, Y4
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y4, Y5
+	VSUBPD       Y5, Y3, Y3
 	VPSLLQ       $0x34, Y4, Y4
 	VPADDQ       constantsAVX2Float64<>+576(SB), Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VANDPD       Y2, Y3, Y2
-	VXORPD       Y3, Y3, Y3
-	VMAXPD       Y0, Y3, Y3
-	VMULPD       Y2, Y1, Y1
-	VADDPD       constantsAVX2Float64<>+576(SB), Y2, Y2
-	VDIVPD       Y2, Y1, Y1
-	VADDPD       Y1, Y3, Y1
-	VXORPD       Y2, Y2, Y2
-	VMINPD       Y0, Y2, Y0
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y0, Y1
-	VMOVUPD      Y1, (AX)(BX*8)
+	VMULPD       Y4, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+160(SB), Y3, Y3
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       constantsAVX2Float64<>+576(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y2
+	VBLENDVPD    Y0, Y1, Y2, Y2
+	VMULPD       Y0, Y2, Y0
+	VADDPD       constantsAVX2Float64<>+576(SB), Y1, Y1
+	VDIVPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (AX)(BX*8)
 	ADDQ         $0x04, BX
 	SUBQ         $0x04, CX
 	JMP          loop173
@@ -7050,47 +7018,43 @@ loop173_end:
 	VORPD        constantsAVX2Float64<>+608(SB), Y1, Y2
 	VCMPPD       $0x16, constantsAVX2Float64<>+1664(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
-	VMOVUPD      Y2, Y4
-	VMOVUPD      constantsAVX2Float64<>+128(SB), Y5
+	VMOVUPD      Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+128(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y2, Y4
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y4, Y4
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y2
+	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y4, Y2
+	VMOVUPD      constantsAVX2Float64<>+256(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y2, Y5
+	VMULPD       Y2, Y2, Y6
+	VFMADD213PD  Y2, Y6, Y5
+	VADDPD       constantsAVX2Float64<>+576(SB), Y5, Y2
+	VMOVUPD      constantsAVX2Float64<>+672(SB), Y5
 	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y4, Y5
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y5, Y5
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
-	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y5, Y4
-	VMOVUPD      constantsAVX2Float64<>+256(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y4, Y6
-	VMULPD       Y4, Y4, Y7
-	VFMADD213PD  Y4, Y7, Y6
-	VADDPD       constantsAVX2Float64<>+576(SB), Y6, Y4
-	VMOVUPD      constantsAVX2Float64<>+672(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y5, Y6
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y6, Y7
-	VSUBPD       Y7, Y5, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       constantsAVX2Float64<>+576(SB), Y6, Y6
-	VMULPD       Y6, Y4, Y4
-	VADDPD       constantsAVX2Float64<>+160(SB), Y5, Y5
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y5, Y6
+	VSUBPD       Y6, Y4, Y4
 	VPSLLQ       $0x34, Y5, Y5
 	VPADDQ       constantsAVX2Float64<>+576(SB), Y5, Y5
-	VMULPD       Y5, Y4, Y4
-	VANDPD       Y3, Y4, Y3
-	VXORPD       Y4, Y4, Y4
-	VMAXPD       Y1, Y4, Y4
-	VMULPD       Y3, Y2, Y2
-	VADDPD       constantsAVX2Float64<>+576(SB), Y3, Y3
-	VDIVPD       Y3, Y2, Y2
-	VADDPD       Y2, Y4, Y2
-	VXORPD       Y3, Y3, Y3
-	VMINPD       Y1, Y3, Y1
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y1, Y2
-	VMASKMOVPD   Y2, Y0, (AX)(BX*8)
+	VMULPD       Y5, Y2, Y2
+	VADDPD       constantsAVX2Float64<>+160(SB), Y4, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+576(SB), Y4, Y4
+	VMULPD       Y4, Y2, Y2
+	VANDPD       Y3, Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y3
+	VBLENDVPD    Y1, Y2, Y3, Y3
+	VMULPD       Y1, Y3, Y1
+	VADDPD       constantsAVX2Float64<>+576(SB), Y2, Y2
+	VDIVPD       Y2, Y1, Y1
+	VMASKMOVPD   Y1, Y0, (AX)(BX*8)
 
 end174:
 	VZEROUPPER
@@ -7113,48 +7077,48 @@ loop175:
 	VORPD        constantsAVX2Float64<>+608(SB), Y1, Y2
 	VCMPPD       $0x16, constantsAVX2Float64<>+1664(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
-	VMOVUPD      Y2, Y4
-	VMOVUPD      constantsAVX2Float64<>+128(SB), Y5
+	VMOVUPD      Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+128(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y2, Y4
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y4, Y4
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y2
+	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y4, Y2
+	VMOVUPD      constantsAVX2Float64<>+256(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y2, Y5
+	VMULPD       Y2, Y2, Y6
+	VFMADD213PD  Y2, Y6, Y5
+	VADDPD       constantsAVX2Float64<>+576(SB), Y5, Y2
+	VMOVUPD      constantsAVX2Float64<>+672(SB), Y5
 	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y4, Y5
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y5, Y5
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
-	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y5, Y4
-	VMOVUPD      constantsAVX2Float64<>+256(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y4, Y6
-	VMULPD       Y4, Y4, Y7
-	VFMADD213PD  Y4, Y7, Y6
-	VADDPD       constantsAVX2Float64<>+576(SB), Y6, Y4
-	VMOVUPD      constantsAVX2Float64<>+672(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y5, Y6
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y6, Y7
-	VSUBPD       Y7, Y5, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       constantsAVX2Float64<>+576(SB), Y6, Y6
-	VMULPD       Y6, Y4, Y4
-	VADDPD       constantsAVX2Float64<>+160(SB), Y5, Y5
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y5, Y6
+	VSUBPD       Y6, Y4, Y4
 	VPSLLQ       $0x34, Y5, Y5
 	VPADDQ       constantsAVX2Float64<>+576(SB), Y5, Y5
-	VMULPD       Y5, Y4, Y4
-	VANDPD       Y3, Y4, Y3
-	VADDPD       constantsAVX2Float64<>+576(SB), Y3, Y4
-	VMOVUPD      constantsAVX2Float64<>+576(SB), Y5
-	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y3, Y3
-	VMOVUPD      constantsAVX2Float64<>+576(SB), Y5
-	VFMADD213PD  Y5, Y4, Y2
+	VMULPD       Y5, Y2, Y2
+	VADDPD       constantsAVX2Float64<>+160(SB), Y4, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+576(SB), Y4, Y4
+	VMULPD       Y4, Y2, Y2
+	VANDPD       Y3, Y2, Y2
+	VADDPD       constantsAVX2Float64<>+576(SB), Y2, Y3
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y4
+	VDIVPD       Y3, Y4, Y3
 	VMULPD       Y3, Y2, Y2
+	VORPD        constantsAVX2Float64<>+608(SB), Y1, Y4
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y5
+	VFMADD213PD  Y5, Y3, Y4
+	VMULPD       Y2, Y4, Y2
 	VSUBPD       Y2, Y5, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y2
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y1, Y2
-	VMULPD       Y0, Y2, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
 	VMOVUPD      Y0, (AX)(SI*8)
 	ADDQ         $0x04, SI
 	SUBQ         $0x04, CX
@@ -7171,48 +7135,48 @@ loop175_end:
 	VORPD        constantsAVX2Float64<>+608(SB), Y2, Y3
 	VCMPPD       $0x16, constantsAVX2Float64<>+1664(SB), Y3, Y4
 	VANDPD       Y4, Y3, Y3
-	VMOVUPD      Y3, Y5
-	VMOVUPD      constantsAVX2Float64<>+128(SB), Y6
+	VMOVUPD      Y3, Y3
+	VMOVUPD      constantsAVX2Float64<>+128(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y3, Y5
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y5, Y5
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y3
+	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y5, Y3
+	VMOVUPD      constantsAVX2Float64<>+256(SB), Y6
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y3, Y6
+	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y3, Y6
+	VMULPD       Y3, Y3, Y7
+	VFMADD213PD  Y3, Y7, Y6
+	VADDPD       constantsAVX2Float64<>+576(SB), Y6, Y3
+	VMOVUPD      constantsAVX2Float64<>+672(SB), Y6
 	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y5, Y6
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y6, Y6
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y6, Y5
-	VFNMADD231PD constantsAVX2Float64<>+224(SB), Y6, Y5
-	VMOVUPD      constantsAVX2Float64<>+256(SB), Y7
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y5, Y7
-	VFMADD213PD  constantsAVX2Float64<>+544(SB), Y5, Y7
-	VMULPD       Y5, Y5, Y8
-	VFMADD213PD  Y5, Y8, Y7
-	VADDPD       constantsAVX2Float64<>+576(SB), Y7, Y5
-	VMOVUPD      constantsAVX2Float64<>+672(SB), Y7
-	VFMADD213PD  constantsAVX2Float64<>+160(SB), Y6, Y7
-	VSUBPD       constantsAVX2Float64<>+160(SB), Y7, Y8
-	VSUBPD       Y8, Y6, Y6
-	VPSLLQ       $0x34, Y7, Y7
-	VPADDQ       constantsAVX2Float64<>+576(SB), Y7, Y7
-	VMULPD       Y7, Y5, Y5
-	VADDPD       constantsAVX2Float64<>+160(SB), Y6, Y6
+	VSUBPD       constantsAVX2Float64<>+160(SB), Y6, Y7
+	VSUBPD       Y7, Y5, Y5
 	VPSLLQ       $0x34, Y6, Y6
 	VPADDQ       constantsAVX2Float64<>+576(SB), Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VANDPD       Y4, Y5, Y4
-	VADDPD       constantsAVX2Float64<>+576(SB), Y4, Y5
-	VMOVUPD      constantsAVX2Float64<>+576(SB), Y6
-	VDIVPD       Y5, Y6, Y5
-	VMULPD       Y5, Y4, Y4
-	VMOVUPD      constantsAVX2Float64<>+576(SB), Y6
-	VFMADD213PD  Y6, Y5, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       constantsAVX2Float64<>+160(SB), Y5, Y5
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       constantsAVX2Float64<>+576(SB), Y5, Y5
+	VMULPD       Y5, Y3, Y3
+	VANDPD       Y4, Y3, Y3
+	VADDPD       constantsAVX2Float64<>+576(SB), Y3, Y4
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y5
+	VDIVPD       Y4, Y5, Y4
 	VMULPD       Y4, Y3, Y3
+	VORPD        constantsAVX2Float64<>+608(SB), Y2, Y5
+	VMOVUPD      constantsAVX2Float64<>+576(SB), Y6
+	VFMADD213PD  Y6, Y4, Y5
+	VMULPD       Y3, Y5, Y3
 	VSUBPD       Y3, Y6, Y4
-	VBLENDVPD    Y2, Y3, Y4, Y3
-	VFMADD231PD  constantsAVX2Float64<>+0(SB), Y2, Y3
-	VMULPD       Y1, Y3, Y1
+	VBLENDVPD    Y2, Y3, Y4, Y2
+	VMULPD       Y1, Y2, Y1
 	VMASKMOVPD   Y1, Y0, (AX)(SI*8)
 
 end176:

@@ -1452,40 +1452,39 @@ loop29:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
 	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
-	WORD $0x3dc04c03 // ldr q3, [x0, #304]
-	WORD $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x3dc05005 // ldr q5, [x0, #320]
-	WORD $0x3dc05406 // ldr q6, [x0, #336]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc05805 // ldr q5, [x0, #352]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc05c06 // ldr q6, [x0, #368]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06005 // ldr q5, [x0, #384]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06406 // ldr q6, [x0, #400]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06805 // ldr q5, [x0, #416]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06c06 // ldr q6, [x0, #432]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc07005 // ldr q5, [x0, #448]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc07406 // ldr q6, [x0, #464]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc07805 // ldr q5, [x0, #480]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x6e23dca1 // fmul v1.4s, v5.4s, v3.4s
-	WORD $0x4ea1cc44 // fmls v4.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
-	WORD $0x6e601c22 // bsl v2.16b, v1.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e20cc44 // fmla v4.4s, v2.4s, v0.4s
+	WORD $0x3dc03803 // ldr q3, [x0, #224]
+	WORD $0x4ea31c23 // orr v3.16b, v1.16b, v3.16b
+	WORD $0x6ea3e405 // fcmgt v5.4s, v0.4s, v3.4s
+	WORD $0x6e601c65 // bsl v5.16b, v3.16b, v0.16b
+	WORD $0x6e22dca0 // fmul v0.4s, v5.4s, v2.4s
+	WORD $0x3dc04c02 // ldr q2, [x0, #304]
+	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
+	WORD $0x3dc03403 // ldr q3, [x0, #208]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3dc05003 // ldr q3, [x0, #320]
+	WORD $0x3dc05405 // ldr q5, [x0, #336]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc05803 // ldr q3, [x0, #352]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc05c05 // ldr q5, [x0, #368]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06003 // ldr q3, [x0, #384]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06405 // ldr q5, [x0, #400]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06803 // ldr q3, [x0, #416]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06c05 // ldr q5, [x0, #432]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc07003 // ldr q3, [x0, #448]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc07405 // ldr q5, [x0, #464]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc07803 // ldr q3, [x0, #480]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
+	WORD $0x4e21cc04 // fmla v4.4s, v0.4s, v1.4s
 	ADD R4<<2, R1, R16
 	WORD $0x3d800204 // str q4, [x16]
 	ADD $0x04, R4
@@ -1568,40 +1567,39 @@ lanes1:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
 	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
-	WORD $0x3dc04c03 // ldr q3, [x0, #304]
-	WORD $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x3dc05005 // ldr q5, [x0, #320]
-	WORD $0x3dc05406 // ldr q6, [x0, #336]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc05805 // ldr q5, [x0, #352]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc05c06 // ldr q6, [x0, #368]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06005 // ldr q5, [x0, #384]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06406 // ldr q6, [x0, #400]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06805 // ldr q5, [x0, #416]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06c06 // ldr q6, [x0, #432]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc07005 // ldr q5, [x0, #448]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc07406 // ldr q6, [x0, #464]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc07805 // ldr q5, [x0, #480]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x6e23dca1 // fmul v1.4s, v5.4s, v3.4s
-	WORD $0x4ea1cc44 // fmls v4.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
-	WORD $0x6e601c22 // bsl v2.16b, v1.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e20cc44 // fmla v4.4s, v2.4s, v0.4s
+	WORD $0x3dc03803 // ldr q3, [x0, #224]
+	WORD $0x4ea31c23 // orr v3.16b, v1.16b, v3.16b
+	WORD $0x6ea3e405 // fcmgt v5.4s, v0.4s, v3.4s
+	WORD $0x6e601c65 // bsl v5.16b, v3.16b, v0.16b
+	WORD $0x6e22dca0 // fmul v0.4s, v5.4s, v2.4s
+	WORD $0x3dc04c02 // ldr q2, [x0, #304]
+	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
+	WORD $0x3dc03403 // ldr q3, [x0, #208]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3dc05003 // ldr q3, [x0, #320]
+	WORD $0x3dc05405 // ldr q5, [x0, #336]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc05803 // ldr q3, [x0, #352]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc05c05 // ldr q5, [x0, #368]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06003 // ldr q3, [x0, #384]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06405 // ldr q5, [x0, #400]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06803 // ldr q3, [x0, #416]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06c05 // ldr q5, [x0, #432]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc07003 // ldr q3, [x0, #448]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc07405 // ldr q5, [x0, #464]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc07803 // ldr q3, [x0, #480]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
+	WORD $0x4e21cc04 // fmla v4.4s, v0.4s, v1.4s
 	ADD R4<<2, R1, R16
 	CMP $4, R2
 	BLT lanes2less
@@ -1696,39 +1694,38 @@ loop31:
 	WORD $0x4e24d444 // fadd v4.4s, v2.4s, v4.4s
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
 	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
-	WORD $0x3dc05006 // ldr q6, [x0, #320]
-	WORD $0x3dc05407 // ldr q7, [x0, #336]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05806 // ldr q6, [x0, #352]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05c07 // ldr q7, [x0, #368]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06006 // ldr q6, [x0, #384]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06407 // ldr q7, [x0, #400]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06806 // ldr q6, [x0, #416]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06c07 // ldr q7, [x0, #432]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc07006 // ldr q6, [x0, #448]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc07407 // ldr q7, [x0, #464]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc07806 // ldr q6, [x0, #480]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x3dc05005 // ldr q5, [x0, #320]
+	WORD $0x3dc05406 // ldr q6, [x0, #336]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc05805 // ldr q5, [x0, #352]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc05c06 // ldr q6, [x0, #368]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06005 // ldr q5, [x0, #384]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06406 // ldr q6, [x0, #400]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06805 // ldr q5, [x0, #416]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06c06 // ldr q6, [x0, #432]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc07005 // ldr q5, [x0, #448]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc07406 // ldr q6, [x0, #464]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc07805 // ldr q5, [x0, #480]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x6e24dca2 // fmul v2.4s, v5.4s, v4.4s
+	WORD $0x4ea0f824 // fabs v4.4s, v1.4s
 	WORD $0x3dc07c05 // ldr q5, [x0, #496]
-	WORD $0x4ea5cc44 // fmls v4.4s, v2.4s, v5.4s
-	WORD $0x6e23dc82 // fmul v2.4s, v4.4s, v3.4s
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x3dc03403 // ldr q3, [x0, #208]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R5<<2, R1, R16
 	WORD $0x3d800200 // str q0, [x16]
 	ADD $0x04, R5
@@ -1831,39 +1828,38 @@ lanes2:
 	WORD $0x4e24d444 // fadd v4.4s, v2.4s, v4.4s
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
 	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
-	WORD $0x3dc05006 // ldr q6, [x0, #320]
-	WORD $0x3dc05407 // ldr q7, [x0, #336]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05806 // ldr q6, [x0, #352]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05c07 // ldr q7, [x0, #368]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06006 // ldr q6, [x0, #384]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06407 // ldr q7, [x0, #400]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06806 // ldr q6, [x0, #416]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06c07 // ldr q7, [x0, #432]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc07006 // ldr q6, [x0, #448]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc07407 // ldr q7, [x0, #464]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc07806 // ldr q6, [x0, #480]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x3dc05005 // ldr q5, [x0, #320]
+	WORD $0x3dc05406 // ldr q6, [x0, #336]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc05805 // ldr q5, [x0, #352]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc05c06 // ldr q6, [x0, #368]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06005 // ldr q5, [x0, #384]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06406 // ldr q6, [x0, #400]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06805 // ldr q5, [x0, #416]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06c06 // ldr q6, [x0, #432]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc07005 // ldr q5, [x0, #448]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc07406 // ldr q6, [x0, #464]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc07805 // ldr q5, [x0, #480]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x6e24dca2 // fmul v2.4s, v5.4s, v4.4s
+	WORD $0x4ea0f824 // fabs v4.4s, v1.4s
 	WORD $0x3dc07c05 // ldr q5, [x0, #496]
-	WORD $0x4ea5cc44 // fmls v4.4s, v2.4s, v5.4s
-	WORD $0x6e23dc82 // fmul v2.4s, v4.4s, v3.4s
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x3dc03403 // ldr q3, [x0, #208]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R5<<2, R1, R16
 	CMP $4, R2
 	BLT lanes3less
@@ -2109,63 +2105,56 @@ loop35:
 	WORD $0x3dc08002 // ldr q2, [x0, #512]
 	WORD $0x6e21e442 // fcmge v2.4s, v2.4s, v1.4s
 	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01404 // ldr q4, [x0, #80]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01c04 // ldr q4, [x0, #112]
+	WORD $0x3dc02005 // ldr q5, [x0, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02404 // ldr q4, [x0, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02805 // ldr q5, [x0, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	WORD $0x3dc01004 // ldr q4, [x0, #64]
 	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01c05 // ldr q5, [x0, #112]
-	WORD $0x3dc02006 // ldr q6, [x0, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02405 // ldr q5, [x0, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02806 // ldr q6, [x0, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02c05 // ldr q5, [x0, #176]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
-	WORD $0x3dc03406 // ldr q6, [x0, #208]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f3754a4 // shl v4.4s, v5.4s, #23
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
-	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc03403 // ldr q3, [x0, #208]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
-	WORD $0x6e601c43 // bsl v3.16b, v2.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x6e20dc60 // fmul v0.4s, v3.4s, v0.4s
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	ADD R4<<2, R1, R16
-	WORD $0x3d800201 // str q1, [x16]
+	WORD $0x3d800200 // str q0, [x16]
 	ADD $0x04, R4
 	SUB $0x04, R2
 	JMP loop35
@@ -2197,78 +2186,71 @@ lanes1:
 	WORD $0x3dc08002 // ldr q2, [x0, #512]
 	WORD $0x6e21e442 // fcmge v2.4s, v2.4s, v1.4s
 	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01404 // ldr q4, [x0, #80]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01c04 // ldr q4, [x0, #112]
+	WORD $0x3dc02005 // ldr q5, [x0, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02404 // ldr q4, [x0, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02805 // ldr q5, [x0, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	WORD $0x3dc01004 // ldr q4, [x0, #64]
 	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01c05 // ldr q5, [x0, #112]
-	WORD $0x3dc02006 // ldr q6, [x0, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02405 // ldr q5, [x0, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02806 // ldr q6, [x0, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02c05 // ldr q5, [x0, #176]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
-	WORD $0x3dc03406 // ldr q6, [x0, #208]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f3754a4 // shl v4.4s, v5.4s, #23
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
-	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc03403 // ldr q3, [x0, #208]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
-	WORD $0x6e601c43 // bsl v3.16b, v2.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x6e20dc60 // fmul v0.4s, v3.4s, v0.4s
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	ADD R4<<2, R1, R16
 	CMP $4, R2
 	BLT lanes2less
-	WORD $0x3d800201 // str q1, [x16]
+	WORD $0x3d800200 // str q0, [x16]
 	JMP lanes2
 
 lanes2less:
 	CMP $2, R2
 	BLT lanes2one
-	WORD $0xfd000201 // str d1, [x16]
+	WORD $0xfd000200 // str d0, [x16]
 	BEQ lanes2
 	ADD $8, R16, R17
-	WORD $0x4d008221 // st1 {v1.s}[2], [x17]
+	WORD $0x4d008220 // st1 {v0.s}[2], [x17]
 	JMP lanes2
 
 lanes2one:
-	WORD $0xbd000201 // str s1, [x16]
+	WORD $0xbd000200 // str s0, [x16]
 
 lanes2:
 
@@ -2296,63 +2278,62 @@ loop37:
 	WORD $0x3dc08003 // ldr q3, [x0, #512]
 	WORD $0x6e22e463 // fcmge v3.4s, v3.4s, v2.4s
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01805 // ldr q5, [x0, #96]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc02006 // ldr q6, [x0, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02405 // ldr q5, [x0, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02806 // ldr q6, [x0, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3dc03405 // ldr q5, [x0, #208]
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x3dc01006 // ldr q6, [x0, #64]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x3dc01406 // ldr q6, [x0, #80]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01c06 // ldr q6, [x0, #112]
-	WORD $0x3dc02007 // ldr q7, [x0, #128]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02406 // ldr q6, [x0, #144]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc02807 // ldr q7, [x0, #160]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
-	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
-	WORD $0x3dc03406 // ldr q6, [x0, #208]
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x3dc01007 // ldr q7, [x0, #64]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754e6 // shl v6.4s, v7.4s, #23
-	WORD $0x3dc03407 // ldr q7, [x0, #208]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
 	WORD $0x3dc03406 // ldr q6, [x0, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
-	WORD $0x3dc03404 // ldr q4, [x0, #208]
-	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3dc03403 // ldr q3, [x0, #208]
+	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc03804 // ldr q4, [x0, #224]
+	WORD $0x4ea41c24 // orr v4.16b, v1.16b, v4.16b
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4e24cc46 // fmla v6.4s, v2.4s, v4.4s
-	WORD $0x6e23dcc2 // fmul v2.4s, v6.4s, v3.4s
+	WORD $0x4e23cc86 // fmla v6.4s, v4.4s, v3.4s
+	WORD $0x6e22dcc2 // fmul v2.4s, v6.4s, v2.4s
 	WORD $0x4ea2d4a3 // fsub v3.4s, v5.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R5<<2, R1, R16
 	WORD $0x3d800200 // str q0, [x16]
 	ADD $0x04, R5
@@ -2405,63 +2386,62 @@ lanes2:
 	WORD $0x3dc08003 // ldr q3, [x0, #512]
 	WORD $0x6e22e463 // fcmge v3.4s, v3.4s, v2.4s
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01805 // ldr q5, [x0, #96]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc02006 // ldr q6, [x0, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02405 // ldr q5, [x0, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02806 // ldr q6, [x0, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3dc03405 // ldr q5, [x0, #208]
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x3dc01006 // ldr q6, [x0, #64]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x3dc01406 // ldr q6, [x0, #80]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01c06 // ldr q6, [x0, #112]
-	WORD $0x3dc02007 // ldr q7, [x0, #128]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02406 // ldr q6, [x0, #144]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc02807 // ldr q7, [x0, #160]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
-	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
-	WORD $0x3dc03406 // ldr q6, [x0, #208]
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x3dc01007 // ldr q7, [x0, #64]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754e6 // shl v6.4s, v7.4s, #23
-	WORD $0x3dc03407 // ldr q7, [x0, #208]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
 	WORD $0x3dc03406 // ldr q6, [x0, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
-	WORD $0x3dc03404 // ldr q4, [x0, #208]
-	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3dc03403 // ldr q3, [x0, #208]
+	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc03804 // ldr q4, [x0, #224]
+	WORD $0x4ea41c24 // orr v4.16b, v1.16b, v4.16b
 	WORD $0x3dc03405 // ldr q5, [x0, #208]
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4e24cc46 // fmla v6.4s, v2.4s, v4.4s
-	WORD $0x6e23dcc2 // fmul v2.4s, v6.4s, v3.4s
+	WORD $0x4e23cc86 // fmla v6.4s, v4.4s, v3.4s
+	WORD $0x6e22dcc2 // fmul v2.4s, v6.4s, v2.4s
 	WORD $0x4ea2d4a3 // fsub v3.4s, v5.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R5<<2, R1, R16
 	CMP $4, R2
 	BLT lanes3less
@@ -4735,68 +4715,67 @@ loop75:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ee0e464 // fcmgt v4.2d, v3.2d, v0.2d
 	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc06003 // ldr q3, [x0, #384]
-	WORD $0x4e63d423 // fadd v3.2d, v1.2d, v3.2d
-	WORD $0x3dc04405 // ldr q5, [x0, #272]
-	WORD $0x6e63fca3 // fdiv v3.2d, v5.2d, v3.2d
-	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc06405 // ldr q5, [x0, #400]
-	WORD $0x3dc06806 // ldr q6, [x0, #416]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc06c05 // ldr q5, [x0, #432]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc07006 // ldr q6, [x0, #448]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc07405 // ldr q5, [x0, #464]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc07806 // ldr q6, [x0, #480]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc07c05 // ldr q5, [x0, #496]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc08006 // ldr q6, [x0, #512]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc08405 // ldr q5, [x0, #528]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc08806 // ldr q6, [x0, #544]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc08c05 // ldr q5, [x0, #560]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc09006 // ldr q6, [x0, #576]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc09405 // ldr q5, [x0, #592]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc09806 // ldr q6, [x0, #608]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc09c05 // ldr q5, [x0, #624]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0a006 // ldr q6, [x0, #640]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0a405 // ldr q5, [x0, #656]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0a806 // ldr q6, [x0, #672]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0ac05 // ldr q5, [x0, #688]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0b006 // ldr q6, [x0, #704]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0b405 // ldr q5, [x0, #720]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0b806 // ldr q6, [x0, #736]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0bc05 // ldr q5, [x0, #752]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0c006 // ldr q6, [x0, #768]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x6e63dca1 // fmul v1.2d, v5.2d, v3.2d
-	WORD $0x4ee1cc44 // fmls v4.2d, v2.2d, v1.2d
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ee1e402 // fcmgt v2.2d, v0.2d, v1.2d
-	WORD $0x6e601c22 // bsl v2.16b, v1.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e60cc44 // fmla v4.2d, v2.2d, v0.2d
+	WORD $0x3dc04803 // ldr q3, [x0, #288]
+	WORD $0x4ea31c23 // orr v3.16b, v1.16b, v3.16b
+	WORD $0x6ee3e405 // fcmgt v5.2d, v0.2d, v3.2d
+	WORD $0x6e601c65 // bsl v5.16b, v3.16b, v0.16b
+	WORD $0x6e62dca0 // fmul v0.2d, v5.2d, v2.2d
+	WORD $0x3dc06002 // ldr q2, [x0, #384]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x3dc04403 // ldr q3, [x0, #272]
+	WORD $0x6e62fc62 // fdiv v2.2d, v3.2d, v2.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc06403 // ldr q3, [x0, #400]
+	WORD $0x3dc06805 // ldr q5, [x0, #416]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc06c03 // ldr q3, [x0, #432]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc07005 // ldr q5, [x0, #448]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc07403 // ldr q3, [x0, #464]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc07805 // ldr q5, [x0, #480]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc07c03 // ldr q3, [x0, #496]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc08005 // ldr q5, [x0, #512]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc08403 // ldr q3, [x0, #528]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc08805 // ldr q5, [x0, #544]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc08c03 // ldr q3, [x0, #560]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc09005 // ldr q5, [x0, #576]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc09805 // ldr q5, [x0, #608]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc09c03 // ldr q3, [x0, #624]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0a005 // ldr q5, [x0, #640]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0a403 // ldr q3, [x0, #656]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0a805 // ldr q5, [x0, #672]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0ac03 // ldr q3, [x0, #688]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0b403 // ldr q3, [x0, #720]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0bc03 // ldr q3, [x0, #752]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0c005 // ldr q5, [x0, #768]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0c403 // ldr q3, [x0, #784]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x6e62dc61 // fmul v1.2d, v3.2d, v2.2d
+	WORD $0x4e61cc04 // fmla v4.2d, v0.2d, v1.2d
 	ADD R4<<3, R1, R16
 	WORD $0x3d800204 // str q4, [x16]
 	ADD $0x02, R4
@@ -4878,68 +4857,67 @@ lanes1:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ee0e464 // fcmgt v4.2d, v3.2d, v0.2d
 	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc06003 // ldr q3, [x0, #384]
-	WORD $0x4e63d423 // fadd v3.2d, v1.2d, v3.2d
-	WORD $0x3dc04405 // ldr q5, [x0, #272]
-	WORD $0x6e63fca3 // fdiv v3.2d, v5.2d, v3.2d
-	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc06405 // ldr q5, [x0, #400]
-	WORD $0x3dc06806 // ldr q6, [x0, #416]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc06c05 // ldr q5, [x0, #432]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc07006 // ldr q6, [x0, #448]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc07405 // ldr q5, [x0, #464]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc07806 // ldr q6, [x0, #480]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc07c05 // ldr q5, [x0, #496]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc08006 // ldr q6, [x0, #512]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc08405 // ldr q5, [x0, #528]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc08806 // ldr q6, [x0, #544]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc08c05 // ldr q5, [x0, #560]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc09006 // ldr q6, [x0, #576]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc09405 // ldr q5, [x0, #592]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc09806 // ldr q6, [x0, #608]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc09c05 // ldr q5, [x0, #624]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0a006 // ldr q6, [x0, #640]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0a405 // ldr q5, [x0, #656]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0a806 // ldr q6, [x0, #672]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0ac05 // ldr q5, [x0, #688]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0b006 // ldr q6, [x0, #704]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0b405 // ldr q5, [x0, #720]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0b806 // ldr q6, [x0, #736]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0bc05 // ldr q5, [x0, #752]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x3dc0c006 // ldr q6, [x0, #768]
-	WORD $0x4e61cca6 // fmla v6.2d, v5.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e61ccc5 // fmla v5.2d, v6.2d, v1.2d
-	WORD $0x6e63dca1 // fmul v1.2d, v5.2d, v3.2d
-	WORD $0x4ee1cc44 // fmls v4.2d, v2.2d, v1.2d
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ee1e402 // fcmgt v2.2d, v0.2d, v1.2d
-	WORD $0x6e601c22 // bsl v2.16b, v1.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e60cc44 // fmla v4.2d, v2.2d, v0.2d
+	WORD $0x3dc04803 // ldr q3, [x0, #288]
+	WORD $0x4ea31c23 // orr v3.16b, v1.16b, v3.16b
+	WORD $0x6ee3e405 // fcmgt v5.2d, v0.2d, v3.2d
+	WORD $0x6e601c65 // bsl v5.16b, v3.16b, v0.16b
+	WORD $0x6e62dca0 // fmul v0.2d, v5.2d, v2.2d
+	WORD $0x3dc06002 // ldr q2, [x0, #384]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x3dc04403 // ldr q3, [x0, #272]
+	WORD $0x6e62fc62 // fdiv v2.2d, v3.2d, v2.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc06403 // ldr q3, [x0, #400]
+	WORD $0x3dc06805 // ldr q5, [x0, #416]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc06c03 // ldr q3, [x0, #432]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc07005 // ldr q5, [x0, #448]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc07403 // ldr q3, [x0, #464]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc07805 // ldr q5, [x0, #480]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc07c03 // ldr q3, [x0, #496]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc08005 // ldr q5, [x0, #512]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc08403 // ldr q3, [x0, #528]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc08805 // ldr q5, [x0, #544]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc08c03 // ldr q3, [x0, #560]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc09005 // ldr q5, [x0, #576]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc09805 // ldr q5, [x0, #608]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc09c03 // ldr q3, [x0, #624]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0a005 // ldr q5, [x0, #640]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0a403 // ldr q3, [x0, #656]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0a805 // ldr q5, [x0, #672]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0ac03 // ldr q3, [x0, #688]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0b403 // ldr q3, [x0, #720]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0bc03 // ldr q3, [x0, #752]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x3dc0c005 // ldr q5, [x0, #768]
+	WORD $0x4e61cc65 // fmla v5.2d, v3.2d, v1.2d
+	WORD $0x3dc0c403 // ldr q3, [x0, #784]
+	WORD $0x4e61cca3 // fmla v3.2d, v5.2d, v1.2d
+	WORD $0x6e62dc61 // fmul v1.2d, v3.2d, v2.2d
+	WORD $0x4e61cc04 // fmla v4.2d, v0.2d, v1.2d
 	ADD R4<<3, R1, R16
 	CMP $2, R2
 	BLT lanes2less
@@ -5033,67 +5011,66 @@ loop77:
 	WORD $0x4e64d444 // fadd v4.2d, v2.2d, v4.2d
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
 	WORD $0x6e64fca4 // fdiv v4.2d, v5.2d, v4.2d
-	WORD $0x6e64dc45 // fmul v5.2d, v2.2d, v4.2d
-	WORD $0x3dc06406 // ldr q6, [x0, #400]
-	WORD $0x3dc06807 // ldr q7, [x0, #416]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc06c06 // ldr q6, [x0, #432]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc07007 // ldr q7, [x0, #448]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc07406 // ldr q6, [x0, #464]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc07807 // ldr q7, [x0, #480]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc07c06 // ldr q6, [x0, #496]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc08007 // ldr q7, [x0, #512]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc08406 // ldr q6, [x0, #528]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc08807 // ldr q7, [x0, #544]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc08c06 // ldr q6, [x0, #560]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc09007 // ldr q7, [x0, #576]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc09406 // ldr q6, [x0, #592]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc09807 // ldr q7, [x0, #608]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc09c06 // ldr q6, [x0, #624]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0a007 // ldr q7, [x0, #640]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0a406 // ldr q6, [x0, #656]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0a807 // ldr q7, [x0, #672]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0ac06 // ldr q6, [x0, #688]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0b007 // ldr q7, [x0, #704]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0b406 // ldr q6, [x0, #720]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0bc06 // ldr q6, [x0, #752]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0c007 // ldr q7, [x0, #768]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0c406 // ldr q6, [x0, #784]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x6e64dcc4 // fmul v4.2d, v6.2d, v4.2d
+	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
+	WORD $0x3dc06405 // ldr q5, [x0, #400]
+	WORD $0x3dc06806 // ldr q6, [x0, #416]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc06c05 // ldr q5, [x0, #432]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc07006 // ldr q6, [x0, #448]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc07405 // ldr q5, [x0, #464]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc07806 // ldr q6, [x0, #480]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc07c05 // ldr q5, [x0, #496]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc08006 // ldr q6, [x0, #512]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc08405 // ldr q5, [x0, #528]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc08806 // ldr q6, [x0, #544]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc08c05 // ldr q5, [x0, #560]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc09006 // ldr q6, [x0, #576]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc09806 // ldr q6, [x0, #608]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc09c05 // ldr q5, [x0, #624]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0a006 // ldr q6, [x0, #640]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0a405 // ldr q5, [x0, #656]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0a806 // ldr q6, [x0, #672]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0ac05 // ldr q5, [x0, #688]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0b006 // ldr q6, [x0, #704]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0b405 // ldr q5, [x0, #720]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0bc05 // ldr q5, [x0, #752]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0c006 // ldr q6, [x0, #768]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x6e64dca2 // fmul v2.2d, v5.2d, v4.2d
+	WORD $0x4ee0f824 // fabs v4.2d, v1.2d
 	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4ee5cc44 // fmls v4.2d, v2.2d, v5.2d
-	WORD $0x6e63dc82 // fmul v2.2d, v4.2d, v3.2d
+	WORD $0x4ee5cc82 // fmls v2.2d, v4.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x3dc04403 // ldr q3, [x0, #272]
 	WORD $0x4ee2d463 // fsub v3.2d, v3.2d, v2.2d
-	WORD $0x4ee0a824 // cmlt v4.2d, v1.2d, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e62cc24 // fmla v4.2d, v1.2d, v2.2d
-	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
+	WORD $0x4ee0a821 // cmlt v1.2d, v1.2d, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
 	ADD R5<<3, R1, R16
 	WORD $0x3d800200 // str q0, [x16]
 	ADD $0x02, R5
@@ -5186,67 +5163,66 @@ lanes2:
 	WORD $0x4e64d444 // fadd v4.2d, v2.2d, v4.2d
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
 	WORD $0x6e64fca4 // fdiv v4.2d, v5.2d, v4.2d
-	WORD $0x6e64dc45 // fmul v5.2d, v2.2d, v4.2d
-	WORD $0x3dc06406 // ldr q6, [x0, #400]
-	WORD $0x3dc06807 // ldr q7, [x0, #416]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc06c06 // ldr q6, [x0, #432]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc07007 // ldr q7, [x0, #448]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc07406 // ldr q6, [x0, #464]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc07807 // ldr q7, [x0, #480]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc07c06 // ldr q6, [x0, #496]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc08007 // ldr q7, [x0, #512]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc08406 // ldr q6, [x0, #528]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc08807 // ldr q7, [x0, #544]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc08c06 // ldr q6, [x0, #560]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc09007 // ldr q7, [x0, #576]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc09406 // ldr q6, [x0, #592]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc09807 // ldr q7, [x0, #608]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc09c06 // ldr q6, [x0, #624]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0a007 // ldr q7, [x0, #640]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0a406 // ldr q6, [x0, #656]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0a807 // ldr q7, [x0, #672]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0ac06 // ldr q6, [x0, #688]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0b007 // ldr q7, [x0, #704]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0b406 // ldr q6, [x0, #720]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0bc06 // ldr q6, [x0, #752]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x3dc0c007 // ldr q7, [x0, #768]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc0c406 // ldr q6, [x0, #784]
-	WORD $0x4e65cce6 // fmla v6.2d, v7.2d, v5.2d
-	WORD $0x6e64dcc4 // fmul v4.2d, v6.2d, v4.2d
+	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
+	WORD $0x3dc06405 // ldr q5, [x0, #400]
+	WORD $0x3dc06806 // ldr q6, [x0, #416]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc06c05 // ldr q5, [x0, #432]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc07006 // ldr q6, [x0, #448]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc07405 // ldr q5, [x0, #464]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc07806 // ldr q6, [x0, #480]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc07c05 // ldr q5, [x0, #496]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc08006 // ldr q6, [x0, #512]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc08405 // ldr q5, [x0, #528]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc08806 // ldr q6, [x0, #544]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc08c05 // ldr q5, [x0, #560]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc09006 // ldr q6, [x0, #576]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc09806 // ldr q6, [x0, #608]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc09c05 // ldr q5, [x0, #624]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0a006 // ldr q6, [x0, #640]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0a405 // ldr q5, [x0, #656]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0a806 // ldr q6, [x0, #672]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0ac05 // ldr q5, [x0, #688]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0b006 // ldr q6, [x0, #704]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0b405 // ldr q5, [x0, #720]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0bc05 // ldr q5, [x0, #752]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc0c006 // ldr q6, [x0, #768]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x6e64dca2 // fmul v2.2d, v5.2d, v4.2d
+	WORD $0x4ee0f824 // fabs v4.2d, v1.2d
 	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4ee5cc44 // fmls v4.2d, v2.2d, v5.2d
-	WORD $0x6e63dc82 // fmul v2.2d, v4.2d, v3.2d
+	WORD $0x4ee5cc82 // fmls v2.2d, v4.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x3dc04403 // ldr q3, [x0, #272]
 	WORD $0x4ee2d463 // fsub v3.2d, v3.2d, v2.2d
-	WORD $0x4ee0a824 // cmlt v4.2d, v1.2d, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e62cc24 // fmla v4.2d, v1.2d, v2.2d
-	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
+	WORD $0x4ee0a821 // cmlt v1.2d, v1.2d, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
 	ADD R5<<3, R1, R16
 	CMP $2, R2
 	BLT lanes3less
@@ -5472,71 +5448,64 @@ loop81:
 	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x6e61e442 // fcmge v2.2d, v2.2d, v1.2d
 	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	WORD $0x4ee3d483 // fsub v3.2d, v4.2d, v3.2d
+	WORD $0x3dc01404 // ldr q4, [x0, #80]
+	WORD $0x4ee4cc61 // fmls v1.2d, v3.2d, v4.2d
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x4ee4cc61 // fmls v1.2d, v3.2d, v4.2d
+	WORD $0x3dc01c04 // ldr q4, [x0, #112]
+	WORD $0x3dc02005 // ldr q5, [x0, #128]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc02404 // ldr q4, [x0, #144]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc02805 // ldr q5, [x0, #160]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc03805 // ldr q5, [x0, #224]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc03c04 // ldr q4, [x0, #240]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc04005 // ldr q5, [x0, #256]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x6e61dc24 // fmul v4.2d, v1.2d, v1.2d
+	WORD $0x4e64cca1 // fmla v1.2d, v5.2d, v4.2d
+	WORD $0x3dc04404 // ldr q4, [x0, #272]
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc05004 // ldr q4, [x0, #320]
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4e63cc85 // fmla v5.2d, v4.2d, v3.2d
 	WORD $0x3dc01004 // ldr q4, [x0, #64]
 	WORD $0x4ee4d4a4 // fsub v4.2d, v5.2d, v4.2d
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x4ee5cc83 // fmls v3.2d, v4.2d, v5.2d
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x4ee5cc83 // fmls v3.2d, v4.2d, v5.2d
-	WORD $0x3dc01c05 // ldr q5, [x0, #112]
-	WORD $0x3dc02006 // ldr q6, [x0, #128]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc02405 // ldr q5, [x0, #144]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc02806 // ldr q6, [x0, #160]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc02c05 // ldr q5, [x0, #176]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc03806 // ldr q6, [x0, #224]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc03c05 // ldr q5, [x0, #240]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc04006 // ldr q6, [x0, #256]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
-	WORD $0x4e65ccc3 // fmla v3.2d, v6.2d, v5.2d
-	WORD $0x3dc04405 // ldr q5, [x0, #272]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x3dc05005 // ldr q5, [x0, #320]
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e64cca6 // fmla v6.2d, v5.2d, v4.2d
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4ee5d4c5 // fsub v5.2d, v6.2d, v5.2d
-	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x4f7454c5 // shl v5.2d, v6.2d, #52
-	WORD $0x3dc04406 // ldr q6, [x0, #272]
-	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
-	WORD $0x6e65dc63 // fmul v3.2d, v3.2d, v5.2d
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4f7454a4 // shl v4.2d, v5.2d, #52
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
 	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
-	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
-	WORD $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ee0e464 // fcmgt v4.2d, v3.2d, v0.2d
-	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc04403 // ldr q3, [x0, #272]
-	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
-	WORD $0x4e61d481 // fadd v1.2d, v4.2d, v1.2d
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6ee2e403 // fcmgt v3.2d, v0.2d, v2.2d
-	WORD $0x6e601c43 // bsl v3.16b, v2.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e60cc61 // fmla v1.2d, v3.2d, v0.2d
+	WORD $0x6e64dc21 // fmul v1.2d, v1.2d, v4.2d
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x4f745463 // shl v3.2d, v3.2d, #52
+	WORD $0x3dc04404 // ldr q4, [x0, #272]
+	WORD $0x4ee48463 // add v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
+	WORD $0x4ee0a803 // cmlt v3.2d, v0.2d, #0
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x6e60dc60 // fmul v0.2d, v3.2d, v0.2d
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x6e61fc00 // fdiv v0.2d, v0.2d, v1.2d
 	ADD R4<<3, R1, R16
-	WORD $0x3d800201 // str q1, [x16]
+	WORD $0x3d800200 // str q0, [x16]
 	ADD $0x02, R4
 	SUB $0x02, R2
 	JMP loop81
@@ -5559,77 +5528,70 @@ lanes1:
 	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x6e61e442 // fcmge v2.2d, v2.2d, v1.2d
 	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	WORD $0x4ee3d483 // fsub v3.2d, v4.2d, v3.2d
+	WORD $0x3dc01404 // ldr q4, [x0, #80]
+	WORD $0x4ee4cc61 // fmls v1.2d, v3.2d, v4.2d
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x4ee4cc61 // fmls v1.2d, v3.2d, v4.2d
+	WORD $0x3dc01c04 // ldr q4, [x0, #112]
+	WORD $0x3dc02005 // ldr q5, [x0, #128]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc02404 // ldr q4, [x0, #144]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc02805 // ldr q5, [x0, #160]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc03805 // ldr q5, [x0, #224]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x3dc03c04 // ldr q4, [x0, #240]
+	WORD $0x4e61cca4 // fmla v4.2d, v5.2d, v1.2d
+	WORD $0x3dc04005 // ldr q5, [x0, #256]
+	WORD $0x4e61cc85 // fmla v5.2d, v4.2d, v1.2d
+	WORD $0x6e61dc24 // fmul v4.2d, v1.2d, v1.2d
+	WORD $0x4e64cca1 // fmla v1.2d, v5.2d, v4.2d
+	WORD $0x3dc04404 // ldr q4, [x0, #272]
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc05004 // ldr q4, [x0, #320]
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4e63cc85 // fmla v5.2d, v4.2d, v3.2d
 	WORD $0x3dc01004 // ldr q4, [x0, #64]
 	WORD $0x4ee4d4a4 // fsub v4.2d, v5.2d, v4.2d
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x4ee5cc83 // fmls v3.2d, v4.2d, v5.2d
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x4ee5cc83 // fmls v3.2d, v4.2d, v5.2d
-	WORD $0x3dc01c05 // ldr q5, [x0, #112]
-	WORD $0x3dc02006 // ldr q6, [x0, #128]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc02405 // ldr q5, [x0, #144]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc02806 // ldr q6, [x0, #160]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc02c05 // ldr q5, [x0, #176]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc03405 // ldr q5, [x0, #208]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc03806 // ldr q6, [x0, #224]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x3dc03c05 // ldr q5, [x0, #240]
-	WORD $0x4e63ccc5 // fmla v5.2d, v6.2d, v3.2d
-	WORD $0x3dc04006 // ldr q6, [x0, #256]
-	WORD $0x4e63cca6 // fmla v6.2d, v5.2d, v3.2d
-	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
-	WORD $0x4e65ccc3 // fmla v3.2d, v6.2d, v5.2d
-	WORD $0x3dc04405 // ldr q5, [x0, #272]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x3dc05005 // ldr q5, [x0, #320]
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e64cca6 // fmla v6.2d, v5.2d, v4.2d
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4ee5d4c5 // fsub v5.2d, v6.2d, v5.2d
-	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x4f7454c5 // shl v5.2d, v6.2d, #52
-	WORD $0x3dc04406 // ldr q6, [x0, #272]
-	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
-	WORD $0x6e65dc63 // fmul v3.2d, v3.2d, v5.2d
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4f7454a4 // shl v4.2d, v5.2d, #52
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
 	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
-	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
-	WORD $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ee0e464 // fcmgt v4.2d, v3.2d, v0.2d
-	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc04403 // ldr q3, [x0, #272]
-	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
-	WORD $0x4e61d481 // fadd v1.2d, v4.2d, v1.2d
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6ee2e403 // fcmgt v3.2d, v0.2d, v2.2d
-	WORD $0x6e601c43 // bsl v3.16b, v2.16b, v0.16b
-	WORD $0x3dc00000 // ldr q0, [x0]
-	WORD $0x4e60cc61 // fmla v1.2d, v3.2d, v0.2d
+	WORD $0x6e64dc21 // fmul v1.2d, v1.2d, v4.2d
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x4f745463 // shl v3.2d, v3.2d, #52
+	WORD $0x3dc04404 // ldr q4, [x0, #272]
+	WORD $0x4ee48463 // add v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
+	WORD $0x4ee0a803 // cmlt v3.2d, v0.2d, #0
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x6e60dc60 // fmul v0.2d, v3.2d, v0.2d
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x6e61fc00 // fdiv v0.2d, v0.2d, v1.2d
 	ADD R4<<3, R1, R16
 	CMP $2, R2
 	BLT lanes2less
-	WORD $0x3d800201 // str q1, [x16]
+	WORD $0x3d800200 // str q0, [x16]
 	JMP lanes2
 
 lanes2less:
-	WORD $0xfd000201 // str d1, [x16]
+	WORD $0xfd000200 // str d0, [x16]
 
 lanes2:
 
@@ -5657,71 +5619,70 @@ loop83:
 	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x6e62e463 // fcmge v3.2d, v3.2d, v2.2d
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e62cc85 // fmla v5.2d, v4.2d, v2.2d
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4ee4d4a4 // fsub v4.2d, v5.2d, v4.2d
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	WORD $0x4ee5cc82 // fmls v2.2d, v4.2d, v5.2d
+	WORD $0x3dc01805 // ldr q5, [x0, #96]
+	WORD $0x4ee5cc82 // fmls v2.2d, v4.2d, v5.2d
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc02006 // ldr q6, [x0, #128]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc02405 // ldr q5, [x0, #144]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc02806 // ldr q6, [x0, #160]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc03405 // ldr q5, [x0, #208]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc03806 // ldr q6, [x0, #224]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc03c05 // ldr q5, [x0, #240]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc04006 // ldr q6, [x0, #256]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x6e62dc45 // fmul v5.2d, v2.2d, v2.2d
+	WORD $0x4e65ccc2 // fmla v2.2d, v6.2d, v5.2d
+	WORD $0x3dc04405 // ldr q5, [x0, #272]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x3dc05005 // ldr q5, [x0, #320]
 	WORD $0x3dc01006 // ldr q6, [x0, #64]
 	WORD $0x4e64cca6 // fmla v6.2d, v5.2d, v4.2d
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4ee5d4c5 // fsub v5.2d, v6.2d, v5.2d
-	WORD $0x3dc01406 // ldr q6, [x0, #80]
-	WORD $0x4ee6cca4 // fmls v4.2d, v5.2d, v6.2d
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x4ee6cca4 // fmls v4.2d, v5.2d, v6.2d
-	WORD $0x3dc01c06 // ldr q6, [x0, #112]
-	WORD $0x3dc02007 // ldr q7, [x0, #128]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc02406 // ldr q6, [x0, #144]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc02807 // ldr q7, [x0, #160]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc03406 // ldr q6, [x0, #208]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc03807 // ldr q7, [x0, #224]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc03c06 // ldr q6, [x0, #240]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc04007 // ldr q7, [x0, #256]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x6e64dc86 // fmul v6.2d, v4.2d, v4.2d
-	WORD $0x4e66cce4 // fmla v4.2d, v7.2d, v6.2d
-	WORD $0x3dc04406 // ldr q6, [x0, #272]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x3dc05006 // ldr q6, [x0, #320]
-	WORD $0x3dc01007 // ldr q7, [x0, #64]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4ee6d4e6 // fsub v6.2d, v7.2d, v6.2d
-	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
-	WORD $0x4f7454e6 // shl v6.2d, v7.2d, #52
-	WORD $0x3dc04407 // ldr q7, [x0, #272]
-	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
-	WORD $0x6e66dc84 // fmul v4.2d, v4.2d, v6.2d
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x4f7454a5 // shl v5.2d, v5.2d, #52
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x4f7454c5 // shl v5.2d, v6.2d, #52
 	WORD $0x3dc04406 // ldr q6, [x0, #272]
 	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
-	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
-	WORD $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
-	WORD $0x3dc04404 // ldr q4, [x0, #272]
-	WORD $0x4e64d464 // fadd v4.2d, v3.2d, v4.2d
+	WORD $0x6e65dc42 // fmul v2.2d, v2.2d, v5.2d
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
-	WORD $0x6e64fca4 // fdiv v4.2d, v5.2d, v4.2d
-	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3dc04403 // ldr q3, [x0, #272]
+	WORD $0x4e63d443 // fadd v3.2d, v2.2d, v3.2d
+	WORD $0x3dc04404 // ldr q4, [x0, #272]
+	WORD $0x6e63fc83 // fdiv v3.2d, v4.2d, v3.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x3dc04804 // ldr q4, [x0, #288]
+	WORD $0x4ea41c24 // orr v4.16b, v1.16b, v4.16b
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4e64cc46 // fmla v6.2d, v2.2d, v4.2d
-	WORD $0x6e63dcc2 // fmul v2.2d, v6.2d, v3.2d
+	WORD $0x4e63cc86 // fmla v6.2d, v4.2d, v3.2d
+	WORD $0x6e62dcc2 // fmul v2.2d, v6.2d, v2.2d
 	WORD $0x4ee2d4a3 // fsub v3.2d, v5.2d, v2.2d
-	WORD $0x4ee0a824 // cmlt v4.2d, v1.2d, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e62cc24 // fmla v4.2d, v1.2d, v2.2d
-	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
+	WORD $0x4ee0a821 // cmlt v1.2d, v1.2d, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
 	ADD R5<<3, R1, R16
 	WORD $0x3d800200 // str q0, [x16]
 	ADD $0x02, R5
@@ -5756,71 +5717,70 @@ lanes2:
 	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x6e62e463 // fcmge v3.2d, v3.2d, v2.2d
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e62cc85 // fmla v5.2d, v4.2d, v2.2d
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4ee4d4a4 // fsub v4.2d, v5.2d, v4.2d
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	WORD $0x4ee5cc82 // fmls v2.2d, v4.2d, v5.2d
+	WORD $0x3dc01805 // ldr q5, [x0, #96]
+	WORD $0x4ee5cc82 // fmls v2.2d, v4.2d, v5.2d
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc02006 // ldr q6, [x0, #128]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc02405 // ldr q5, [x0, #144]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc02806 // ldr q6, [x0, #160]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc03405 // ldr q5, [x0, #208]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc03806 // ldr q6, [x0, #224]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x3dc03c05 // ldr q5, [x0, #240]
+	WORD $0x4e62ccc5 // fmla v5.2d, v6.2d, v2.2d
+	WORD $0x3dc04006 // ldr q6, [x0, #256]
+	WORD $0x4e62cca6 // fmla v6.2d, v5.2d, v2.2d
+	WORD $0x6e62dc45 // fmul v5.2d, v2.2d, v2.2d
+	WORD $0x4e65ccc2 // fmla v2.2d, v6.2d, v5.2d
+	WORD $0x3dc04405 // ldr q5, [x0, #272]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x3dc05005 // ldr q5, [x0, #320]
 	WORD $0x3dc01006 // ldr q6, [x0, #64]
 	WORD $0x4e64cca6 // fmla v6.2d, v5.2d, v4.2d
 	WORD $0x3dc01005 // ldr q5, [x0, #64]
 	WORD $0x4ee5d4c5 // fsub v5.2d, v6.2d, v5.2d
-	WORD $0x3dc01406 // ldr q6, [x0, #80]
-	WORD $0x4ee6cca4 // fmls v4.2d, v5.2d, v6.2d
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x4ee6cca4 // fmls v4.2d, v5.2d, v6.2d
-	WORD $0x3dc01c06 // ldr q6, [x0, #112]
-	WORD $0x3dc02007 // ldr q7, [x0, #128]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc02406 // ldr q6, [x0, #144]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc02807 // ldr q7, [x0, #160]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc03406 // ldr q6, [x0, #208]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc03807 // ldr q7, [x0, #224]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x3dc03c06 // ldr q6, [x0, #240]
-	WORD $0x4e64cce6 // fmla v6.2d, v7.2d, v4.2d
-	WORD $0x3dc04007 // ldr q7, [x0, #256]
-	WORD $0x4e64ccc7 // fmla v7.2d, v6.2d, v4.2d
-	WORD $0x6e64dc86 // fmul v6.2d, v4.2d, v4.2d
-	WORD $0x4e66cce4 // fmla v4.2d, v7.2d, v6.2d
-	WORD $0x3dc04406 // ldr q6, [x0, #272]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x3dc05006 // ldr q6, [x0, #320]
-	WORD $0x3dc01007 // ldr q7, [x0, #64]
-	WORD $0x4e65ccc7 // fmla v7.2d, v6.2d, v5.2d
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4ee6d4e6 // fsub v6.2d, v7.2d, v6.2d
-	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
-	WORD $0x4f7454e6 // shl v6.2d, v7.2d, #52
-	WORD $0x3dc04407 // ldr q7, [x0, #272]
-	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
-	WORD $0x6e66dc84 // fmul v4.2d, v4.2d, v6.2d
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x4f7454a5 // shl v5.2d, v5.2d, #52
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x4f7454c5 // shl v5.2d, v6.2d, #52
 	WORD $0x3dc04406 // ldr q6, [x0, #272]
 	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
-	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
-	WORD $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
-	WORD $0x3dc04404 // ldr q4, [x0, #272]
-	WORD $0x4e64d464 // fadd v4.2d, v3.2d, v4.2d
+	WORD $0x6e65dc42 // fmul v2.2d, v2.2d, v5.2d
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
-	WORD $0x6e64fca4 // fdiv v4.2d, v5.2d, v4.2d
-	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3dc04403 // ldr q3, [x0, #272]
+	WORD $0x4e63d443 // fadd v3.2d, v2.2d, v3.2d
+	WORD $0x3dc04404 // ldr q4, [x0, #272]
+	WORD $0x6e63fc83 // fdiv v3.2d, v4.2d, v3.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x3dc04804 // ldr q4, [x0, #288]
+	WORD $0x4ea41c24 // orr v4.16b, v1.16b, v4.16b
 	WORD $0x3dc04405 // ldr q5, [x0, #272]
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4e64cc46 // fmla v6.2d, v2.2d, v4.2d
-	WORD $0x6e63dcc2 // fmul v2.2d, v6.2d, v3.2d
+	WORD $0x4e63cc86 // fmla v6.2d, v4.2d, v3.2d
+	WORD $0x6e62dcc2 // fmul v2.2d, v6.2d, v2.2d
 	WORD $0x4ee2d4a3 // fsub v3.2d, v5.2d, v2.2d
-	WORD $0x4ee0a824 // cmlt v4.2d, v1.2d, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc00002 // ldr q2, [x0]
-	WORD $0x4e62cc24 // fmla v4.2d, v1.2d, v2.2d
-	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
+	WORD $0x4ee0a821 // cmlt v1.2d, v1.2d, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
 	ADD R5<<3, R1, R16
 	CMP $2, R2
 	BLT lanes3less

@@ -4378,27 +4378,26 @@ vector:
 	VANDPS       Y2, Y3, Y2
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y0, Y3, Y3
-	VMULPS       Y2, Y1, Y2
-	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y4
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      constantsAVX2Float32<>+608(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y5
-	VMULPS       Y4, Y5, Y1
-	VFNMADD231PS Y1, Y2, Y3
-	VXORPS       Y1, Y1, Y1
-	VMINPS       Y0, Y1, Y0
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y3
+	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y4
+	VMINPS       Y0, Y4, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
+	VDIVPS       Y2, Y4, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y4
+	VMULPS       Y2, Y4, Y1
+	VFMADD231PS  Y1, Y0, Y3
 	VMOVUPS      Y3, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4445,27 +4444,26 @@ last:
 	VANDPS       Y2, Y3, Y2
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y0, Y3, Y3
-	VMULPS       Y2, Y1, Y2
-	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y4
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      constantsAVX2Float32<>+608(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y5
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y5
-	VMULPS       Y4, Y5, Y1
-	VFNMADD231PS Y1, Y2, Y3
-	VXORPS       Y1, Y1, Y1
-	VMINPS       Y0, Y1, Y0
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y3
+	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y4
+	VMINPS       Y0, Y4, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       constantsAVX2Float32<>+576(SB), Y1, Y2
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
+	VDIVPS       Y2, Y4, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y1, Y4
+	VMULPS       Y2, Y4, Y1
+	VFMADD231PS  Y1, Y0, Y3
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
@@ -4500,45 +4498,41 @@ row:
 vector:
 	VMOVUPS      (BX)(DI*1), Y0
 	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
-	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y1, Y2
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y1, Y2
 	VANDPS       Y2, Y1, Y1
-	VMOVUPS      Y1, Y3
-	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
+	VMOVUPS      Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y1, Y3
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y3, Y1
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y3, Y1
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constantsAVX2Float32<>+416(SB), Y4, Y1
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y4
 	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y3, Y4
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y4
-	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y4, Y3
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y3
-	VMOVUPS      constantsAVX2Float32<>+224(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constantsAVX2Float32<>+416(SB), Y5, Y3
-	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y6
-	VSUBPS       Y6, Y4, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VADDPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       Y5, Y3, Y3
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VANDPS       Y2, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y0, Y3, Y3
-	VMULPS       Y2, Y1, Y1
-	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VADDPS       Y1, Y3, Y1
-	VXORPS       Y2, Y2, Y2
-	VMINPS       Y0, Y2, Y0
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y1
-	VMOVUPS      Y1, (DX)(DI*1)
+	VMULPS       Y4, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       constantsAVX2Float32<>+416(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y0
+	VADDPS       constantsAVX2Float32<>+416(SB), Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
 	JNZ          vector
@@ -4550,49 +4544,45 @@ last:
 	VMOVDQU      (R9)(R8*4), Y0
 	VMASKMOVPS   (BX)(DI*1), Y0, Y0
 	VORPS        constantsAVX2Float32<>+448(SB), Y0, Y1
-	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y1, Y2
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y1, Y2
 	VANDPS       Y2, Y1, Y1
-	VMOVUPS      Y1, Y3
-	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
+	VMOVUPS      Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y3
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y1, Y3
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y3, Y1
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y3, Y1
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constantsAVX2Float32<>+416(SB), Y4, Y1
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y4
 	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y3, Y4
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y4
-	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y4, Y3
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y3
-	VMOVUPS      constantsAVX2Float32<>+224(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y3, Y5
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constantsAVX2Float32<>+416(SB), Y5, Y3
-	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
-	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y6
-	VSUBPS       Y6, Y4, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VADDPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y5
+	VSUBPS       Y5, Y3, Y3
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VANDPS       Y2, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y0, Y3, Y3
-	VMULPS       Y2, Y1, Y1
-	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VADDPS       Y1, Y3, Y1
-	VXORPS       Y2, Y2, Y2
-	VMINPS       Y0, Y2, Y0
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y0, Y1
+	VMULPS       Y4, Y1, Y1
+	VADDPS       constantsAVX2Float32<>+128(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       constantsAVX2Float32<>+416(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y0
+	VADDPS       constantsAVX2Float32<>+416(SB), Y1, Y1
+	VDIVPS       Y1, Y0, Y0
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
-	VMOVDQU      (R9)(R8*4), Y0
-	VMASKMOVPS   Y1, Y0, (DX)(DI*1)
+	VMOVDQU      (R9)(R8*4), Y1
+	VMASKMOVPS   Y0, Y1, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
 	MOVQ         24(AX), DI
@@ -4622,7 +4612,7 @@ row:
 vector:
 	VMOVUPS (BX)(DI*1), Y0
 	VMOVUPS (SI)(DI*1), Y1
-	VCMPPS  $0x16, constantsAVX2Float32<>+960(SB), Y1, Y1
+	VCMPPS  $0x16, constantsAVX2Float32<>+992(SB), Y1, Y1
 	VANDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (DX)(DI*1)
 	ADDQ    $0x20, DI
@@ -4640,7 +4630,7 @@ last:
 	NEGQ       R8
 	VMOVDQU    (R9)(R8*4), Y1
 	VMASKMOVPS (SI)(DI*1), Y1, Y1
-	VCMPPS     $0x16, constantsAVX2Float32<>+960(SB), Y1, Y1
+	VCMPPS     $0x16, constantsAVX2Float32<>+992(SB), Y1, Y1
 	VANDPS     Y1, Y0, Y0
 	VMOVUPS    Y0, (DX)(DI*1)
 	MOVQ       8(AX), DI
@@ -4674,7 +4664,7 @@ vector:
 	VMOVUPS      (SI)(DI*1), Y1
 	VBROADCASTSS 72(AX), Y2
 	VMULPS       Y2, Y0, Y2
-	VCMPPS       $0x1e, constantsAVX2Float32<>+960(SB), Y1, Y1
+	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
@@ -4694,7 +4684,7 @@ last:
 	VMASKMOVPS   (SI)(DI*1), Y1, Y1
 	VBROADCASTSS 72(AX), Y2
 	VMULPS       Y2, Y0, Y2
-	VCMPPS       $0x1e, constantsAVX2Float32<>+960(SB), Y1, Y1
+	VCMPPS       $0x1e, constantsAVX2Float32<>+992(SB), Y1, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
@@ -4866,26 +4856,26 @@ vector:
 	VADDPS       constantsAVX2Float32<>+576(SB), Y2, Y4
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
 	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y2, Y5
-	VMOVUPS      constantsAVX2Float32<>+608(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y5, Y6
-	VMULPS       Y4, Y6, Y4
-	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y2, Y4
-	VMULPS       Y3, Y4, Y2
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y2, Y5
+	VMULPS       Y4, Y5, Y2
+	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y4
+	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y4, Y2
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y3
 	VSUBPS       Y2, Y3, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y2
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
-	VMULPS       Y0, Y2, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4938,26 +4928,26 @@ last:
 	VADDPS       constantsAVX2Float32<>+576(SB), Y2, Y4
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
 	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y2, Y5
-	VMOVUPS      constantsAVX2Float32<>+608(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y5, Y6
-	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y5, Y6
-	VMULPS       Y4, Y6, Y4
-	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y2, Y4
-	VMULPS       Y3, Y4, Y2
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+608(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+640(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+672(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+704(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+736(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+768(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+800(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+832(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+864(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+896(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+928(SB), Y2, Y5
+	VMULPS       Y4, Y5, Y2
+	VANDPS       constantsAVX2Float32<>+0(SB), Y1, Y4
+	VFNMADD231PS constantsAVX2Float32<>+1024(SB), Y4, Y2
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      constantsAVX2Float32<>+416(SB), Y3
 	VSUBPS       Y2, Y3, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y2
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
-	VMULPS       Y0, Y2, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -4989,46 +4979,46 @@ vector:
 	VMOVUPS      (BX)(DI*1), Y0
 	VMOVUPS      (SI)(DI*1), Y1
 	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y2
-	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y2, Y3
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, Y4
-	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
+	VMOVUPS      Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y2, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y4, Y2
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y2
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constantsAVX2Float32<>+416(SB), Y5, Y2
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
 	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y5
-	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y5, Y4
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
-	VMOVUPS      constantsAVX2Float32<>+224(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y7
-	VFMADD213PS  Y4, Y7, Y6
-	VADDPS       constantsAVX2Float32<>+416(SB), Y6, Y4
-	VMOVUPS      constantsAVX2Float32<>+384(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y6
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y6, Y7
-	VSUBPS       Y7, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VPADDD       constantsAVX2Float32<>+416(SB), Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VADDPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       Y6, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
 	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VANDPS       Y3, Y4, Y3
-	VADDPS       constantsAVX2Float32<>+416(SB), Y3, Y4
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
-	VFMADD213PS  Y5, Y4, Y2
+	VMULPS       Y5, Y2, Y2
+	VADDPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VANDPS       Y3, Y2, Y2
+	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y3
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
+	VDIVPS       Y3, Y4, Y3
 	VMULPS       Y3, Y2, Y2
+	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VMULPS       Y2, Y4, Y2
 	VSUBPS       Y2, Y5, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y2
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
-	VMULPS       Y0, Y2, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -5046,46 +5036,46 @@ last:
 	VMOVDQU      (R9)(R8*4), Y1
 	VMASKMOVPS   (SI)(DI*1), Y1, Y1
 	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y2
-	VCMPPS       $0x16, constantsAVX2Float32<>+992(SB), Y2, Y3
+	VCMPPS       $0x16, constantsAVX2Float32<>+960(SB), Y2, Y3
 	VANDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, Y4
-	VMOVUPS      constantsAVX2Float32<>+96(SB), Y5
+	VMOVUPS      Y2, Y2
+	VMOVUPS      constantsAVX2Float32<>+96(SB), Y4
+	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y2, Y4
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y4, Y2
+	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y4, Y2
+	VMOVUPS      constantsAVX2Float32<>+224(SB), Y5
+	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y2, Y5
+	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constantsAVX2Float32<>+416(SB), Y5, Y2
+	VMOVUPS      constantsAVX2Float32<>+384(SB), Y5
 	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y4, Y5
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y5
-	VFNMADD231PS constantsAVX2Float32<>+160(SB), Y5, Y4
-	VFNMADD231PS constantsAVX2Float32<>+192(SB), Y5, Y4
-	VMOVUPS      constantsAVX2Float32<>+224(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+256(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+288(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+320(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+352(SB), Y4, Y6
-	VFMADD213PS  constantsAVX2Float32<>+384(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y7
-	VFMADD213PS  Y4, Y7, Y6
-	VADDPS       constantsAVX2Float32<>+416(SB), Y6, Y4
-	VMOVUPS      constantsAVX2Float32<>+384(SB), Y6
-	VFMADD213PS  constantsAVX2Float32<>+128(SB), Y5, Y6
-	VSUBPS       constantsAVX2Float32<>+128(SB), Y6, Y7
-	VSUBPS       Y7, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VPADDD       constantsAVX2Float32<>+416(SB), Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VADDPS       constantsAVX2Float32<>+128(SB), Y5, Y5
+	VSUBPS       constantsAVX2Float32<>+128(SB), Y5, Y6
+	VSUBPS       Y6, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
 	VPADDD       constantsAVX2Float32<>+416(SB), Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VANDPS       Y3, Y4, Y3
-	VADDPS       constantsAVX2Float32<>+416(SB), Y3, Y4
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
-	VFMADD213PS  Y5, Y4, Y2
+	VMULPS       Y5, Y2, Y2
+	VADDPS       constantsAVX2Float32<>+128(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       constantsAVX2Float32<>+416(SB), Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VANDPS       Y3, Y2, Y2
+	VADDPS       constantsAVX2Float32<>+416(SB), Y2, Y3
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y4
+	VDIVPS       Y3, Y4, Y3
 	VMULPS       Y3, Y2, Y2
+	VORPS        constantsAVX2Float32<>+448(SB), Y1, Y4
+	VMOVUPS      constantsAVX2Float32<>+416(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VMULPS       Y2, Y4, Y2
 	VSUBPS       Y2, Y5, Y3
-	VBLENDVPS    Y1, Y2, Y3, Y2
-	VFMADD231PS  constantsAVX2Float32<>+960(SB), Y1, Y2
-	VMULPS       Y0, Y2, Y0
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -5338,22 +5328,22 @@ DATA constantsAVX2Float32<>+944(SB)/4, $0x3fc00000
 DATA constantsAVX2Float32<>+948(SB)/4, $0x3fc00000
 DATA constantsAVX2Float32<>+952(SB)/4, $0x3fc00000
 DATA constantsAVX2Float32<>+956(SB)/4, $0x3fc00000
-DATA constantsAVX2Float32<>+960(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+964(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+968(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+972(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+976(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+980(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+984(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+988(SB)/4, $0x00000000
-DATA constantsAVX2Float32<>+992(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+996(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+1000(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+1004(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+1008(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+1012(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+1016(SB)/4, $0xc2ae999a
-DATA constantsAVX2Float32<>+1020(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+960(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+964(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+968(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+972(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+976(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+980(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+984(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+988(SB)/4, $0xc2ae999a
+DATA constantsAVX2Float32<>+992(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+996(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1000(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1004(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1008(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1012(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1016(SB)/4, $0x00000000
+DATA constantsAVX2Float32<>+1020(SB)/4, $0x00000000
 DATA constantsAVX2Float32<>+1024(SB)/4, $0x3ecc422a
 DATA constantsAVX2Float32<>+1028(SB)/4, $0x3ecc422a
 DATA constantsAVX2Float32<>+1032(SB)/4, $0x3ecc422a

@@ -4310,41 +4310,40 @@ vector:
 	VANDPD       Y2, Y3, Y2
 	VXORPD       Y3, Y3, Y3
 	VMAXPD       Y0, Y3, Y3
-	VMULPD       Y2, Y1, Y2
-	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y4
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
-	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y1, Y1
-	VMOVUPD      constantsAVX2Float64<>+768(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y5
-	VMULPD       Y4, Y5, Y1
-	VFNMADD231PD Y1, Y2, Y3
-	VXORPD       Y1, Y1, Y1
-	VMINPD       Y0, Y1, Y0
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y3
+	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y4
+	VMINPD       Y0, Y4, Y0
+	VMULPD       Y2, Y0, Y0
+	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y2
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
+	VDIVPD       Y2, Y4, Y2
+	VMULPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y4
+	VMULPD       Y2, Y4, Y1
+	VFMADD231PD  Y1, Y0, Y3
 	VMOVUPD      Y3, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4395,41 +4394,40 @@ last:
 	VANDPD       Y2, Y3, Y2
 	VXORPD       Y3, Y3, Y3
 	VMAXPD       Y0, Y3, Y3
-	VMULPD       Y2, Y1, Y2
-	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y4
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
-	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y1, Y1
-	VMOVUPD      constantsAVX2Float64<>+768(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y5
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y5
-	VMULPD       Y4, Y5, Y1
-	VFNMADD231PD Y1, Y2, Y3
-	VXORPD       Y1, Y1, Y1
-	VMINPD       Y0, Y1, Y0
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y3
+	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y4
+	VMINPD       Y0, Y4, Y0
+	VMULPD       Y2, Y0, Y0
+	VADDPD       constantsAVX2Float64<>+736(SB), Y1, Y2
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
+	VDIVPD       Y2, Y4, Y2
+	VMULPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y1, Y4
+	VMULPD       Y2, Y4, Y1
+	VFMADD231PD  Y1, Y0, Y3
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
@@ -4464,49 +4462,45 @@ row:
 vector:
 	VMOVUPD      (BX)(DI*1), Y0
 	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
-	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y1, Y2
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y2
 	VANDPD       Y2, Y1, Y1
-	VMOVUPD      Y1, Y3
-	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
+	VMOVUPD      Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y1, Y3
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y3, Y1
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y3, Y1
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y1, Y4
+	VMULPD       Y1, Y1, Y5
+	VFMADD213PD  Y1, Y5, Y4
+	VADDPD       constantsAVX2Float64<>+544(SB), Y4, Y1
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y4
 	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y3, Y4
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y4
-	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y4, Y3
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y3
-	VMOVUPD      constantsAVX2Float64<>+224(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y3, Y5
-	VMULPD       Y3, Y3, Y6
-	VFMADD213PD  Y3, Y6, Y5
-	VADDPD       constantsAVX2Float64<>+544(SB), Y5, Y3
-	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y6
-	VSUBPD       Y6, Y4, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
-	VMULPD       Y5, Y3, Y3
-	VADDPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       Y5, Y3, Y3
 	VPSLLQ       $0x34, Y4, Y4
 	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VANDPD       Y2, Y3, Y2
-	VXORPD       Y3, Y3, Y3
-	VMAXPD       Y0, Y3, Y3
-	VMULPD       Y2, Y1, Y1
-	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y2
-	VDIVPD       Y2, Y1, Y1
-	VADDPD       Y1, Y3, Y1
-	VXORPD       Y2, Y2, Y2
-	VMINPD       Y0, Y2, Y0
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y1
-	VMOVUPD      Y1, (DX)(DI*1)
+	VMULPD       Y4, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VBLENDVPD    Y0, Y1, Y2, Y2
+	VMULPD       Y0, Y2, Y0
+	VADDPD       constantsAVX2Float64<>+544(SB), Y1, Y1
+	VDIVPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
 	JNZ          vector
@@ -4518,53 +4512,49 @@ last:
 	VMOVDQU      (R9)(R8*8), Y0
 	VMASKMOVPD   (BX)(DI*1), Y0, Y0
 	VORPD        constantsAVX2Float64<>+576(SB), Y0, Y1
-	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y1, Y2
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y2
 	VANDPD       Y2, Y1, Y1
-	VMOVUPD      Y1, Y3
-	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
+	VMOVUPD      Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y3
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y1, Y3
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y3, Y1
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y3, Y1
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y1, Y4
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y1, Y4
+	VMULPD       Y1, Y1, Y5
+	VFMADD213PD  Y1, Y5, Y4
+	VADDPD       constantsAVX2Float64<>+544(SB), Y4, Y1
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y4
 	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y3, Y4
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y4
-	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y4, Y3
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y3
-	VMOVUPD      constantsAVX2Float64<>+224(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y3, Y5
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y3, Y5
-	VMULPD       Y3, Y3, Y6
-	VFMADD213PD  Y3, Y6, Y5
-	VADDPD       constantsAVX2Float64<>+544(SB), Y5, Y3
-	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
-	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y6
-	VSUBPD       Y6, Y4, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
-	VMULPD       Y5, Y3, Y3
-	VADDPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y5
+	VSUBPD       Y5, Y3, Y3
 	VPSLLQ       $0x34, Y4, Y4
 	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VANDPD       Y2, Y3, Y2
-	VXORPD       Y3, Y3, Y3
-	VMAXPD       Y0, Y3, Y3
-	VMULPD       Y2, Y1, Y1
-	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y2
-	VDIVPD       Y2, Y1, Y1
-	VADDPD       Y1, Y3, Y1
-	VXORPD       Y2, Y2, Y2
-	VMINPD       Y0, Y2, Y0
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y0, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       constantsAVX2Float64<>+128(SB), Y3, Y3
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VANDPD       Y2, Y1, Y1
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y2
+	VBLENDVPD    Y0, Y1, Y2, Y2
+	VMULPD       Y0, Y2, Y0
+	VADDPD       constantsAVX2Float64<>+544(SB), Y1, Y1
+	VDIVPD       Y1, Y0, Y0
 	MOVQ         64(AX), R8
 	LEAQ         lanes<>+32(SB), R9
 	NEGQ         R8
-	VMOVDQU      (R9)(R8*8), Y0
-	VMASKMOVPD   Y1, Y0, (DX)(DI*1)
+	VMOVDQU      (R9)(R8*8), Y1
+	VMASKMOVPD   Y0, Y1, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
 	MOVQ         24(AX), DI
@@ -4594,7 +4584,7 @@ row:
 vector:
 	VMOVUPD (BX)(DI*1), Y0
 	VMOVUPD (SI)(DI*1), Y1
-	VCMPPD  $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y1
+	VCMPPD  $0x16, constantsAVX2Float64<>+1600(SB), Y1, Y1
 	VANDPD  Y1, Y0, Y0
 	VMOVUPD Y0, (DX)(DI*1)
 	ADDQ    $0x20, DI
@@ -4612,7 +4602,7 @@ last:
 	NEGQ       R8
 	VMOVDQU    (R9)(R8*8), Y1
 	VMASKMOVPD (SI)(DI*1), Y1, Y1
-	VCMPPD     $0x16, constantsAVX2Float64<>+1568(SB), Y1, Y1
+	VCMPPD     $0x16, constantsAVX2Float64<>+1600(SB), Y1, Y1
 	VANDPD     Y1, Y0, Y0
 	VMOVUPD    Y0, (DX)(DI*1)
 	MOVQ       8(AX), DI
@@ -4646,7 +4636,7 @@ vector:
 	VMOVUPD      (SI)(DI*1), Y1
 	VBROADCASTSD 72(AX), Y2
 	VMULPD       Y2, Y0, Y2
-	VCMPPD       $0x1e, constantsAVX2Float64<>+1568(SB), Y1, Y1
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
 	VBLENDVPD    Y1, Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
@@ -4666,7 +4656,7 @@ last:
 	VMASKMOVPD   (SI)(DI*1), Y1, Y1
 	VBROADCASTSD 72(AX), Y2
 	VMULPD       Y2, Y0, Y2
-	VCMPPD       $0x1e, constantsAVX2Float64<>+1568(SB), Y1, Y1
+	VCMPPD       $0x1e, constantsAVX2Float64<>+1600(SB), Y1, Y1
 	VBLENDVPD    Y1, Y0, Y2, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
@@ -4842,40 +4832,40 @@ vector:
 	VADDPD       constantsAVX2Float64<>+736(SB), Y2, Y4
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
 	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y2, Y5
-	VMOVUPD      constantsAVX2Float64<>+768(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y5, Y6
-	VMULPD       Y4, Y6, Y4
-	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y2, Y4
-	VMULPD       Y3, Y4, Y2
+	VMULPD       Y4, Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y2, Y5
+	VMULPD       Y4, Y5, Y2
+	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y4
+	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y4, Y2
+	VMULPD       Y3, Y2, Y2
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y3
 	VSUBPD       Y2, Y3, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y2
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
-	VMULPD       Y0, Y2, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -4932,40 +4922,40 @@ last:
 	VADDPD       constantsAVX2Float64<>+736(SB), Y2, Y4
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
 	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y2, Y5
-	VMOVUPD      constantsAVX2Float64<>+768(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y5, Y6
-	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y5, Y6
-	VMULPD       Y4, Y6, Y4
-	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y2, Y4
-	VMULPD       Y3, Y4, Y2
+	VMULPD       Y4, Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+768(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+800(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+832(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+864(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+896(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+928(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+960(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+992(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1024(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1056(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1088(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1120(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1152(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1184(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1216(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1248(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1280(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1312(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1344(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1376(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1408(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1440(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1472(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1504(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+1536(SB), Y2, Y5
+	VMULPD       Y4, Y5, Y2
+	VANDPD       constantsAVX2Float64<>+0(SB), Y1, Y4
+	VFNMADD231PD constantsAVX2Float64<>+1632(SB), Y4, Y2
+	VMULPD       Y3, Y2, Y2
 	VMOVUPD      constantsAVX2Float64<>+544(SB), Y3
 	VSUBPD       Y2, Y3, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y2
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
-	VMULPD       Y0, Y2, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -4997,50 +4987,50 @@ vector:
 	VMOVUPD      (BX)(DI*1), Y0
 	VMOVUPD      (SI)(DI*1), Y1
 	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y2
-	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y2, Y3
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
-	VMOVUPD      Y2, Y4
-	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
+	VMOVUPD      Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y2, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y4, Y2
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y2
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y2, Y5
+	VMULPD       Y2, Y2, Y6
+	VFMADD213PD  Y2, Y6, Y5
+	VADDPD       constantsAVX2Float64<>+544(SB), Y5, Y2
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
 	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y5
-	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y5, Y4
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
-	VMOVUPD      constantsAVX2Float64<>+224(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y6
-	VMULPD       Y4, Y4, Y7
-	VFMADD213PD  Y4, Y7, Y6
-	VADDPD       constantsAVX2Float64<>+544(SB), Y6, Y4
-	VMOVUPD      constantsAVX2Float64<>+640(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y6
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y6, Y7
-	VSUBPD       Y7, Y5, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       constantsAVX2Float64<>+544(SB), Y6, Y6
-	VMULPD       Y6, Y4, Y4
-	VADDPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       Y6, Y4, Y4
 	VPSLLQ       $0x34, Y5, Y5
 	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
-	VMULPD       Y5, Y4, Y4
-	VANDPD       Y3, Y4, Y3
-	VADDPD       constantsAVX2Float64<>+544(SB), Y3, Y4
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
-	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y3, Y3
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
-	VFMADD213PD  Y5, Y4, Y2
+	VMULPD       Y5, Y2, Y2
+	VADDPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y2, Y2
+	VANDPD       Y3, Y2, Y2
+	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y3
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
+	VDIVPD       Y3, Y4, Y3
 	VMULPD       Y3, Y2, Y2
+	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VFMADD213PD  Y5, Y3, Y4
+	VMULPD       Y2, Y4, Y2
 	VSUBPD       Y2, Y5, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y2
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
-	VMULPD       Y0, Y2, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x01, R8
@@ -5058,50 +5048,50 @@ last:
 	VMOVDQU      (R9)(R8*8), Y1
 	VMASKMOVPD   (SI)(DI*1), Y1, Y1
 	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y2
-	VCMPPD       $0x16, constantsAVX2Float64<>+1600(SB), Y2, Y3
+	VCMPPD       $0x16, constantsAVX2Float64<>+1568(SB), Y2, Y3
 	VANDPD       Y3, Y2, Y2
-	VMOVUPD      Y2, Y4
-	VMOVUPD      constantsAVX2Float64<>+96(SB), Y5
+	VMOVUPD      Y2, Y2
+	VMOVUPD      constantsAVX2Float64<>+96(SB), Y4
+	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y2, Y4
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y4, Y2
+	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y4, Y2
+	VMOVUPD      constantsAVX2Float64<>+224(SB), Y5
+	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y2, Y5
+	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y2, Y5
+	VMULPD       Y2, Y2, Y6
+	VFMADD213PD  Y2, Y6, Y5
+	VADDPD       constantsAVX2Float64<>+544(SB), Y5, Y2
+	VMOVUPD      constantsAVX2Float64<>+640(SB), Y5
 	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y4, Y5
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y5
-	VFNMADD231PD constantsAVX2Float64<>+160(SB), Y5, Y4
-	VFNMADD231PD constantsAVX2Float64<>+192(SB), Y5, Y4
-	VMOVUPD      constantsAVX2Float64<>+224(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+256(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+288(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+320(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+352(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+384(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+416(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+448(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+480(SB), Y4, Y6
-	VFMADD213PD  constantsAVX2Float64<>+512(SB), Y4, Y6
-	VMULPD       Y4, Y4, Y7
-	VFMADD213PD  Y4, Y7, Y6
-	VADDPD       constantsAVX2Float64<>+544(SB), Y6, Y4
-	VMOVUPD      constantsAVX2Float64<>+640(SB), Y6
-	VFMADD213PD  constantsAVX2Float64<>+128(SB), Y5, Y6
-	VSUBPD       constantsAVX2Float64<>+128(SB), Y6, Y7
-	VSUBPD       Y7, Y5, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       constantsAVX2Float64<>+544(SB), Y6, Y6
-	VMULPD       Y6, Y4, Y4
-	VADDPD       constantsAVX2Float64<>+128(SB), Y5, Y5
+	VSUBPD       constantsAVX2Float64<>+128(SB), Y5, Y6
+	VSUBPD       Y6, Y4, Y4
 	VPSLLQ       $0x34, Y5, Y5
 	VPADDQ       constantsAVX2Float64<>+544(SB), Y5, Y5
-	VMULPD       Y5, Y4, Y4
-	VANDPD       Y3, Y4, Y3
-	VADDPD       constantsAVX2Float64<>+544(SB), Y3, Y4
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
-	VDIVPD       Y4, Y5, Y4
-	VMULPD       Y4, Y3, Y3
-	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
-	VFMADD213PD  Y5, Y4, Y2
+	VMULPD       Y5, Y2, Y2
+	VADDPD       constantsAVX2Float64<>+128(SB), Y4, Y4
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       constantsAVX2Float64<>+544(SB), Y4, Y4
+	VMULPD       Y4, Y2, Y2
+	VANDPD       Y3, Y2, Y2
+	VADDPD       constantsAVX2Float64<>+544(SB), Y2, Y3
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y4
+	VDIVPD       Y3, Y4, Y3
 	VMULPD       Y3, Y2, Y2
+	VORPD        constantsAVX2Float64<>+576(SB), Y1, Y4
+	VMOVUPD      constantsAVX2Float64<>+544(SB), Y5
+	VFMADD213PD  Y5, Y3, Y4
+	VMULPD       Y2, Y4, Y2
 	VSUBPD       Y2, Y5, Y3
-	VBLENDVPD    Y1, Y2, Y3, Y2
-	VFMADD231PD  constantsAVX2Float64<>+1568(SB), Y1, Y2
-	VMULPD       Y0, Y2, Y0
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMULPD       Y0, Y1, Y0
 	VMOVUPD      Y0, (DX)(DI*1)
 	MOVQ         8(AX), DI
 	ADDQ         DI, DX
@@ -5310,14 +5300,14 @@ DATA constantsAVX2Float64<>+1536(SB)/8, $0x3ff8000000000000
 DATA constantsAVX2Float64<>+1544(SB)/8, $0x3ff8000000000000
 DATA constantsAVX2Float64<>+1552(SB)/8, $0x3ff8000000000000
 DATA constantsAVX2Float64<>+1560(SB)/8, $0x3ff8000000000000
-DATA constantsAVX2Float64<>+1568(SB)/8, $0x0000000000000000
-DATA constantsAVX2Float64<>+1576(SB)/8, $0x0000000000000000
-DATA constantsAVX2Float64<>+1584(SB)/8, $0x0000000000000000
-DATA constantsAVX2Float64<>+1592(SB)/8, $0x0000000000000000
-DATA constantsAVX2Float64<>+1600(SB)/8, $0xc086226666666666
-DATA constantsAVX2Float64<>+1608(SB)/8, $0xc086226666666666
-DATA constantsAVX2Float64<>+1616(SB)/8, $0xc086226666666666
-DATA constantsAVX2Float64<>+1624(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1568(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1576(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1584(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1592(SB)/8, $0xc086226666666666
+DATA constantsAVX2Float64<>+1600(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1608(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1616(SB)/8, $0x0000000000000000
+DATA constantsAVX2Float64<>+1624(SB)/8, $0x0000000000000000
 DATA constantsAVX2Float64<>+1632(SB)/8, $0x3fd9884533d43651
 DATA constantsAVX2Float64<>+1640(SB)/8, $0x3fd9884533d43651
 DATA constantsAVX2Float64<>+1648(SB)/8, $0x3fd9884533d43651

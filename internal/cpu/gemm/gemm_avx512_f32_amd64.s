@@ -16562,50 +16562,49 @@ vector:
 	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
 	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMULPS            Z1, Z1, Z6
-	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z6, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z7, Z8
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z8, Z8
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z8, Z7
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z8, Z7
-	VFNMADD231PS      Z1, Z1, Z6
-	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z7, Z6
-	VMULPS            Z7, Z7, Z9
-	VFMADD213PS       Z7, Z9, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
-	VSCALEFPS         Z8, Z6, Z6
-	VMOVUPS.Z         Z6, K1, Z6
+	VMULPS            Z1, Z1, Z4
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
+	VFNMADD231PS      Z1, Z1, Z4
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z4
+	VMULPS            Z5, Z5, Z7
+	VFMADD213PS       Z5, Z7, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
+	VSCALEFPS         Z6, Z4, Z4
+	VMOVUPS.Z         Z4, K1, Z4
 	VPXORQ            Z2, Z2, Z2
-	VMAXPS            Z0, Z2, Z7
-	VMULPS            Z6, Z1, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z8
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z9
-	VDIVPS            Z8, Z9, Z8
-	VMULPS            Z8, Z1, Z1
-	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z9
-	VMULPS            Z8, Z9, Z1
-	VFNMADD231PS      Z1, Z6, Z7
-	VPXORQ            Z3, Z3, Z3
-	VMINPS            Z0, Z3, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z7
-	VMOVUPS           Z7, (BX)(R8*1)
+	VMAXPS            Z0, Z2, Z5
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z6
+	VMINPS            Z0, Z6, Z0
+	VMULPS            Z4, Z0, Z0
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
+	VDIVPS            Z4, Z6, Z4
+	VMULPS            Z4, Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z6
+	VMULPS            Z4, Z6, Z1
+	VFMADD231PS       Z1, Z0, Z5
+	VMOVUPS           Z5, (BX)(R8*1)
 	ADDQ              $0x40, R8
 	SUBQ              $0x01, CX
 	JNZ               vector
@@ -16620,55 +16619,54 @@ last:
 	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z0, Z1
 	VCMPPS.BCST       $0x19, constantsAVX512Float32<>+64(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMULPS            Z1, Z1, Z6
-	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z6, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z7, Z8
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z8, Z8
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z8, Z7
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z8, Z7
-	VFNMADD231PS      Z1, Z1, Z6
-	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z7, Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z7, Z6
-	VMULPS            Z7, Z7, Z9
-	VFMADD213PS       Z7, Z9, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
-	VSCALEFPS         Z8, Z6, Z6
-	VMOVUPS.Z         Z6, K1, Z6
-	VPXORQ            Z4, Z4, Z4
-	VMAXPS            Z0, Z4, Z7
-	VMULPS            Z6, Z1, Z6
-	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z8
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z9
-	VDIVPS            Z8, Z9, Z8
-	VMULPS            Z8, Z1, Z1
-	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z9
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z9
-	VMULPS            Z8, Z9, Z1
-	VFNMADD231PS      Z1, Z6, Z7
-	VPXORQ            Z5, Z5, Z5
-	VMINPS            Z0, Z5, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z7
+	VMULPS            Z1, Z1, Z4
+	VMULPS.BCST       constantsAVX512Float32<>+68(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
+	VFNMADD231PS      Z1, Z1, Z4
+	VFMADD231PS.BCST  constantsAVX512Float32<>+48(SB), Z4, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z4
+	VMULPS            Z5, Z5, Z7
+	VFMADD213PS       Z5, Z7, Z4
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z4, Z4
+	VSCALEFPS         Z6, Z4, Z4
+	VMOVUPS.Z         Z4, K1, Z4
+	VPXORQ            Z3, Z3, Z3
+	VMAXPS            Z0, Z3, Z5
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z6
+	VMINPS            Z0, Z6, Z0
+	VMULPS            Z4, Z0, Z0
+	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z1, Z4
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
+	VDIVPS            Z4, Z6, Z4
+	VMULPS            Z4, Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z1, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z1, Z6
+	VMULPS            Z4, Z6, Z1
+	VFMADD231PS       Z1, Z0, Z5
 	MOVQ              64(AX), CX
 	MOVQ              $+1, R9
 	SHLQ              CL, R9
 	DECQ              R9
 	KMOVW             R9, K1
-	VMOVUPS           Z7, K1, (BX)(R8*1)
+	VMOVUPS           Z5, K1, (BX)(R8*1)
 	MOVQ              8(AX), CX
 	ADDQ              CX, BX
 	MOVQ              24(AX), CX
@@ -16698,35 +16696,32 @@ row:
 vector:
 	VMOVUPS           (SI)(R8*1), Z0
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z1, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMOVUPS           Z1, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z6, Z7
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z7, Z7
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z7, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z7, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z8
-	VMULPS            Z6, Z6, Z9
-	VFMADD213PS       Z6, Z9, Z8
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z8, Z6
-	VSCALEFPS         Z7, Z6, Z6
-	VMOVUPS.Z         Z6, K1, Z6
-	VPXORQ            Z2, Z2, Z2
-	VMAXPS            Z0, Z2, Z7
-	VMULPS            Z6, Z1, Z1
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
-	VDIVPS            Z6, Z1, Z1
-	VADDPS            Z1, Z7, Z1
-	VPXORQ            Z3, Z3, Z3
-	VMINPS            Z0, Z3, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z1
-	VMOVUPS           Z1, (BX)(R8*1)
+	VMOVUPS           Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z1, Z4
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z4, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z4, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z4, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z5
+	VMULPS            Z1, Z1, Z6
+	VFMADD213PS       Z1, Z6, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z1
+	VSCALEFPS         Z4, Z1, Z1
+	VMOVUPS.Z         Z1, K1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z4
+	VPMOVD2M          Z0, K1
+	VBLENDMPS         Z1, Z4, K1, Z2
+	VMULPS            Z0, Z2, Z0
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
+	VMOVUPS           Z0, (BX)(R8*1)
 	ADDQ              $0x40, R8
 	SUBQ              $0x01, CX
 	JNZ               vector
@@ -16739,40 +16734,37 @@ last:
 	KMOVW             R9, K1
 	VMOVUPS.Z         (SI)(R8*1), K1, Z0
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z0, Z1
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z1, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
 	VMOVUPS.Z         Z1, K1, Z1
-	VMOVUPS           Z1, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z6, Z7
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z7, Z7
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z7, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z7, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z6, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z6, Z8
-	VMULPS            Z6, Z6, Z9
-	VFMADD213PS       Z6, Z9, Z8
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z8, Z6
-	VSCALEFPS         Z7, Z6, Z6
-	VMOVUPS.Z         Z6, K1, Z6
-	VPXORQ            Z4, Z4, Z4
-	VMAXPS            Z0, Z4, Z7
-	VMULPS            Z6, Z1, Z1
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z6
-	VDIVPS            Z6, Z1, Z1
-	VADDPS            Z1, Z7, Z1
-	VPXORQ            Z5, Z5, Z5
-	VMINPS            Z0, Z5, Z0
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z0, Z1
+	VMOVUPS           Z1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z4
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z1, Z4
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z4, Z4
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z4, Z1
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z4, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z1, Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z1, Z5
+	VMULPS            Z1, Z1, Z6
+	VFMADD213PS       Z1, Z6, Z5
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z1
+	VSCALEFPS         Z4, Z1, Z1
+	VMOVUPS.Z         Z1, K1, Z1
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z4
+	VPMOVD2M          Z0, K1
+	VBLENDMPS         Z1, Z4, K1, Z3
+	VMULPS            Z0, Z3, Z0
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
 	MOVQ              64(AX), CX
 	MOVQ              $+1, R9
 	SHLQ              CL, R9
 	DECQ              R9
 	KMOVW             R9, K1
-	VMOVUPS           Z1, K1, (BX)(R8*1)
+	VMOVUPS           Z0, K1, (BX)(R8*1)
 	MOVQ              8(AX), CX
 	ADDQ              CX, BX
 	MOVQ              24(AX), CX
@@ -16802,7 +16794,7 @@ row:
 vector:
 	VMOVUPS     (SI)(R8*1), Z0
 	VMOVUPS     (DI)(R8*1), Z1
-	VCMPPS.BCST $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VCMPPS.BCST $0x16, constantsAVX512Float32<>+124(SB), Z1, K1
 	VMOVUPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (BX)(R8*1)
 	ADDQ        $0x40, R8
@@ -16822,7 +16814,7 @@ last:
 	DECQ        R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (DI)(R8*1), K1, Z1
-	VCMPPS.BCST $0x16, constantsAVX512Float32<>+120(SB), Z1, K1
+	VCMPPS.BCST $0x16, constantsAVX512Float32<>+124(SB), Z1, K1
 	VMOVUPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (BX)(R8*1)
 	MOVQ        8(AX), CX
@@ -16856,7 +16848,7 @@ vector:
 	VMOVUPS      (DI)(R8*1), Z1
 	VBROADCASTSS 72(AX), Z2
 	VMULPS       Z2, Z0, Z2
-	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+120(SB), Z1, K1
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z3
 	VMOVUPS      Z3, (BX)(R8*1)
 	ADDQ         $0x40, R8
@@ -16878,7 +16870,7 @@ last:
 	VMOVUPS.Z    (DI)(R8*1), K1, Z1
 	VBROADCASTSS 72(AX), Z2
 	VMULPS       Z2, Z0, Z2
-	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+120(SB), Z1, K1
+	VCMPPS.BCST  $0x1e, constantsAVX512Float32<>+124(SB), Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z4
 	VMOVUPS      Z4, (BX)(R8*1)
 	MOVQ         8(AX), CX
@@ -17044,26 +17036,26 @@ vector:
 	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z2, Z6
 	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
 	VDIVPS            Z6, Z7, Z6
-	VMULPS            Z6, Z2, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z7, Z8
-	VMULPS            Z6, Z8, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z2, Z6
-	VMULPS            Z5, Z6, Z2
+	VMULPS            Z6, Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z2, Z7
+	VMULPS            Z6, Z7, Z2
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z6, Z2
+	VMULPS            Z5, Z2, Z2
 	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z5
 	VSUBPS            Z2, Z5, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z3
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z3
 	VMULPS            Z0, Z3, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	ADDQ              $0x40, R8
@@ -17109,26 +17101,26 @@ last:
 	VADDPS.BCST       constantsAVX512Float32<>+72(SB), Z2, Z6
 	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
 	VDIVPS            Z6, Z7, Z6
-	VMULPS            Z6, Z2, Z7
-	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z7, Z8
-	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z7, Z8
-	VMULPS            Z6, Z8, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z2, Z6
-	VMULPS            Z5, Z6, Z2
+	VMULPS            Z6, Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+76(SB), Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+80(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+84(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+88(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+92(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+96(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+100(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+104(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+108(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+112(SB), Z2, Z7
+	VFMADD213PS.BCST  constantsAVX512Float32<>+116(SB), Z2, Z7
+	VMULPS            Z6, Z7, Z2
+	VANDPS.BCST       constantsAVX512Float32<>+0(SB), Z1, Z6
+	VFNMADD231PS.BCST constantsAVX512Float32<>+128(SB), Z6, Z2
+	VMULPS            Z5, Z2, Z2
 	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z5
 	VSUBPS            Z2, Z5, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z4
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z4
 	VMULPS            Z0, Z4, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	MOVQ              8(AX), CX
@@ -17161,36 +17153,36 @@ vector:
 	VMOVUPS           (SI)(R8*1), Z0
 	VMOVUPS           (DI)(R8*1), Z1
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z2
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z2, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z2, K1
 	VMOVUPS.Z         Z2, K1, Z2
-	VMOVUPS           Z2, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z7
-	VMULPS            Z5, Z5, Z8
-	VFMADD213PS       Z5, Z8, Z7
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z7, Z5
-	VSCALEFPS         Z6, Z5, Z5
-	VMOVUPS.Z         Z5, K1, Z5
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
-	VDIVPS            Z6, Z7, Z6
-	VMULPS            Z6, Z5, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
-	VFMADD213PS       Z7, Z6, Z2
+	VMOVUPS           Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z2, Z5
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z5, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z5, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z2, Z6
+	VMULPS            Z2, Z2, Z7
+	VFMADD213PS       Z2, Z7, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z2
+	VSCALEFPS         Z5, Z2, Z2
+	VMOVUPS.Z         Z2, K1, Z2
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z2, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
+	VDIVPS            Z5, Z6, Z5
 	VMULPS            Z5, Z2, Z2
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VFMADD213PS       Z7, Z5, Z6
+	VMULPS            Z2, Z6, Z2
 	VSUBPS            Z2, Z7, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z3
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z3
 	VMULPS            Z0, Z3, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	ADDQ              $0x40, R8
@@ -17211,36 +17203,36 @@ last:
 	KMOVW             R9, K1
 	VMOVUPS.Z         (DI)(R8*1), K1, Z1
 	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z2
-	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+124(SB), Z2, K1
+	VCMPPS.BCST       $0x16, constantsAVX512Float32<>+120(SB), Z2, K1
 	VMOVUPS.Z         Z2, K1, Z2
-	VMOVUPS           Z2, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z6
-	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z5, Z6
-	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z6, Z6
-	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z6, Z5
-	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z6, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z5, Z7
-	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z5, Z7
-	VMULPS            Z5, Z5, Z8
-	VFMADD213PS       Z5, Z8, Z7
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z7, Z5
-	VSCALEFPS         Z6, Z5, Z5
-	VMOVUPS.Z         Z5, K1, Z5
-	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z5, Z6
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
-	VDIVPS            Z6, Z7, Z6
-	VMULPS            Z6, Z5, Z5
-	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
-	VFMADD213PS       Z7, Z6, Z2
+	VMOVUPS           Z2, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+12(SB), Z5
+	VFMADD213PS.BCST  constantsAVX512Float32<>+16(SB), Z2, Z5
+	VSUBPS.BCST       constantsAVX512Float32<>+16(SB), Z5, Z5
+	VFNMADD231PS.BCST constantsAVX512Float32<>+20(SB), Z5, Z2
+	VFNMADD231PS.BCST constantsAVX512Float32<>+24(SB), Z5, Z2
+	VBROADCASTSS      constantsAVX512Float32<>+28(SB), Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+32(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+36(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+40(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+44(SB), Z2, Z6
+	VFMADD213PS.BCST  constantsAVX512Float32<>+48(SB), Z2, Z6
+	VMULPS            Z2, Z2, Z7
+	VFMADD213PS       Z2, Z7, Z6
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z6, Z2
+	VSCALEFPS         Z5, Z2, Z2
+	VMOVUPS.Z         Z2, K1, Z2
+	VADDPS.BCST       constantsAVX512Float32<>+52(SB), Z2, Z5
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z6
+	VDIVPS            Z5, Z6, Z5
 	VMULPS            Z5, Z2, Z2
+	VORPS.BCST        constantsAVX512Float32<>+56(SB), Z1, Z6
+	VBROADCASTSS      constantsAVX512Float32<>+52(SB), Z7
+	VFMADD213PS       Z7, Z5, Z6
+	VMULPS            Z2, Z6, Z2
 	VSUBPS            Z2, Z7, Z5
 	VPMOVD2M          Z1, K1
 	VBLENDMPS         Z2, Z5, K1, Z4
-	VFMADD231PS.BCST  constantsAVX512Float32<>+120(SB), Z1, Z4
 	VMULPS            Z0, Z4, Z0
 	VMOVUPS           Z0, (BX)(R8*1)
 	MOVQ              8(AX), CX
@@ -17284,8 +17276,8 @@ DATA constantsAVX512Float32<>+104(SB)/4, $0x3e53b6f7
 DATA constantsAVX512Float32<>+108(SB)/4, $0x3f88d6e5
 DATA constantsAVX512Float32<>+112(SB)/4, $0xc005ca70
 DATA constantsAVX512Float32<>+116(SB)/4, $0x3fc00000
-DATA constantsAVX512Float32<>+120(SB)/4, $0x00000000
-DATA constantsAVX512Float32<>+124(SB)/4, $0xc2ae999a
+DATA constantsAVX512Float32<>+120(SB)/4, $0xc2ae999a
+DATA constantsAVX512Float32<>+124(SB)/4, $0x00000000
 DATA constantsAVX512Float32<>+128(SB)/4, $0x3ecc422a
 GLOBL constantsAVX512Float32<>(SB), RODATA|NOPTR, $132
 

@@ -25190,40 +25190,39 @@ vector:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
 	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
-	WORD $0x3dc04403 // ldr q3, [x0, #272]
-	WORD $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x3dc04805 // ldr q5, [x0, #288]
-	WORD $0x3dc04c06 // ldr q6, [x0, #304]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc05005 // ldr q5, [x0, #320]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc05406 // ldr q6, [x0, #336]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc05805 // ldr q5, [x0, #352]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc05c06 // ldr q6, [x0, #368]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06005 // ldr q5, [x0, #384]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06406 // ldr q6, [x0, #400]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06805 // ldr q5, [x0, #416]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06c06 // ldr q6, [x0, #432]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc07005 // ldr q5, [x0, #448]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x6e23dca1 // fmul v1.4s, v5.4s, v3.4s
-	WORD $0x4ea1cc44 // fmls v4.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
-	WORD $0x6e601c22 // bsl v2.16b, v1.16b, v0.16b
-	WORD $0x3dc07400 // ldr q0, [x0, #464]
-	WORD $0x4e20cc44 // fmla v4.4s, v2.4s, v0.4s
+	WORD $0x3dc03403 // ldr q3, [x0, #208]
+	WORD $0x4ea31c23 // orr v3.16b, v1.16b, v3.16b
+	WORD $0x6ea3e405 // fcmgt v5.4s, v0.4s, v3.4s
+	WORD $0x6e601c65 // bsl v5.16b, v3.16b, v0.16b
+	WORD $0x6e22dca0 // fmul v0.4s, v5.4s, v2.4s
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
+	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
+	WORD $0x3dc03003 // ldr q3, [x0, #192]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3dc04803 // ldr q3, [x0, #288]
+	WORD $0x3dc04c05 // ldr q5, [x0, #304]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc05003 // ldr q3, [x0, #320]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc05405 // ldr q5, [x0, #336]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc05803 // ldr q3, [x0, #352]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc05c05 // ldr q5, [x0, #368]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06003 // ldr q3, [x0, #384]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06405 // ldr q5, [x0, #400]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06803 // ldr q3, [x0, #416]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06c05 // ldr q5, [x0, #432]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc07003 // ldr q3, [x0, #448]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
+	WORD $0x4e21cc04 // fmla v4.4s, v0.4s, v1.4s
 	WORD $0x3ca76864 // str q4, [x3, x7]
 	ADD $0x10, R7
 	SUBS $0x01, R6
@@ -25304,40 +25303,39 @@ lanes1:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
 	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
-	WORD $0x3dc04403 // ldr q3, [x0, #272]
-	WORD $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x3dc04805 // ldr q5, [x0, #288]
-	WORD $0x3dc04c06 // ldr q6, [x0, #304]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc05005 // ldr q5, [x0, #320]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc05406 // ldr q6, [x0, #336]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc05805 // ldr q5, [x0, #352]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc05c06 // ldr q6, [x0, #368]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06005 // ldr q5, [x0, #384]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06406 // ldr q6, [x0, #400]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc06805 // ldr q5, [x0, #416]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc06c06 // ldr q6, [x0, #432]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc07005 // ldr q5, [x0, #448]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x6e23dca1 // fmul v1.4s, v5.4s, v3.4s
-	WORD $0x4ea1cc44 // fmls v4.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
-	WORD $0x6e601c22 // bsl v2.16b, v1.16b, v0.16b
-	WORD $0x3dc07400 // ldr q0, [x0, #464]
-	WORD $0x4e20cc44 // fmla v4.4s, v2.4s, v0.4s
+	WORD $0x3dc03403 // ldr q3, [x0, #208]
+	WORD $0x4ea31c23 // orr v3.16b, v1.16b, v3.16b
+	WORD $0x6ea3e405 // fcmgt v5.4s, v0.4s, v3.4s
+	WORD $0x6e601c65 // bsl v5.16b, v3.16b, v0.16b
+	WORD $0x6e22dca0 // fmul v0.4s, v5.4s, v2.4s
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
+	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
+	WORD $0x3dc03003 // ldr q3, [x0, #192]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3dc04803 // ldr q3, [x0, #288]
+	WORD $0x3dc04c05 // ldr q5, [x0, #304]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc05003 // ldr q3, [x0, #320]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc05405 // ldr q5, [x0, #336]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc05803 // ldr q3, [x0, #352]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc05c05 // ldr q5, [x0, #368]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06003 // ldr q3, [x0, #384]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06405 // ldr q5, [x0, #400]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc06803 // ldr q3, [x0, #416]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x3dc06c05 // ldr q5, [x0, #432]
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0x3dc07003 // ldr q3, [x0, #448]
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
+	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
+	WORD $0x4e21cc04 // fmla v4.4s, v0.4s, v1.4s
 	MOVD 64(R1), R6
 	ADD R7, R3, R16
 	CMP $4, R6
@@ -25387,65 +25385,58 @@ vector:
 	WORD $0x3ce76880 // ldr q0, [x4, x7]
 	WORD $0x3dc03401 // ldr q1, [x0, #208]
 	WORD $0x4ea11c01 // orr v1.16b, v0.16b, v1.16b
-	WORD $0x3dc07802 // ldr q2, [x0, #480]
+	WORD $0x3dc07402 // ldr q2, [x0, #464]
 	WORD $0x6e21e442 // fcmge v2.4s, v2.4s, v1.4s
 	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x3dc00804 // ldr q4, [x0, #32]
+	WORD $0x3dc00803 // ldr q3, [x0, #32]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01404 // ldr q4, [x0, #80]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02004 // ldr q4, [x0, #128]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02405 // ldr q5, [x0, #144]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02804 // ldr q4, [x0, #160]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
 	WORD $0x3dc00c05 // ldr q5, [x0, #48]
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	WORD $0x3dc00c04 // ldr q4, [x0, #48]
 	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x3dc01c06 // ldr q6, [x0, #112]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02005 // ldr q5, [x0, #128]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02406 // ldr q6, [x0, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02805 // ldr q5, [x0, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x3dc02c05 // ldr q5, [x0, #176]
-	WORD $0x3dc00c06 // ldr q6, [x0, #48]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f3754a4 // shl v4.4s, v5.4s, #23
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
-	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc03003 // ldr q3, [x0, #192]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
-	WORD $0x6e601c43 // bsl v3.16b, v2.16b, v0.16b
-	WORD $0x3dc07400 // ldr q0, [x0, #464]
-	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
-	WORD $0x3ca76861 // str q1, [x3, x7]
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	WORD $0x3dc03002 // ldr q2, [x0, #192]
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x6e20dc60 // fmul v0.4s, v3.4s, v0.4s
+	WORD $0x3dc03002 // ldr q2, [x0, #192]
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x3ca76860 // str q0, [x3, x7]
 	ADD $0x10, R7
 	SUBS $0x01, R6
 	BNE vector
@@ -25473,82 +25464,75 @@ lanes1one:
 lanes1:
 	WORD $0x3dc03401 // ldr q1, [x0, #208]
 	WORD $0x4ea11c01 // orr v1.16b, v0.16b, v1.16b
-	WORD $0x3dc07802 // ldr q2, [x0, #480]
+	WORD $0x3dc07402 // ldr q2, [x0, #464]
 	WORD $0x6e21e442 // fcmge v2.4s, v2.4s, v1.4s
 	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x3dc00804 // ldr q4, [x0, #32]
+	WORD $0x3dc00803 // ldr q3, [x0, #32]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01404 // ldr q4, [x0, #80]
+	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02004 // ldr q4, [x0, #128]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02405 // ldr q5, [x0, #144]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02804 // ldr q4, [x0, #160]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
 	WORD $0x3dc00c05 // ldr q5, [x0, #48]
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	WORD $0x3dc00c04 // ldr q4, [x0, #48]
 	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0x3dc01005 // ldr q5, [x0, #64]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x4ea5cc83 // fmls v3.4s, v4.4s, v5.4s
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x3dc01c06 // ldr q6, [x0, #112]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02005 // ldr q5, [x0, #128]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02406 // ldr q6, [x0, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02805 // ldr q5, [x0, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x3dc02c05 // ldr q5, [x0, #176]
-	WORD $0x3dc00c06 // ldr q6, [x0, #48]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc00c05 // ldr q5, [x0, #48]
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f3754a4 // shl v4.4s, v5.4s, #23
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea0e464 // fcmgt v4.4s, v3.4s, v0.4s
-	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc03003 // ldr q3, [x0, #192]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
-	WORD $0x6e601c43 // bsl v3.16b, v2.16b, v0.16b
-	WORD $0x3dc07400 // ldr q0, [x0, #464]
-	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	WORD $0x3dc03002 // ldr q2, [x0, #192]
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x6e20dc60 // fmul v0.4s, v3.4s, v0.4s
+	WORD $0x3dc03002 // ldr q2, [x0, #192]
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	MOVD 64(R1), R6
 	ADD R7, R3, R16
 	CMP $4, R6
 	BLT lanes2less
-	WORD $0x3d800201 // str q1, [x16]
+	WORD $0x3d800200 // str q0, [x16]
 	JMP lanes2
 
 lanes2less:
 	CMP $2, R6
 	BLT lanes2one
-	WORD $0xfd000201 // str d1, [x16]
+	WORD $0xfd000200 // str d0, [x16]
 	BEQ lanes2
 	ADD $8, R16, R17
-	WORD $0x4d008221 // st1 {v1.s}[2], [x17]
+	WORD $0x4d008220 // st1 {v0.s}[2], [x17]
 	JMP lanes2
 
 lanes2one:
-	WORD $0xbd000201 // str s1, [x16]
+	WORD $0xbd000200 // str s0, [x16]
 
 lanes2:
 	MOVD 8(R1), R6
@@ -25579,7 +25563,7 @@ row:
 vector:
 	WORD $0x3ce76880 // ldr q0, [x4, x7]
 	WORD $0x3ce768a1 // ldr q1, [x5, x7]
-	WORD $0x3dc07402 // ldr q2, [x0, #464]
+	WORD $0x3dc07802 // ldr q2, [x0, #480]
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x3ca76860 // str q0, [x3, x7]
@@ -25628,7 +25612,7 @@ lanes2one:
 	WORD $0xbd400201 // ldr s1, [x16]
 
 lanes2:
-	WORD $0x3dc07402 // ldr q2, [x0, #464]
+	WORD $0x3dc07802 // ldr q2, [x0, #480]
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x3ca76860 // str q0, [x3, x7]
@@ -25663,7 +25647,7 @@ vector:
 	ADD $72, R1, R16
 	WORD $0x4d40ca02 // ld1r {v2.4s}, [x16]
 	WORD $0x6e22dc02 // fmul v2.4s, v0.4s, v2.4s
-	WORD $0x3dc07403 // ldr q3, [x0, #464]
+	WORD $0x3dc07803 // ldr q3, [x0, #480]
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x3ca76861 // str q1, [x3, x7]
@@ -25715,7 +25699,7 @@ lanes2:
 	ADD $72, R1, R16
 	WORD $0x4d40ca02 // ld1r {v2.4s}, [x16]
 	WORD $0x6e22dc02 // fmul v2.4s, v0.4s, v2.4s
-	WORD $0x3dc07403 // ldr q3, [x0, #464]
+	WORD $0x3dc07803 // ldr q3, [x0, #480]
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x3ca76861 // str q1, [x3, x7]
@@ -25961,39 +25945,38 @@ vector:
 	WORD $0x4e24d444 // fadd v4.4s, v2.4s, v4.4s
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
-	WORD $0x3dc04806 // ldr q6, [x0, #288]
-	WORD $0x3dc04c07 // ldr q7, [x0, #304]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05006 // ldr q6, [x0, #320]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05407 // ldr q7, [x0, #336]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05806 // ldr q6, [x0, #352]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05c07 // ldr q7, [x0, #368]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06006 // ldr q6, [x0, #384]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06407 // ldr q7, [x0, #400]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06806 // ldr q6, [x0, #416]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06c07 // ldr q7, [x0, #432]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc07006 // ldr q6, [x0, #448]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x3dc04805 // ldr q5, [x0, #288]
+	WORD $0x3dc04c06 // ldr q6, [x0, #304]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc05005 // ldr q5, [x0, #320]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc05406 // ldr q6, [x0, #336]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc05805 // ldr q5, [x0, #352]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc05c06 // ldr q6, [x0, #368]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06005 // ldr q5, [x0, #384]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06406 // ldr q6, [x0, #400]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06805 // ldr q5, [x0, #416]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06c06 // ldr q6, [x0, #432]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc07005 // ldr q5, [x0, #448]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x6e24dca2 // fmul v2.4s, v5.4s, v4.4s
+	WORD $0x4ea0f824 // fabs v4.4s, v1.4s
 	WORD $0x3dc07c05 // ldr q5, [x0, #496]
-	WORD $0x4ea5cc44 // fmls v4.4s, v2.4s, v5.4s
-	WORD $0x6e23dc82 // fmul v2.4s, v4.4s, v3.4s
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x3dc03003 // ldr q3, [x0, #192]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc07402 // ldr q2, [x0, #464]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3ca76860 // str q0, [x3, x7]
 	ADD $0x10, R7
 	SUBS $0x01, R6
@@ -26095,39 +26078,38 @@ lanes2:
 	WORD $0x4e24d444 // fadd v4.4s, v2.4s, v4.4s
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
-	WORD $0x3dc04806 // ldr q6, [x0, #288]
-	WORD $0x3dc04c07 // ldr q7, [x0, #304]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05006 // ldr q6, [x0, #320]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05407 // ldr q7, [x0, #336]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05806 // ldr q6, [x0, #352]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05c07 // ldr q7, [x0, #368]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06006 // ldr q6, [x0, #384]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06407 // ldr q7, [x0, #400]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06806 // ldr q6, [x0, #416]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06c07 // ldr q7, [x0, #432]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc07006 // ldr q6, [x0, #448]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x3dc04805 // ldr q5, [x0, #288]
+	WORD $0x3dc04c06 // ldr q6, [x0, #304]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc05005 // ldr q5, [x0, #320]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc05406 // ldr q6, [x0, #336]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc05805 // ldr q5, [x0, #352]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc05c06 // ldr q6, [x0, #368]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06005 // ldr q5, [x0, #384]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06406 // ldr q6, [x0, #400]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc06805 // ldr q5, [x0, #416]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc06c06 // ldr q6, [x0, #432]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc07005 // ldr q5, [x0, #448]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x6e24dca2 // fmul v2.4s, v5.4s, v4.4s
+	WORD $0x4ea0f824 // fabs v4.4s, v1.4s
 	WORD $0x3dc07c05 // ldr q5, [x0, #496]
-	WORD $0x4ea5cc44 // fmls v4.4s, v2.4s, v5.4s
-	WORD $0x6e23dc82 // fmul v2.4s, v4.4s, v3.4s
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x3dc03003 // ldr q3, [x0, #192]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc07402 // ldr q2, [x0, #464]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3ca76860 // str q0, [x3, x7]
 	MOVD 8(R1), R6
 	ADD R6, R3
@@ -26159,66 +26141,65 @@ vector:
 	WORD $0x3ce768a1 // ldr q1, [x5, x7]
 	WORD $0x3dc03402 // ldr q2, [x0, #208]
 	WORD $0x4ea21c22 // orr v2.16b, v1.16b, v2.16b
-	WORD $0x3dc07803 // ldr q3, [x0, #480]
+	WORD $0x3dc07403 // ldr q3, [x0, #464]
 	WORD $0x6e22e463 // fcmge v3.4s, v3.4s, v2.4s
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x3dc00805 // ldr q5, [x0, #32]
+	WORD $0x3dc00804 // ldr q4, [x0, #32]
+	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01805 // ldr q5, [x0, #96]
+	WORD $0x3dc01c06 // ldr q6, [x0, #112]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02005 // ldr q5, [x0, #128]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02406 // ldr q6, [x0, #144]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02805 // ldr q5, [x0, #160]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02c06 // ldr q6, [x0, #176]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
 	WORD $0x3dc00c06 // ldr q6, [x0, #48]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x3dc00c05 // ldr q5, [x0, #48]
 	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01406 // ldr q6, [x0, #80]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x3dc01c07 // ldr q7, [x0, #112]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02006 // ldr q6, [x0, #128]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc02407 // ldr q7, [x0, #144]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02806 // ldr q6, [x0, #160]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc02c07 // ldr q7, [x0, #176]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
-	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x3dc00c07 // ldr q7, [x0, #48]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc00c06 // ldr q6, [x0, #48]
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754e6 // shl v6.4s, v7.4s, #23
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x3dc00c06 // ldr q6, [x0, #48]
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
 	WORD $0x3dc03006 // ldr q6, [x0, #192]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
-	WORD $0x3dc03004 // ldr q4, [x0, #192]
-	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3dc03003 // ldr q3, [x0, #192]
+	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4ea41c24 // orr v4.16b, v1.16b, v4.16b
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4e24cc46 // fmla v6.4s, v2.4s, v4.4s
-	WORD $0x6e23dcc2 // fmul v2.4s, v6.4s, v3.4s
+	WORD $0x4e23cc86 // fmla v6.4s, v4.4s, v3.4s
+	WORD $0x6e22dcc2 // fmul v2.4s, v6.4s, v2.4s
 	WORD $0x4ea2d4a3 // fsub v3.4s, v5.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc07402 // ldr q2, [x0, #464]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3ca76860 // str q0, [x3, x7]
 	ADD $0x10, R7
 	SUBS $0x01, R6
@@ -26267,66 +26248,65 @@ lanes2one:
 lanes2:
 	WORD $0x3dc03402 // ldr q2, [x0, #208]
 	WORD $0x4ea21c22 // orr v2.16b, v1.16b, v2.16b
-	WORD $0x3dc07803 // ldr q3, [x0, #480]
+	WORD $0x3dc07403 // ldr q3, [x0, #464]
 	WORD $0x6e22e463 // fcmge v3.4s, v3.4s, v2.4s
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x3dc00805 // ldr q5, [x0, #32]
+	WORD $0x3dc00804 // ldr q4, [x0, #32]
+	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	WORD $0x4ea5cc82 // fmls v2.4s, v4.4s, v5.4s
+	WORD $0x3dc01805 // ldr q5, [x0, #96]
+	WORD $0x3dc01c06 // ldr q6, [x0, #112]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02005 // ldr q5, [x0, #128]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02406 // ldr q6, [x0, #144]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02805 // ldr q5, [x0, #160]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02c06 // ldr q6, [x0, #176]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
 	WORD $0x3dc00c06 // ldr q6, [x0, #48]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x3dc00c05 // ldr q5, [x0, #48]
 	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x3dc01006 // ldr q6, [x0, #64]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01406 // ldr q6, [x0, #80]
-	WORD $0x4ea6cca4 // fmls v4.4s, v5.4s, v6.4s
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x3dc01c07 // ldr q7, [x0, #112]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02006 // ldr q6, [x0, #128]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc02407 // ldr q7, [x0, #144]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02806 // ldr q6, [x0, #160]
-	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
-	WORD $0x3dc02c07 // ldr q7, [x0, #176]
-	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
-	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x3dc02c06 // ldr q6, [x0, #176]
-	WORD $0x3dc00c07 // ldr q7, [x0, #48]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc00c06 // ldr q6, [x0, #48]
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754e6 // shl v6.4s, v7.4s, #23
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x3dc00c06 // ldr q6, [x0, #48]
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
 	WORD $0x3dc03006 // ldr q6, [x0, #192]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
-	WORD $0x3dc03004 // ldr q4, [x0, #192]
-	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x3dc00c05 // ldr q5, [x0, #48]
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x6e24fca4 // fdiv v4.4s, v5.4s, v4.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3dc03003 // ldr q3, [x0, #192]
+	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc03404 // ldr q4, [x0, #208]
+	WORD $0x4ea41c24 // orr v4.16b, v1.16b, v4.16b
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4e24cc46 // fmla v6.4s, v2.4s, v4.4s
-	WORD $0x6e23dcc2 // fmul v2.4s, v6.4s, v3.4s
+	WORD $0x4e23cc86 // fmla v6.4s, v4.4s, v3.4s
+	WORD $0x6e22dcc2 // fmul v2.4s, v6.4s, v2.4s
 	WORD $0x4ea2d4a3 // fsub v3.4s, v5.4s, v2.4s
-	WORD $0x4ea0a824 // cmlt v4.4s, v1.4s, #0
-	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
-	WORD $0x3dc07402 // ldr q2, [x0, #464]
-	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3ca76860 // str q0, [x3, x7]
 	MOVD 8(R1), R6
 	ADD R6, R3
@@ -26454,14 +26434,14 @@ DATA constantsNEONFloat32<>+448(SB)/4, $0x3fc00000
 DATA constantsNEONFloat32<>+452(SB)/4, $0x3fc00000
 DATA constantsNEONFloat32<>+456(SB)/4, $0x3fc00000
 DATA constantsNEONFloat32<>+460(SB)/4, $0x3fc00000
-DATA constantsNEONFloat32<>+464(SB)/4, $0x00000000
-DATA constantsNEONFloat32<>+468(SB)/4, $0x00000000
-DATA constantsNEONFloat32<>+472(SB)/4, $0x00000000
-DATA constantsNEONFloat32<>+476(SB)/4, $0x00000000
-DATA constantsNEONFloat32<>+480(SB)/4, $0xc2ae999a
-DATA constantsNEONFloat32<>+484(SB)/4, $0xc2ae999a
-DATA constantsNEONFloat32<>+488(SB)/4, $0xc2ae999a
-DATA constantsNEONFloat32<>+492(SB)/4, $0xc2ae999a
+DATA constantsNEONFloat32<>+464(SB)/4, $0xc2ae999a
+DATA constantsNEONFloat32<>+468(SB)/4, $0xc2ae999a
+DATA constantsNEONFloat32<>+472(SB)/4, $0xc2ae999a
+DATA constantsNEONFloat32<>+476(SB)/4, $0xc2ae999a
+DATA constantsNEONFloat32<>+480(SB)/4, $0x00000000
+DATA constantsNEONFloat32<>+484(SB)/4, $0x00000000
+DATA constantsNEONFloat32<>+488(SB)/4, $0x00000000
+DATA constantsNEONFloat32<>+492(SB)/4, $0x00000000
 DATA constantsNEONFloat32<>+496(SB)/4, $0x3ecc422a
 DATA constantsNEONFloat32<>+500(SB)/4, $0x3ecc422a
 DATA constantsNEONFloat32<>+504(SB)/4, $0x3ecc422a

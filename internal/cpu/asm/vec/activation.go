@@ -78,9 +78,6 @@ var Activations = []Activation{
 // infinities adds 0·z to y in place: NaN if z is infinite.
 func (t *Type) infinities(y, z Reg) { t.AddMul(y, z, t.Const(0)) }
 
-// minusInfinity makes y NaN, in place, if z is −∞.
-func (t *Type) minusInfinity(y, z Reg) { t.infinities(y, t.Min(t.Zero(), z)) }
-
 // ReLU returns max(z, 0).
 func (t *Type) ReLU(z Reg) Reg { return t.Max(t.Zero(), z) }
 
@@ -118,13 +115,12 @@ func (t *Type) Sigmoid(z Reg) Reg {
 	return y
 }
 
-// SiLU returns z·σ(z), as max(z, 0) + x·σ(x) with x = −|z|, since
-// σ(−x) = 1 − σ(x).
+// SiLU returns z·σ(z), as z·e/(1 + e) or z/(1 + e) with e = e^−|z|. Of −∞ it is
+// −∞·0.
 func (t *Type) SiLU(z Reg) Reg {
-	e, x := t.expAbove(t.choose(-87.3, -708.3), t.MinusAbs(z))
-	y := t.Add(t.ReLU(z), t.Div(t.Mul(x, e), t.Add(e, t.Const(1))))
-	t.minusInfinity(y, z)
-	return y
+	e, _ := t.expAbove(t.choose(-87.3, -708.3), t.MinusAbs(z))
+	over := t.SelectSign(z, e, t.Spread(t.Const(1)))
+	return t.Div(t.Mul(over, z), t.Add(e, t.Const(1)))
 }
 
 // logistic returns x = −|z|, σ(x) and σ(−x); x is 0 where σ(x) is.
@@ -135,15 +131,13 @@ func (t *Type) logistic(z Reg) (x, minus, plus Reg) {
 }
 
 // SiLU1 returns the derivative D of SiLU: D(x) = σ(x)(1 + x·σ(−x)) for
-// x = −|z| and D(−x) = 1 − D(x).
+// x = −|z| and D(−x) = 1 − D(x). Of ±∞ it is 0·(1 − ∞).
 func (t *Type) SiLU1(z Reg) Reg {
-	x, minus, plus := t.logistic(z)
-	one := t.Spread(t.Const(1))
-	t.MulAdd(x, plus, one)
-	d := t.Mul(x, minus)
-	d = t.SelectSign(z, d, t.Sub(one, d))
-	t.infinities(d, z)
-	return d
+	_, minus, plus := t.logistic(z)
+	d, one := t.MinusAbs(z), t.Spread(t.Const(1))
+	t.MulAdd(d, plus, one)
+	d = t.Mul(d, minus)
+	return t.SelectSign(z, d, t.Sub(one, d))
 }
 
 // SiLU2 returns the second derivative, σ(x)σ(−x)(2 + x(σ(−x) − σ(x))).
@@ -176,25 +170,23 @@ func (t *Type) upperTail(a Reg) Reg {
 	return t.Mul(t.polynomial(millsTail, t.Mul(a, i)), i)
 }
 
-// GELU returns z·Φ(z), as max(z, 0) − a·Φ(−a) since Φ(a) = 1 − Φ(−a).
+// GELU returns z·Φ(z), as max(z, 0) − a·Φ(−a) since Φ(a) = 1 − Φ(−a). The
+// factor is z instead of −a if it is less, so that −∞ gives −∞·0.
 func (t *Type) GELU(z Reg) Reg {
 	a, e := t.gauss(z)
 	y := t.ReLU(z)
-	t.SubMul(y, t.Mul(a, e), t.upperTail(a))
-	t.minusInfinity(y, z)
+	t.AddMul(y, t.Mul(t.Min(t.MinusAbs(a), z), e), t.upperTail(a))
 	return y
 }
 
 // GELU1 returns the derivative D of GELU: D(−a) = Φ(−a) − a·φ(a) and
-// D(a) = 1 − D(−a).
+// D(a) = 1 − D(−a). Of ±∞ it is ∞·0.
 func (t *Type) GELU1(z Reg) Reg {
 	a, e := t.gauss(z)
 	d := t.upperTail(a)
-	t.SubMul(d, a, t.Const(1/math.Sqrt(2*math.Pi)))
+	t.SubMul(d, t.Abs(z), t.Const(1/math.Sqrt(2*math.Pi)))
 	d = t.Mul(d, e)
-	d = t.SelectSign(z, d, t.Sub(t.Spread(t.Const(1)), d))
-	t.infinities(d, z)
-	return d
+	return t.SelectSign(z, d, t.Sub(t.Spread(t.Const(1)), d))
 }
 
 // GELU2 returns the second derivative, φ(a)(2 − a²).
