@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"runtime"
 	"sync"
@@ -20,6 +21,7 @@ type Device struct {
 	number      int
 	description string
 	processors  int // multiprocessors
+	sharedMost  int // bytes of shared memory that a block may have
 
 	mu        sync.Mutex
 	closed    bool
@@ -36,6 +38,7 @@ type Device struct {
 	ltPlans   map[driver.LtKey]*driver.LtPlan
 	byLt      map[backwardKey]bool // whether cublasLt is faster
 	precision precision
+	fuses     bool // whole steps of small models into one kernel; see small_step.go
 	warned    bool // of large products without cublasLt
 	cubins    string
 	steps     steps
@@ -66,7 +69,7 @@ func Open(number int) (*Device, error) {
 	if number >= n {
 		return nil, fmt.Errorf("there is no card %d, want one of the %d cards, counted from 0", number, n)
 	}
-	d := &Device{number: number, pool: newPool()}
+	d := &Device{number: number, fuses: os.Getenv("AFFINE_CUDA_FUSE") != "0", pool: newPool()}
 	d.call.d = d
 	if err := d.open(); err != nil {
 		d.Close()
@@ -89,6 +92,10 @@ func (d *Device) open() (err error) {
 		return fmt.Errorf("the card has compute capability %d.%d, want at least 7.0", major, minor)
 	}
 	if d.processors, err = d.dev.Attribute(cu.MultiprocessorCount); err != nil {
+		return err
+	}
+	const sharedMemoryPerBlockOptin = cu.DeviceAttribute(97)
+	if d.sharedMost, err = d.dev.Attribute(sharedMemoryPerBlockOptin); err != nil {
 		return err
 	}
 	if managed, err := d.dev.Attribute(cu.ManagedMemory); err != nil || managed == 0 {

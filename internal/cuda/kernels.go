@@ -64,6 +64,7 @@ var (
 	kLogisticLoss       = entryPoint("loss", "logistic_loss")
 	kSumOfSquares       = entryPoint("loss", "sum_of_squares")
 	kFinishRows         = entryPoint("elementwise", "finish_rows")
+	kSmallStep          = entryPoint("small_step", "small_step")
 	kProducts           = map[tile]entry{
 		small: entryPoint("products_small", "products_small"), medium: entryPoint("products_medium", "products_medium"),
 		large: entryPoint("products_large", "product_large"),
@@ -93,6 +94,18 @@ type library struct {
 	modules   map[string]cu.Module
 	compiled  int // modules that the driver compiled from PTX
 	functions [3][]cu.Function
+	entries   map[uint64]typedEntry // by the driver's handle
+}
+
+type typedEntry struct {
+	entry
+	typed
+}
+
+// entryOf returns which kernel a launch is of.
+func (l *library) entryOf(function uint64) (entry, typed, bool) {
+	e, ok := l.entries[function]
+	return e.entry, e.typed, ok
 }
 
 // function returns the entry point, loading its module where that is new. The
@@ -121,6 +134,10 @@ func (l *library) function(cubins string, k entry, t typed) (cu.Function, error)
 		return cu.Function{}, fmt.Errorf("kernel %s: %w", name, explained(err))
 	}
 	l.functions[t][k.id] = f
+	if l.entries == nil {
+		l.entries = map[uint64]typedEntry{}
+	}
+	l.entries[uint64(handle(f))] = typedEntry{k, t}
 	return f, nil
 }
 

@@ -26,18 +26,28 @@ const (
 	groupSize = 32
 )
 
-// group is the launch that the last update of a step belongs to. The learnables
-// that follow at once, with the same numbers, join it.
+// group is a launch of updates in a step. The learnables that follow the last one
+// at once, with the same numbers, join it.
 type group struct {
-	at    int // its place in the work of the step; 0 for none
+	at    int // its place in the work of the step
 	count int
 	last  update
 	words []int64
 }
 
+// learnable is an entry of a group's words.
+type learnable []int64
+
+func (g *group) learnable(i int) learnable { return g.words[updateHead+updateWords*i:][:updateWords] }
+
+func (l learnable) n() int { return int(l[0]) }
+
+// memory returns the address of the weights, the gradient or a moment.
+func (l learnable) memory(role int) uint64 { return uint64(l[1+role]) }
+
 // takes reports whether u can join.
 func (g *group) takes(u *update) bool {
-	return g.at > 0 && g.count < groupSize && g.last.point == u.point && g.last.typed == u.typed &&
+	return g.count < groupSize && g.last.point == u.point && g.last.typed == u.typed &&
 		g.last.scalars == u.scalars && g.last.constants == u.constants
 }
 
@@ -61,18 +71,19 @@ func (c *call) update(u update) error {
 	blocks := min(d.blocks(u.n), 2*d.processors)
 	s := &d.steps
 	if s.active && !c.host {
-		g := &s.group
-		if g.at == len(s.work)-1 && g.takes(&u) {
-			u.entry(g.words[updateHead+updateWords*g.count:])
-			g.count++
-			w := &s.work[g.at]
-			w.GridX, w.GridY = max(w.GridX, uint64(blocks)), uint64(g.count)
-			return c.end()
+		if last := len(s.updates) - 1; last >= 0 {
+			if g := &s.updates[last]; g.at == len(s.work)-1 && g.takes(&u) {
+				g.count++
+				u.entry(g.learnable(g.count - 1))
+				w := &s.work[g.at]
+				w.GridX, w.GridY = max(w.GridX, uint64(blocks)), uint64(g.count)
+				return c.end()
+			}
 		}
 		if words, addr, ok := s.pass(updateHead + updateWords*groupSize); ok {
 			u.head(words)
 			u.entry(words[updateHead:])
-			*g = group{at: len(s.work), count: 1, last: u, words: words}
+			s.updates = append(s.updates, group{at: len(s.work), count: 1, last: u, words: words})
 			c.launchUpdate(u, addr, blocks)
 			return c.end()
 		}
@@ -90,9 +101,9 @@ func (c *call) launchUpdate(u update, data uint64, blocks int) {
 	c.launch(u.point, u.typed, blocks, 1, args[:]...)
 }
 
-// learnable places weights, gradient and moments, nil for moments that are not
+// memoryOf places weights, gradient and moments, nil for moments that are not
 // used. The gradient is written to only where zero is set.
-func learnable[T kernel.Float](c *call, w, g []T, moments kernel.Moments[T], zero bool) (memory [5]uint64) {
+func memoryOf[T kernel.Float](c *call, w, g []T, moments kernel.Moments[T], zero bool) (memory [5]uint64) {
 	memory[0] = inout(c, row(w)).addr
 	if zero {
 		memory[1] = inout(c, row(g)).addr
@@ -154,7 +165,7 @@ func (k Kernels[T]) Update(w, g []T, moments kernel.Moments[T], u *kernel.Update
 		}
 	}
 	s := u.Scalars()
-	launch := update{point: optimizers[u.Rule], typed: typeOf[T](), scalars: s.Changing, n: len(w), memory: learnable(c, w, g, moments, u.ZeroGrad)}
+	launch := update{point: optimizers[u.Rule], typed: typeOf[T](), scalars: s.Changing, n: len(w), memory: memoryOf(c, w, g, moments, u.ZeroGrad)}
 	for i := range s.Constants {
 		launch.constants[i] = float(s.Constant[i])
 	}

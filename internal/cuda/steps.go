@@ -48,7 +48,7 @@ type steps struct {
 	used    int // words of the step's slot; word 0 is the slot's number
 	sent    int // of these, the ones that work which was handed over fetches
 	losses  int
-	group   group
+	updates []group
 	// gathers are those that the first kernel of the step does, of the rows that
 	// its first words name.
 	gathers  [2]gather
@@ -68,7 +68,8 @@ type steps struct {
 	perStep  [stepSlots]int
 	finished []float64 // losses that were collected
 
-	traces []*trace
+	traces    []*trace
+	addresses []int64 // of learnables
 }
 
 // gather copies rows from one matrix to another, in words of 4 bytes.
@@ -83,9 +84,11 @@ type stepLoss struct {
 
 // trace is the work of a step that has been met.
 type trace struct {
-	work  []driver.Work
-	graph driver.Graph
-	plain bool // it cannot be captured
+	work    []driver.Work
+	updates []int64 // where its learnables lie: see steps.learnables
+	graph   driver.Graph
+	program uintptr // of the kernel that does it alone, or 0; see small_step.go
+	plain   bool    // it cannot be captured
 }
 
 // Step runs body, whose calls on this device, all on this goroutine, are one
@@ -131,7 +134,7 @@ func (d *Device) beginStep() error {
 		}
 	}
 	s.active, s.flushed, s.work, s.used, s.sent, s.losses = true, false, s.work[:0], 1, 0, 0
-	s.group.at, s.loss.at, s.joined, s.gathered = 0, 0, 0, 1
+	s.updates, s.loss.at, s.joined, s.gathered = s.updates[:0], 0, 0, 1
 	// The place of step_begin, whose arguments are known at the end.
 	s.work = append(s.work, driver.Work{})
 	return nil
@@ -315,7 +318,7 @@ func (s *steps) flush(d *Device) error {
 	} else {
 		s.work = s.work[1:]
 	}
-	s.flushed, s.sent, s.group.at, s.loss.at = true, s.used, 0, 0
+	s.flushed, s.sent, s.updates, s.loss.at = true, s.used, s.updates[:0], 0
 	if err = d.queue.Submit(s.work, true); err != nil {
 		s.broken = true
 	}
@@ -349,7 +352,7 @@ func (s *steps) handOver(d *Device) (err error) {
 			return err
 		}
 	} else if t.graph == 0 && !t.plain {
-		if t.graph, err = d.queue.Capture(t.work); err != nil {
+		if err := s.capture(d, t); err != nil {
 			// Nothing has run. The step is handed over call by call, now and later.
 			t.graph, t.plain = 0, true
 		}
@@ -360,6 +363,18 @@ func (s *steps) handOver(d *Device) (err error) {
 		err = d.queue.Submit(s.work, false)
 	}
 	s.flushed, s.broken = err == nil, err != nil
+	return err
+}
+
+// capture makes the graph of a step: of one launch if one block can do it all.
+func (s *steps) capture(d *Device, t *trace) (err error) {
+	work := t.work
+	if small, program, ok, err := d.smallStep(); err != nil {
+		return err
+	} else if ok {
+		t.program, work = program, []driver.Work{small}
+	}
+	t.graph, err = d.queue.Capture(work)
 	return err
 }
 
@@ -376,8 +391,9 @@ func (s *steps) counted() {
 
 // find returns the trace that is equal to the current step, or nil.
 func (s *steps) find() *trace {
+	learnables := s.learnables()
 	for i, t := range s.traces {
-		if slices.Equal(t.work, s.work) {
+		if slices.Equal(t.work, s.work) && slices.Equal(t.updates, learnables) {
 			// The newest come first: they are likely to come again.
 			copy(s.traces[1:i+1], s.traces[:i])
 			s.traces[0] = t
@@ -387,24 +403,48 @@ func (s *steps) find() *trace {
 	return nil
 }
 
+// learnables returns where those that the step updates lie. That is not among the
+// arguments of its launches.
+func (s *steps) learnables() []int64 {
+	s.addresses = s.addresses[:0]
+	for i := range s.updates {
+		g := &s.updates[i]
+		s.addresses = append(s.addresses, g.words[updateHead:updateHead+updateWords*g.count]...)
+	}
+	return s.addresses
+}
+
 func (s *steps) remember(d *Device) error {
 	if len(s.traces) == maxTraces {
 		oldest := s.traces[maxTraces-1]
 		s.traces = s.traces[:maxTraces-1]
-		if oldest.graph != 0 {
+		if oldest.graph != 0 || oldest.program != 0 {
 			if err := d.queue.Submit(nil, true); err != nil {
 				return err
 			}
 			leave := d.enter()
-			err := oldest.graph.Destroy()
+			err := oldest.release()
 			leave()
 			if err != nil {
 				return err
 			}
 		}
 	}
-	s.traces = slices.Insert(s.traces, 0, &trace{work: slices.Clone(s.work)})
+	s.traces = slices.Insert(s.traces, 0, &trace{work: slices.Clone(s.work), updates: slices.Clone(s.learnables())})
 	return nil
+}
+
+// release frees what was made for a replay. The context must be current, and no
+// step under way.
+func (t *trace) release() (err error) {
+	if t.graph != 0 {
+		err = t.graph.Destroy()
+	}
+	if t.program != 0 {
+		err = errors.Join(err, cu.MemFree(cu.DevicePtr(t.program)))
+	}
+	t.graph, t.program = 0, 0
+	return err
 }
 
 // release frees graphs and memory. The context must be current, and no step
@@ -412,9 +452,7 @@ func (s *steps) remember(d *Device) error {
 func (s *steps) release() error {
 	var errs []error
 	for _, t := range s.traces {
-		if t.graph != 0 {
-			errs = append(errs, t.graph.Destroy())
-		}
+		errs = append(errs, t.release())
 	}
 	errs = append(errs, unpin(s.ring))
 	if s.count != 0 {

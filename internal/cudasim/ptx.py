@@ -20,6 +20,7 @@ SPECIAL = {'%tid.x': 'threadIdx.x', '%ctaid.x': 'blockIdx.x', '%ctaid.y': 'block
            '%nctaid.y': 'gridDim.y'}
 COMPARE = {'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>=', 'eq': '==', 'ne': '!='}
 INFIX = {'add': '+', 'sub': '-', 'mul': '*', 'and': '&', 'or': '|', 'xor': '^', 'div': '/', 'rem': '%'}
+DYNAMIC = re.compile(r'\.extern\s+\.shared\s+\.align\s+\d+\s+\.b8\s+(\w+)\[\]\s*;')  # of a size that the launch tells
 SHARED = re.compile(r'\.shared\s+\.align\s+(\d+)\s+\.(\w+)\s+(\w+)(?:\[(\d+)\])?\s*;')
 FUNCTION = re.compile(r'(\.visible\s+\.entry|\.func)\s*(?:\(\s*\.param\s+\.(\w+)\s+\w+\s*\))?\s*(\w+)\s*\(([^)]*)\)'
                       r'\s*((?:\.(?:maxntid|minnctapersm)[^\n{]*\s*)*)\{', re.S)
@@ -58,7 +59,7 @@ def statements(body):
 
 
 class Function:
-    def __init__(self, place, head, body, shared, top):
+    def __init__(self, place, head, body, shared, top, dynamic):
         self.entry = 'entry' in head[1]
         self.result, self.name = head[2], head[3]
         self.params = re.findall(r'\.param\s+(?:\.align\s+\d+\s+)?\.(\w+)\s+(\w+)(?:\[(\d+)\])?', head[4])
@@ -68,6 +69,8 @@ class Function:
             self.top = -(-self.top // int(align)) * int(align)
             self.shared[name] = self.top
             self.top += int(n or 1) * BYTES[kind]
+        self.top = -(-self.top // 16) * 16
+        self.shared.update((name, self.top) for name in dynamic)
         self.body = SHARED.sub('', body)
         self.barriers = 'bar.sync' in body or 'shfl' in body
 
@@ -102,7 +105,10 @@ class Function:
         if 'shared' in p:
             return f'ptx::local<{TYPES[kind]}, {"true" if p[0] == "st" else "false"}>({base}, {offset}, {count})'
         self.ranges += 1
-        return f'ptx::global<{TYPES[kind]}>(known[{self.ranges - 1}], {base}, {offset}, {count})'
+        if 'global' in p:
+            return f'ptx::global<{TYPES[kind]}>(known[{self.ranges - 1}], {base}, {offset}, {count})'
+        return (f'ptx::generic<{TYPES[kind]}, {"true" if p[0] == "st" else "false"}>'
+                f'(known[{self.ranges - 1}], {base}, {offset}, {count})')
 
     def expression(self, p, kind, a):
         """What an arithmetic instruction computes from its operands."""
@@ -143,6 +149,9 @@ class Function:
                 return f'ptx::{name}({a[0]})'
             calls = {'sqrt': 'std::sqrt', 'abs': 'std::fabs', 'max': 'std::fmax', 'neg': '-'}
             return f'{calls[name]}({", ".join(a)})'
+        if name == 'mul' and p[1] == 'hi' and t in ('int32_t', 'uint32_t'):
+            wide = 'int64_t' if kind[0] == 's' else 'uint64_t'
+            return f'({wide}){cast[0]} * ({wide}){cast[1]} >> 32'
         if name == 'mul' and p[1] == 'wide':
             wide = 'int64_t' if kind[0] == 's' else 'uint64_t'
             return f'({wide}){cast[0]} * ({wide}){cast[1]}'
@@ -224,6 +233,8 @@ class Function:
             if kind == 'pred':
                 return f'{to} = {"true" if a[1] == "-1" else "false" if a[1] == "0" else self.operand(a[1])};'
             return f'{to} = ptx::bits<decltype({to})>({self.operand(a[1], kind)});'
+        if p[0] == 'cvta' and p[1] == 'shared':
+            return f'{self.operand(a[0])} = (uint64_t)ptx::shared + {self.operand(a[1])};'
         if p[0] == 'cvta':
             return f'{self.operand(a[0])} = {self.operand(a[1])};'
         shift = p[0] in ('shl', 'shr')
@@ -253,7 +264,7 @@ class Function:
         if self.ranges:
             out.append(f'static ptx::Range known[{self.ranges}];')
         if self.entry:
-            out.append(f'entry_{self.name}.note();')
+            out.append(f'entry_{self.name}.note({self.top});')
         if self.result:
             out.append(f'{result} func_retval0;')
         out += [f'{t} {", ".join(sorted(names))};' for t, names in sorted(used.items())]
@@ -308,6 +319,8 @@ def main(args):
             top = -(-top // int(align)) * int(align)
             shared[name] = top
             top += int(n or 1) * BYTES[kind]
+        dynamic = DYNAMIC.findall(outside)
+        outside = DYNAMIC.sub('', outside)
         left = re.sub(r'\.func[^;]*;|\.(version|target|address_size)[^\n]*', '', SHARED.sub('', outside)).strip()
         if left:
             raise SystemExit(f'ptx.py: {path}: what is {left}')
@@ -319,7 +332,7 @@ def main(args):
                 print(name)
             if name == mutant:
                 body, met = mutate(body, name), True
-            out += Function(f'{module}: {name}', head, body, shared, top).translate()
+            out += Function(f'{module}: {name}', head, body, shared, top, dynamic).translate()
         out.append('}')
     out.append('}  // namespace')
     if mutant and not met:

@@ -69,7 +69,7 @@ static CUresult submit(CUstream stream, const affine_work *w) {
     case AFFINE_LAUNCH: {
         void *params[AFFINE_ARGS];
         for (int i = 0; i < AFFINE_ARGS; i++) params[i] = (void *)&w->args[i];
-        return cuLaunchKernel((CUfunction)(uintptr_t)w->function, w->gridX, w->gridY, 1, w->block, 1, 1, 0, stream, params, 0);
+        return cuLaunchKernel((CUfunction)(uintptr_t)w->function, w->gridX, w->gridY, 1, w->block, 1, 1, w->shared, stream, params, 0);
     }
     case AFFINE_COPY:  // to, from, bytes; with unified addresses, either may be the host's
         return cuMemcpyAsync(w->args[0], w->args[1], w->args[2], stream);
@@ -173,6 +173,10 @@ CUresult affine_load(const void *image, CUmodule *module, char *log, unsigned si
 }
 
 CUresult affine_destroy(uintptr_t exec) { return cuGraphExecDestroy((CUgraphExec)exec); }
+
+CUresult affine_allow_shared(uintptr_t function, int bytes) {
+    return cuFuncSetAttribute((CUfunction)function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
+}
 
 CUresult affine_host_alloc(void **p, size_t bytes) {
     return cuMemHostAlloc(p, bytes, CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP);

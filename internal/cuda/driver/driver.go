@@ -36,6 +36,7 @@ const MaxArgs = C.AFFINE_ARGS
 type Work struct {
 	Kind, Function      uint64
 	GridX, GridY, Block uint64
+	Shared              uint64 // bytes of dynamic shared memory
 	Args                [MaxArgs]uint64
 }
 
@@ -109,6 +110,12 @@ func Load(image []byte) (uintptr, error) {
 		return 0, result(code)
 	}
 	return 0, fmt.Errorf("%w: %s", result(code), strings.Join(strings.Fields(said), " "))
+}
+
+// AllowShared lets launches of a function ask for that many bytes of dynamic
+// shared memory. The context must be current.
+func AllowShared(function uintptr, bytes int) error {
+	return result(C.affine_allow_shared(C.uintptr_t(function), C.int(bytes)))
 }
 
 // Graph is a captured sequence of work.

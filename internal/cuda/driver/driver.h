@@ -11,7 +11,7 @@ enum { AFFINE_LAUNCH, AFFINE_COPY, AFFINE_COPY_ROWS, AFFINE_CLEAR, AFFINE_PRODUC
 enum { AFFINE_ARGS = 56 };
 typedef struct {
     uint64_t kind, function;      // function: CUfunction, or the product's plan
-    uint64_t gridX, gridY, block; // of a launch
+    uint64_t gridX, gridY, block, shared; // of a launch; bytes of dynamic shared memory
     uint64_t args[AFFINE_ARGS];   // of a launch; to, from, bytes, … of the others
 } affine_work;
 
@@ -36,6 +36,10 @@ CUresult affine_time(uintptr_t context, uintptr_t stream, const affine_work *wor
 // affine_load loads a module for the current context. What the driver has to say
 // about an image that it refuses goes to log.
 CUresult affine_load(const void *image, CUmodule *module, char *log, unsigned size);
+
+// affine_allow_shared lets launches of a function ask for that many bytes of
+// dynamic shared memory.
+CUresult affine_allow_shared(uintptr_t function, int bytes);
 
 CUresult affine_host_alloc(void **p, size_t bytes);
 const char *affine_error(CUresult error);

@@ -51,6 +51,7 @@
     X(cuEventRecord) \
     X(cuEventSynchronize) \
     X(cuFuncGetAttribute) \
+    X(cuFuncSetAttribute) \
     X(cuFuncSetCacheConfig) \
     X(cuFuncSetSharedMemConfig) \
     X(cuGetErrorName) \

@@ -9,6 +9,9 @@
 #define KERNEL_WITH_BARRIERS KERNEL
 // KERNEL_FOR_TWO keeps to registers of which two blocks fit on a multiprocessor.
 #define KERNEL_FOR_TWO(name, ...) extern "C" __global__ void __launch_bounds__(256, 2) name(__VA_ARGS__)
+// DYNAMIC_SHARED is the shared memory of which a launch says how much it is.
+extern __shared__ __align__(16) unsigned char dynamicShared[];
+#define DYNAMIC_SHARED() dynamicShared
 #else
 #include "host.h"
 #endif

@@ -4,8 +4,11 @@ budget, and what share of the instructions of the fast loops of the products are
 multiplications.
 
     sass.py PTXAS ARCH...            budgets of spills for each architecture
-    sass.py --shares PTXAS ARCH...   the shares as well, for what nvdisasm can read
+    sass.py --shares PTXAS ARCH...   the shares and spills of the products that have a
+                                     budget of shares, for what nvdisasm can read
+    sass.py --log FILE               budgets of spills, from what `ptxas -v` printed
 """
+import concurrent.futures
 import glob
 import os
 import re
@@ -40,31 +43,53 @@ def loops(cubin, entry):
             yield [o.split('.')[0] for o, _ in code[labels[target[1]]:at + 1]]
 
 
+def spills(log, arch):
+    """Says which kernels spill more than they may, by what ptxas printed."""
+    kernels = re.findall(r"entry function '(\w+)'(.*?)Used \d+ registers", log, re.S)
+    if not kernels:
+        yield f'{arch}: the assembler tells nothing of any kernel'
+    for entry, rest in kernels:
+        spilled = sum(map(int, re.findall(r'(\d+) bytes spill loads', rest)))
+        if spilled > SPILLS.get(entry, SPILL):
+            yield f'{arch}: {entry} spills {spilled} bytes, want at most {SPILLS.get(entry, SPILL)}'
+
+
+def check(ptxas, arch, ptx, shares):
+    """Returns what is said of one PTX file, and what is wrong with it."""
+    said, wrong = [], []
+    with tempfile.NamedTemporaryFile(suffix='.cubin') as cubin:
+        log = subprocess.run([ptxas, '-v', '-O3', '-arch=' + arch, '-o', cubin.name, ptx],
+                             check=True, capture_output=True, text=True).stderr
+        wrong += spills(log, arch)
+        for entry, least in SHARES.items() if shares else ():
+            if f'entry function \'{entry}\'' not in log or arch not in least:
+                continue
+            # The fast loops are those without a test of bounds.
+            fast = [l for l in loops(cubin.name, entry)
+                    if l.count('FFMA') >= 256 and l.count('BRA') == 1 and l.count('ISETP') <= 2]
+            found = [l.count('FFMA') / len(l) for l in fast]
+            said.append(f'{arch}: {entry}: FFMA shares ' + ', '.join(f'{s:.3f}' for s in found))
+            if len(found) != 3 or min(found) < least[arch]:
+                wrong.append(f'{arch}: {entry}: want 3 fast loops with {least[arch]} or more')
+    return said, wrong
+
+
 def main(args):
+    if args[0] == '--log':
+        with open(args[1]) as f:
+            wrong = list(spills(f.read(), args[1]))
+        print(*wrong, sep='\n', end='\n' if wrong else '')
+        sys.exit(bool(wrong))
     shares = args[0] == '--shares'
     ptxas, *archs = args[1:] if shares else args
+    files = sorted(glob.glob(HERE + '/*.ptx'))
+    if shares:
+        files = [f for f in files if any(f'.entry {entry}(' in open(f).read() for entry in SHARES)]
     failed = False
-    for arch in archs:
-        for ptx in sorted(glob.glob(HERE + '/*.ptx')):
-            with tempfile.NamedTemporaryFile(suffix='.cubin') as cubin:
-                log = subprocess.run([ptxas, '-v', '-O3', '-arch=' + arch, '-o', cubin.name, ptx],
-                                     check=True, capture_output=True, text=True).stderr
-                for entry, rest in re.findall(r"entry function '(\w+)'(.*?)Used \d+ registers", log, re.S):
-                    spilled = sum(map(int, re.findall(r'(\d+) bytes spill loads', rest)))
-                    if spilled > SPILLS.get(entry, SPILL):
-                        print(f'{arch}: {entry} spills {spilled} bytes, want at most {SPILLS.get(entry, SPILL)}')
-                        failed = True
-                for entry, least in SHARES.items() if shares else ():
-                    if f'entry function \'{entry}\'' not in log or arch not in least:
-                        continue
-                    # The fast loops are those without a test of bounds.
-                    fast = [l for l in loops(cubin.name, entry)
-                            if l.count('FFMA') >= 256 and l.count('BRA') == 1 and l.count('ISETP') <= 2]
-                    found = [l.count('FFMA') / len(l) for l in fast]
-                    print(f'{arch}: {entry}: FFMA shares', ', '.join(f'{s:.3f}' for s in found))
-                    if len(found) != 3 or min(found) < least[arch]:
-                        print(f'{arch}: {entry}: want 3 fast loops with {least[arch]} or more')
-                        failed = True
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for said, wrong in pool.map(lambda task: check(ptxas, *task, shares), [(a, f) for a in archs for f in files]):
+            print(*said, *wrong, sep='\n', end='\n' if said or wrong else '')
+            failed = failed or bool(wrong)
     sys.exit(failed)
 
 

@@ -20,6 +20,8 @@ namespace sim {
 
 Kernel *kernels;
 uint64_t exchange[1024];
+unsigned dynamicBytes;
+alignas(16) unsigned char dynamicShared[mostDynamic];
 
 namespace {
 
@@ -203,8 +205,9 @@ void waitWarp() {
 
 uint64_t moment() { return blocksRun << 20 | (running->barriers ? fibers[current].barriers : 0); }
 
-void runKernel(const Kernel &kernel, const uint64_t *args, Index grid, Index block, bool shuffled) {
+void runKernel(const Kernel &kernel, const uint64_t *args, Index grid, Index block, unsigned shared, bool shuffled) {
     running = &kernel;
+    dynamicBytes = shared;
     arguments = args;
     gridDim = grid;
     blockDim = block;
@@ -214,6 +217,7 @@ void runKernel(const Kernel &kernel, const uint64_t *args, Index grid, Index blo
             for (unsigned x : order(grid.x, shuffled)) {
                 blockIdx = {x, y, z};
                 blocksRun++;
+                memset(dynamicShared, 0xff, shared);  // as shared memory begins: with whatever it holds
                 if (kernel.barriers) {
                     runFibers(count, shuffled);
                     continue;

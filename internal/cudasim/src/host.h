@@ -40,6 +40,10 @@ namespace sim {
 // wait suspends the thread until all threads of the block, or of its warp, wait.
 void waitBlock();
 void waitWarp();
+// dynamicShared is the shared memory of which the launch says how much it is.
+constexpr unsigned mostDynamic = 227 << 10;
+extern unsigned dynamicBytes;
+extern unsigned char dynamicShared[mostDynamic];
 // exchange is where the threads of a warp hand values to each other.
 extern uint64_t exchange[1024];
 
@@ -106,6 +110,8 @@ struct Register {
 #define KERNEL(name, ...) SIM_KERNEL(name, false, __VA_ARGS__)
 #define KERNEL_WITH_BARRIERS(name, ...) SIM_KERNEL(name, true, __VA_ARGS__)
 #define KERNEL_FOR_TWO KERNEL_WITH_BARRIERS
+
+#define DYNAMIC_SHARED() sim::dynamicShared
 
 inline unsigned __float_as_uint(float v) {
     unsigned bits;

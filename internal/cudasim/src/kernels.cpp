@@ -10,4 +10,6 @@ namespace {
 #include "../../cuda/kernels/loss.cu"
 #undef FOR_EACH_TYPE
 #include "../../cuda/kernels/optimizer.cu"
+#undef FOR_EACH_TYPE
+#include "../../cuda/kernels/small_step.cu"
 }  // namespace

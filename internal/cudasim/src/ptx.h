@@ -12,11 +12,12 @@
 namespace ptx {
 
 // A block's shared memory, and for each word of it who touched it last, and after
-// how many barriers.
-constexpr size_t sharedBytes = 48 << 10;
-alignas(16) inline char shared[sharedBytes];  // blocks run one at a time
+// how many barriers. A kernel has sharedBytes of it.
+constexpr size_t mostShared = 228 << 10;
+alignas(16) inline char shared[mostShared];  // blocks run one at a time
 struct Touch { uint64_t wrote, read; unsigned writer, reader; bool readers; };
-inline Touch touches[sharedBytes / 4];
+inline Touch touches[mostShared / 4];
+inline uint32_t sharedBytes;
 inline const char *kernel;
 
 [[noreturn]] inline void broken(const char *what, uint64_t at) {
@@ -58,6 +59,13 @@ template <class T, bool writes> inline T *local(uint32_t base, int64_t offset, i
         }
     }
     return reinterpret_cast<T *>(shared + a);
+}
+
+// An address without a state space is of global or of shared memory.
+template <class T, bool writes> inline T *generic(Range &known, uint64_t base, int64_t offset, int count = 1) {
+    const uint64_t a = base + offset, begin = reinterpret_cast<uint64_t>(shared);
+    if (a >= begin && a < begin + mostShared) return local<T, writes>(uint32_t(a - begin), 0, count);
+    return global<T>(known, base, offset, count);
 }
 
 template <class To, class From> inline To bits(From v) {
@@ -135,12 +143,14 @@ inline double rcp(double v) { return upper(1 / upper(v)); }
 // Struct is a parameter that is passed by value.
 template <int n> struct Struct { alignas(8) unsigned char data[n]; };
 
-// Entry notes that a kernel has been launched.
+// Entry notes that a kernel has been launched, whose shared memory has this many
+// bytes besides those that the launch asks for.
 struct Entry {
     const char *name;
     bool launched = false;
-    void note() {
+    void note(uint32_t bytes) {
         kernel = name;
+        sharedBytes = bytes + sim::dynamicBytes;
         if (launched) return;
         launched = true;
         if (const char *path = getenv("CUDASIM_LAUNCHED"))
