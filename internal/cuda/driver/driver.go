@@ -1,8 +1,5 @@
 //go:build gpu
 
-// Package driver is the part of CUDA's driver API that gorgonia.org/cu does not
-// have, or has in a slower form: loading the driver when it is first needed,
-// work handed over in one call, captured graphs, pinned memory, and cublasLt.
 package driver
 
 // #cgo CFLAGS: -I/usr/local/cuda/include -Wno-deprecated-declarations
