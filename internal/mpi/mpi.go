@@ -108,7 +108,9 @@ func newWorld(lib library, deadline time.Duration, expired func(error)) *World {
 // asked for support of one thread only, which every library has.
 func (w *World) start() error {
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		// The thread stays until the process ends: after MPI_Finalize, which
+		// unloads plugins, its end was seen to crash the process.
+		runtime.LockOSThread()
 		for f := range w.calls {
 			f()
 		}
@@ -165,7 +167,6 @@ func (w *World) Version() string { return w.version }
 func (w *World) Close() (err error) {
 	w.closing.Do(func() {
 		err = w.call("to end", w.library.finish)
-		close(w.calls)
 	})
 	return err
 }
