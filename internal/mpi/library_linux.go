@@ -33,13 +33,14 @@ type shared struct {
 
 // settings are what a Go program needs of the libraries, some of which read them
 // as they are loaded, unless the environment says otherwise: faults are Go's to
-// handle, and memory that Go gives back to the system must not stay known to a
-// network card.
+// handle, memory that Go gives back to the system must not stay known to a
+// network card, and a rank that waits leaves the processor to those that compute.
 var settings = map[string]string{
-	"OMPI_MCA_opal_signal":      "",
-	"OMPI_MCA_mpi_leave_pinned": "0",
-	"UCX_ERROR_SIGNALS":         "",
-	"UCX_MEM_EVENTS":            "no",
+	"OMPI_MCA_opal_signal":         "",
+	"OMPI_MCA_mpi_leave_pinned":    "0",
+	"OMPI_MCA_mpi_yield_when_idle": "1",
+	"UCX_ERROR_SIGNALS":            "",
+	"UCX_MEM_EVENTS":               "no",
 }
 
 // load opens the first of the libraries that is there.
