@@ -35,13 +35,7 @@ func newLinearOp(l layout, act Activation, inputGrad bool, dev device.Device) *l
 	}
 	op := &linearOp{layout: l, act: act, inputGrad: inputGrad}
 	op.signature = signature{label: label + ")", ranks: ranks, out: l.outRank(), dev: dev,
-		float32: func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
-			return linearForward[float32](op, prev, in)
-		},
-		float64: func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
-			return linearForward[float64](op, prev, in)
-		},
-	}
+		float32: linearForward[float32](op), float64: linearForward[float64](op)}
 	return op
 }
 
@@ -62,29 +56,31 @@ func (op *linearOp) InferShape(inputs ...gorgonia.DimSizer) (tensor.Shape, error
 	return op.outShape(s[0], out), nil
 }
 
-func linearForward[T device.Float](op *linearOp, prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
-	x, w, b, err := linearInputs[T](op.layout, in)
-	if err != nil {
-		return nil, err
-	}
-	shape := in[0].Shape()
-	y, ym, err := roomForOutput[T](op.layout, op.dev, prev, shape, w.Cols)
-	if err != nil {
-		return nil, err
-	}
-	var zm device.Matrix[T]
-	if op.pre.wanted.Load() {
-		var z *tensor.Dense
-		kept := op.pre.of(y)
-		if kept == nil && prev == collected {
-			kept = collected
-		}
-		if z, zm, err = roomForOutput[T](op.layout, op.dev, kept, shape, w.Cols); err != nil {
+func linearForward[T device.Float](op *linearOp) body {
+	return func(prev gorgonia.Value, in []gorgonia.Value) (gorgonia.Value, error) {
+		x, w, b, err := linearInputs[T](op.layout, in)
+		if err != nil {
 			return nil, err
 		}
-		op.pre.keep(y, z)
+		shape := in[0].Shape()
+		y, ym, err := roomForOutput[T](op.layout, op.dev, prev, shape, w.Cols)
+		if err != nil {
+			return nil, err
+		}
+		var zm device.Matrix[T]
+		if op.pre.wanted.Load() {
+			var z *tensor.Dense
+			kept := op.pre.of(y)
+			if kept == nil && prev == collected {
+				kept = collected
+			}
+			if z, zm, err = roomForOutput[T](op.layout, op.dev, kept, shape, w.Cols); err != nil {
+				return nil, err
+			}
+			op.pre.keep(y, z)
+		}
+		return y, device.For[T](op.dev).Linear(ym, zm, x, w, b, op.act.spec)
 	}
-	return y, device.For[T](op.dev).Linear(ym, zm, x, w, b, op.act.spec)
 }
 
 // linearInputs views the inputs of a linear op, b only if it has one.

@@ -509,17 +509,6 @@ func (m *Model) startMachine(g *graph, outputs ...*gorgonia.Node) (err error) {
 	return err
 }
 
-// run computes the outputs; output.Value and the gradients hold them until the
-// next run.
-func (g *graph) run() error {
-	g.vm.Reset()
-	if err := g.vm.RunAll(); err != nil {
-		return err
-	}
-	g.ran = true
-	return nil
-}
-
 // scalar returns the number that v holds.
 func scalar(v gorgonia.Value) (float64, error) {
 	if v != nil && v.Dtype() == tensor.Float32 {

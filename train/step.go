@@ -47,7 +47,13 @@ func (t *Trainer) Step() (float64, error) {
 		if err := t.readLosses(); err != nil {
 			return p.Loss, err
 		}
-		loss, err = t.step(g, rows)
+		if err = t.load(g, rows, 0); err == nil {
+			err = g.vm.RunAll()
+		}
+		if err == nil {
+			g.ran = true
+			loss, err = t.apply(g)
+		}
 	}
 	if err != nil {
 		return loss, fmt.Errorf("step %d: %w", p.Step+1, err)
@@ -72,10 +78,9 @@ func (t *Trainer) addLoss(loss float64, rows int) {
 	t.lossRows += rows
 }
 
-func (t *Trainer) step(g *graph, rows []int) (float64, error) {
-	if err := t.differentiate(g, rows, 0); err != nil {
-		return 0, err
-	}
+// apply updates the weights by the gradients that a run has computed, and
+// returns its loss.
+func (t *Trainer) apply(g *graph) (float64, error) {
 	loss, err := scalar(g.output.Value())
 	if err != nil {
 		return 0, err
@@ -90,9 +95,10 @@ func (t *Trainer) updateAt(loss float64, learnables []gorgonia.ValueGrad) error 
 	return t.update(learnables)
 }
 
-// differentiate computes loss and gradients of a batch, or of a part of one
-// whose first row is that of this number in the batch.
-func (t *Trainer) differentiate(g *graph, rows []int, first int) error {
+// load makes the graph ready to run on a batch, or on a part of one whose first
+// row is that of this number in the batch. Until its next run, the graph then has
+// the loss and the gradients.
+func (t *Trainer) load(g *graph, rows []int, first int) error {
 	if err := t.features.gather(g.x, rows); err != nil {
 		return err
 	}
@@ -100,7 +106,8 @@ func (t *Trainer) differentiate(g *graph, rows []int, first int) error {
 		return err
 	}
 	t.model.masks.Set(t.progress.Step, first)
-	return g.run()
+	g.vm.Reset()
+	return nil
 }
 
 // update takes the optimizer's step.
@@ -237,7 +244,10 @@ func (c *cutOf[T]) leaf(t *Trainer, rows []int, first int, weight T) ([][]T, T, 
 	if err := gorgonia.Let(g.weight, weight); err != nil {
 		return nil, 0, err
 	}
-	if err := t.differentiate(g, rows, first); err != nil {
+	if err := t.load(g, rows, first); err != nil {
+		return nil, 0, err
+	}
+	if err := g.vm.RunAll(); err != nil {
 		return nil, 0, err
 	}
 	loss, err := scalar(g.output.Value())
@@ -298,7 +308,10 @@ func (t *Trainer) stepAhead(g *graph, rows []int) error {
 		a.started = time.Now()
 	}
 	err := a.stepper.Step(func() error {
-		if err := t.differentiate(g, rows, 0); err != nil {
+		if err := t.load(g, rows, 0); err != nil {
+			return err
+		}
+		if err := g.vm.RunAll(); err != nil {
 			return err
 		}
 		return t.update(g.params.ValueGrads())

@@ -127,7 +127,12 @@ func (m *Machine) RunAll() (err error) {
 	for i := range m.program.instructions {
 		inst := &m.program.instructions[i]
 		running = inst.nodes[0]
-		if err := inst.run(m.values); err != nil {
+		inst.load(m.values)
+		err := inst.compute(inst.results, inst.args)
+		if err == nil {
+			err = inst.check()
+		}
+		if err != nil {
 			return fmt.Errorf("run %s: %w", describe(running), err)
 		}
 		for j, v := range inst.results {

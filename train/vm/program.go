@@ -48,8 +48,8 @@ type instruction struct {
 	results []gorgonia.Value // room for the results
 }
 
-// run computes results from the values in the slots of the arguments.
-func (inst *instruction) run(values []gorgonia.Value) error {
+// load takes the arguments from their slots, and the results of the run before.
+func (inst *instruction) load(values []gorgonia.Value) {
 	for i, slot := range inst.from {
 		inst.args[i] = values[slot]
 	}
@@ -63,9 +63,10 @@ func (inst *instruction) run(values []gorgonia.Value) error {
 			}
 		}
 	}
-	if err := inst.compute(inst.results, inst.args); err != nil {
-		return err
-	}
+}
+
+// check tells whether there are results.
+func (inst *instruction) check() error {
 	for _, v := range inst.results {
 		if v == nil {
 			return errors.New("op returned no value")

@@ -8,9 +8,10 @@ import (
 // A call is one call of this package that several threads may share. It goes
 // through stages; each consists of some work, cut into parts that threads take.
 type call[T kernel.Float] struct {
-	pool  *pool[T]
-	work  int // in multiply-adds
-	stage []work[T]
+	pool         *pool[T]
+	work         int // in multiply-adds
+	stage        []work[T]
+	parts, grain int // of the stage: what threads.Run takes
 
 	strips  [2]strips[T]  // products whose factors are read as they lie
 	blocked [2]blocked[T] // products whose factors are packed
@@ -47,27 +48,29 @@ func (c *call[T]) giveBack() {
 	p.calls.Put(c)
 }
 
-// multiply computes one product, with A multiplied by alpha.
-func (c *call[T]) multiply(p *product[T], alpha T) {
+// setProduct makes one product the stage, with A multiplied by alpha.
+func (c *call[T]) setProduct(p *product[T], alpha T) {
 	k := kernelsOf[T]()
 	if p.small() {
 		p.times(&c.dz, alpha)
 		c.strips[0] = strips[T]{k, *p}
-		c.spread(&c.strips[0])
+		c.set(&c.strips[0])
 		return
 	}
 	c.blocked[0].cut(k, p)
 	c.blocked[0].alpha = alpha
-	c.spread(&c.blocked[0])
+	c.set(&c.blocked[0])
 }
 
-// backwardDirect computes the gradients from factors as they lie, dZ among them.
-func (c *call[T]) backwardDirect(dx, dw *product[T]) {
+// setDirect makes the gradients the stage, from factors as they lie: dZ, which it
+// computes, among them.
+func (c *call[T]) setDirect(dx, dw *product[T]) {
 	k := kernelsOf[T]()
 	if c.act.Kind != kernel.Identity {
 		dz := kernel.MatrixOf(grow(&c.dz, c.dy.Rows*c.dy.Cols), c.dy.Rows, c.dy.Cols)
 		c.derive = derivation[T]{dz, c.dy, c.saved, c.act}
-		c.spread(&c.derive)
+		c.set(&c.derive)
+		threads.Run(c.parts, c.grain, c)
 		c.dy, dx.a = dz, dz
 		if c.dwTransposed {
 			dw.a = dz
@@ -77,12 +80,12 @@ func (c *call[T]) backwardDirect(dx, dw *product[T]) {
 	}
 	c.sums = rowSums[T]{k, c.db, c.dy, kernel.Matrix[T]{}, kernel.Activation{}}
 	c.strips[0], c.strips[1] = strips[T]{k, *dx}, strips[T]{k, *dw}
-	c.spread(&c.sums, &c.strips[0], &c.strips[1])
+	c.set(&c.sums, &c.strips[0], &c.strips[1])
 }
 
-// backwardBlocked computes the gradients from packed factors; dZ is made while
+// setBlocked makes the gradients the stage, from packed factors; dZ is made while
 // it is packed. db is summed along with dW if dZ is packed as B there.
-func (c *call[T]) backwardBlocked(dx, dw *product[T]) {
+func (c *call[T]) setBlocked(dx, dw *product[T]) {
 	k := kernelsOf[T]()
 	x, w := &c.blocked[0], &c.blocked[1]
 	x.cut(k, dx)
@@ -98,21 +101,19 @@ func (c *call[T]) backwardBlocked(dx, dw *product[T]) {
 	if w.parts() > 0 && !c.dwTransposed {
 		w.sums, c.sums.db = c.db, nil
 	}
-	c.spread(w, x, &c.sums)
+	c.set(w, x, &c.sums)
 }
 
-// spread does a stage, on several threads if the work is worth it.
-func (c *call[T]) spread(stage ...work[T]) {
+// set makes some work the stage, to be shared by threads if that is worth it.
+func (c *call[T]) set(stage ...work[T]) {
 	c.stage = append(c.stage[:0], stage...)
-	parts := 0
+	c.parts, c.grain = 0, 1
 	for _, w := range c.stage {
-		parts += w.parts()
+		c.parts += w.parts()
 	}
 	if c.work < limits.parallel {
-		c.Run(0, parts)
-		return
+		c.grain = c.parts
 	}
-	threads.Run(parts, 1, c)
 }
 
 // Run does some parts of the stage.

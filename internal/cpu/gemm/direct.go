@@ -6,9 +6,20 @@ import "github.com/affine-go/affine/internal/kernel"
 // sums run along its rows (Wᵀ) is packed, a panel at a time, since a vector of
 // it has to be gathered from as many rows.
 
-// direct computes a product in this thread, panel of columns by panel.
+// direct computes a product in this thread, panel of columns by panel, or in one
+// of the ways of thin.go.
 func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
-	if p.m == 0 || p.n == 0 {
+	switch {
+	case p.m == 0 || p.n == 0:
+		return
+	case k.canDot(p):
+		k.dotRows(s, p)
+		return
+	case k.canSweep(p):
+		k.sweepRowsOfB(s, p)
+		return
+	case k.byRows(p):
+		k.outerRows(s, p)
 		return
 	}
 	element := size[T]()
@@ -151,5 +162,5 @@ func (d *strips[T]) part(s *scratch[T], i int) {
 	} else {
 		q = d.product.part(lo*d.mr, min(hi*d.mr, d.m), 0, d.n)
 	}
-	d.multiply(s, &q)
+	d.direct(s, &q)
 }

@@ -18,6 +18,7 @@ package gemm
 
 import (
 	"github.com/affine-go/affine/internal/cpu/elementwise"
+	"github.com/affine-go/affine/internal/cpu/threads"
 	"github.com/affine-go/affine/internal/kernel"
 )
 
@@ -47,12 +48,13 @@ func Gemm[T kernel.Float](transA, transB bool, alpha T, a, b kernel.Matrix[T], b
 	if p.small() && work < limits.parallel {
 		s := takeScratch[T]()
 		p.times(&s.dz, alpha)
-		kernelsOf[T]().multiply(s, &p)
+		kernelsOf[T]().direct(s, &p)
 		s.giveBack()
 		return
 	}
 	call := newCall[T](work)
-	call.multiply(&p, alpha)
+	call.setProduct(&p, alpha)
+	threads.Run(call.parts, call.grain, call)
 	call.giveBack()
 }
 

@@ -79,3 +79,28 @@ func testGemm[T kernel.Float](t *testing.T, epsilon float64) {
 		}
 	})
 }
+
+// OnMicroKernel has f called before each micro-kernel, until back is called.
+func OnMicroKernel(f func()) (back func()) {
+	back32, back64 := onMicroKernel(kernelsOf[float32](), f), onMicroKernel(kernelsOf[float64](), f)
+	return func() { back32(); back64() }
+}
+
+func onMicroKernel[T kernel.Float](k *kernels[T], f func()) (back func()) {
+	tiles, packing := k.tiles, k.packing
+	observe := func(kernels []func(*tile[T])) (observed []func(*tile[T])) {
+		for _, micro := range kernels {
+			if micro == nil {
+				observed = append(observed, nil)
+				continue
+			}
+			observed = append(observed, func(t *tile[T]) { f(); micro(t) })
+		}
+		return observed
+	}
+	k.packing, k.tiles = observe(packing), nil
+	for _, column := range tiles {
+		k.tiles = append(k.tiles, observe(column))
+	}
+	return func() { k.tiles, k.packing = tiles, packing }
+}

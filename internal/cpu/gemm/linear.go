@@ -1,6 +1,9 @@
 package gemm
 
-import "github.com/affine-go/affine/internal/kernel"
+import (
+	"github.com/affine-go/affine/internal/cpu/threads"
+	"github.com/affine-go/affine/internal/kernel"
+)
 
 // Linear computes Y = act(X·W + b), see [kernel.Kernels]. It takes pointers since
 // to copy the matrices once more is 5 % of a small layer's time.
@@ -16,12 +19,13 @@ func Linear[T kernel.Float](y, z, x, w *kernel.Matrix[T], b []T, act kernel.Acti
 	work := p.cost()
 	if p.small() && work < limits.parallel {
 		s := takeScratch[T]()
-		kernelsOf[T]().multiply(s, &p)
+		kernelsOf[T]().direct(s, &p)
 		s.giveBack()
 		return
 	}
 	c := newCall[T](work)
-	c.multiply(&p, 1)
+	c.setProduct(&p, 1)
+	threads.Run(c.parts, c.grain, c)
 	c.giveBack()
 }
 
@@ -54,18 +58,19 @@ func LinearBackward[T kernel.Float](dx, dw *kernel.Matrix[T], db []T, x, w, dy, 
 			*dz = px.a
 		}
 		k.sumRows(s, db, px.a)
-		k.multiply(s, &px)
-		k.multiply(s, &pw)
+		k.direct(s, &px)
+		k.direct(s, &pw)
 		s.giveBack()
 		return
 	}
 	c := newCall[T](work)
 	c.dy, c.saved, c.act, c.db, c.dwTransposed = *dy, *saved, act, db, dw.Transposed
 	if small {
-		c.backwardDirect(&px, &pw)
+		c.setDirect(&px, &pw)
 	} else {
-		c.backwardBlocked(&px, &pw)
+		c.setBlocked(&px, &pw)
 	}
+	threads.Run(c.parts, c.grain, c)
 	c.giveBack()
 }
 

@@ -150,18 +150,3 @@ const traffic = 16
 func (p *product[T]) cost() int {
 	return max(p.work(), traffic*(p.m*p.depth+p.depth*p.n+p.m*p.n))
 }
-
-// multiply computes a product from factors as they lie, in this thread.
-func (k *kernels[T]) multiply(s *scratch[T], p *product[T]) {
-	switch {
-	case p.m == 0 || p.n == 0:
-	case k.canDot(p):
-		k.dotRows(s, p)
-	case k.canSweep(p):
-		k.sweepRowsOfB(s, p)
-	case k.byRows(p):
-		k.outerRows(s, p)
-	default:
-		k.direct(s, p)
-	}
-}

@@ -65,7 +65,9 @@ func grow(n int) []*helper {
 func (h *helper) loop() {
 	for {
 		j := h.next()
-		j.work()
+		for lo, hi, ok := j.take(); ok; lo, hi, ok = j.take() {
+			j.task.Run(lo, hi)
+		}
 		h.slot.Store(nil)
 		j.leave()
 	}

@@ -41,7 +41,9 @@ func Run(n, grain int, t Task) {
 	j.task, j.n, j.grain = t, n, grain
 	j.next.Store(0)
 	offered := offer(j, threads-1)
-	j.work()
+	for lo, hi, ok := j.take(); ok; lo, hi, ok = j.take() {
+		t.Run(lo, hi)
+	}
 	j.wait(offered)
 	j.task = nil
 	jobs.Put(j)
@@ -71,15 +73,11 @@ const waiting = 1 << 30
 
 var jobs = sync.Pool{New: func() any { return &job{finished: make(chan struct{}, 1)} }}
 
-func (j *job) work() {
-	for {
-		hi := int(j.next.Add(int64(j.grain)))
-		lo := hi - j.grain
-		if lo >= j.n {
-			return
-		}
-		j.task.Run(lo, min(hi, j.n))
-	}
+// take returns the next range; ok is false if none is left.
+func (j *job) take() (lo, hi int, ok bool) {
+	hi = int(j.next.Add(int64(j.grain)))
+	lo = hi - j.grain
+	return lo, min(hi, j.n), lo < j.n
 }
 
 // wait withdraws the job from helpers that have not begun and waits for those
