@@ -26,6 +26,9 @@ type GradientGroup struct {
 	x, w, dy, saved int                      // positions in Inputs, -1 if there is none
 }
 
+// Device is where the group computes.
+func (g *GradientGroup) Device() device.Device { return g.dev }
+
 // gradientRole says which gradient of a linear layer a derivedOp computes.
 type gradientRole uint8
 

@@ -46,6 +46,9 @@ func (s *signature) CallsExtern() bool    { return false }
 func (s *signature) OverwritesInput() int { return -1 }
 func (s *signature) String() string       { return s.label }
 
+// Device is where the op computes.
+func (s *signature) Device() device.Device { return s.dev }
+
 // WriteHash covers label, device and ranks.
 func (s *signature) WriteHash(h hash.Hash) {
 	io.WriteString(h, "affine."+s.label+"@"+s.dev.Name())

@@ -4,13 +4,18 @@ package train_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"testing"
 
 	"github.com/affine-go/affine/internal/cudasim"
 	"github.com/affine-go/affine/internal/nettest"
+	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/layer/device"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/vm"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // onCard returns the default settings for a dataset on the first card.
@@ -194,6 +199,66 @@ func TestCUDALostInMidRunKeepsTheCheckpoint(t *testing.T) {
 	for i, r := range whole.History.Epochs {
 		if got := resumed.History.Epochs[i].TrainLoss; got != r.TrainLoss {
 			t.Errorf("epoch %d: loss %v after resuming, %v without interruption", i+1, got, r.TrainLoss)
+		}
+	}
+}
+
+// A machine that is closed gives its memory on the card back; what it has
+// computed can be read all the same.
+func TestCUDAMachinesGiveTheirMemoryBack(t *testing.T) {
+	d, err := device.Open("cuda")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { nettest.Must(t, d.Close()) }()
+	if !cudasim.Present() {
+		t.Skip("the driver is not the stand-in")
+	}
+	// The graphs are built again for each machine, as a search for settings does.
+	run := func() (y, view, grad *tensor.Dense) {
+		g := gorgonia.NewGraph()
+		const n, in, out = 300, 40, 50
+		ones := func(rows, cols int) *gorgonia.Node {
+			return gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(rows, cols), gorgonia.WithInit(gorgonia.Ones()),
+				gorgonia.WithName(fmt.Sprint(rows, "x", cols)))
+		}
+		x, w := ones(n, in), ones(in, out)
+		product, err := layer.Apply(x, w, nil, layer.WithDevice(d))
+		nettest.Must(t, err)
+		part := gorgonia.Must(gorgonia.Slice(product, gorgonia.S(1)))
+		loss, err := layer.MSE(product, ones(n, out), layer.WithDevice(d))
+		nettest.Must(t, err)
+		grads, err := gorgonia.Grad(loss, w)
+		nettest.Must(t, err)
+		m, err := vm.New(g, vm.WithOutputs(product, part, grads[0]))
+		nettest.Must(t, err)
+		nettest.Must(t, m.RunAll())
+		y, view, grad = product.Value().(*tensor.Dense), part.Value().(*tensor.Dense), grads[0].Value().(*tensor.Dense)
+		nettest.Must(t, m.Close())
+		nettest.Must(t, m.Close())
+		if product.Value() != gorgonia.Value(y) {
+			t.Fatal("the node has lost its value")
+		}
+		return y, view, grad
+	}
+	y, view, grad := run()
+	bytes := cudasim.Get("bytes")
+	for range 400 {
+		run()
+	}
+	if got := cudasim.Get("bytes"); got > bytes {
+		t.Errorf("400 machines took %d bytes of the card's memory and kept them", got-bytes)
+	}
+	for what, v := range map[string][]float32{"product": y.Float32s(), "view": view.Float32s()} {
+		for i, v := range v {
+			if v != 40 {
+				t.Fatalf("%s: element %d is %v, want 40", what, i, v)
+			}
+		}
+	}
+	for i, v := range grad.Float32s() { // 2·39·300/(300·50)
+		if math.Abs(float64(v)-1.56) > 1e-5 {
+			t.Fatalf("gradient %d is %v, want 1.56", i, v)
 		}
 	}
 }

@@ -49,6 +49,15 @@ func (c *layerGradients) compute(results, args []gorgonia.Value) error {
 
 func (c *layerGradients) keeps() bool { return true }
 
+func (c *bufferedOp) device() device.Device {
+	if op, ok := c.op.(interface{ Device() device.Device }); ok {
+		return op.Device()
+	}
+	return nil
+}
+
+func (c *layerGradients) device() device.Device { return c.group.Device() }
+
 // kernels returns the processor's kernels. Built-in ops compute there.
 func kernels[T device.Float]() (device.Kernels[T], error) {
 	d, err := device.Open("cpu")

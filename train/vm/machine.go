@@ -198,9 +198,12 @@ func (m *Machine) giveUpBuffers(v gorgonia.Value) {
 // kept. It is there for gorgonia.VM.
 func (m *Machine) Reset() {}
 
-// Close forgets the program and the buffers. Values stay bound to their nodes.
+// Close forgets the program and gives the buffers back. Values stay bound to their
+// nodes: what lay in a card's memory lies in the host's from then on, also for
+// those who hold the tensor, but not for views that they took of it.
 // The error is always nil.
 func (m *Machine) Close() error {
+	m.giveBack()
 	*m = Machine{}
 	return nil
 }

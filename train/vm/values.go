@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/affine-go/affine/internal/values"
+	"github.com/affine-go/affine/layer/device"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -56,6 +58,69 @@ func (m *Machine) bind(n *gorgonia.Node, v gorgonia.Value) error {
 		return err
 	}
 	return gorgonia.UnsafeLet(n, shaped)
+}
+
+// giveBack gives the buffers that lie in a card's memory back to the card. The
+// tensors live on in the host's memory, and so do views that ops made of them.
+func (m *Machine) giveBack() {
+	if m.program == nil {
+		return
+	}
+	kept := map[*tensor.Dense]device.Device{}
+	for i := range m.program.instructions {
+		inst := &m.program.instructions[i]
+		c, ok := inst.computation.(interface{ device() device.Device })
+		if !ok || c.device() == nil || c.device().Name() == "cpu" {
+			continue
+		}
+		for _, slot := range inst.to {
+			if t, ok := m.values[slot].(*tensor.Dense); ok && t != nil && t.Shape().TotalSize() > 0 {
+				kept[t] = c.device()
+			}
+		}
+	}
+	if len(kept) == 0 {
+		return
+	}
+	for t, d := range kept {
+		host, err := hostCopy(d, t)
+		if err != nil {
+			continue // the card has failed or is closed, and its memory is gone
+		}
+		for _, v := range m.values {
+			view, ok := v.(*tensor.Dense)
+			if _, other := kept[view]; !ok || other || view == nil || !values.Overlap(view, t) {
+				continue
+			}
+			if view.IsMaterializable() {
+				*view = *view.Materialize().(*tensor.Dense)
+			} else {
+				*view = *view.Clone().(*tensor.Dense)
+			}
+		}
+		given := *t
+		*t = *host
+		if given.Dtype() == tensor.Float32 {
+			d.Float32().Free(given.Float32s())
+		} else {
+			d.Float64().Free(given.Float64s())
+		}
+	}
+}
+
+// hostCopy returns a copy of t, a tensor without gaps, in the host's memory.
+func hostCopy(d device.Device, t *tensor.Dense) (*tensor.Dense, error) {
+	var backing any
+	var err error
+	if t.Dtype() == tensor.Float32 {
+		backing, err = device.ToHost(d, t.Float32s())
+	} else {
+		backing, err = device.ToHost(d, t.Float64s())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tensor.New(tensor.WithShape(t.Shape().Clone()...), tensor.WithBacking(backing)), nil
 }
 
 // notFinite reports whether v has a NaN, and whether it has an infinite number.
