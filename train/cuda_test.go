@@ -31,27 +31,49 @@ func onCard(t *testing.T, dataset string) train.Config {
 	return c
 }
 
-func TestCUDATrainsMoonsAsTheProcessorDoes(t *testing.T) {
-	c := onCard(t, "moons")
-	c.Epochs, c.Patience = 50, 0
-	curve := func(device string) []train.EpochRecord {
-		c.Device = device
-		run, err := train.Fit(context.Background(), c)
-		nettest.Must(t, err)
-		nettest.Must(t, run.Close())
-		if len(run.History.Epochs) != c.Epochs {
-			t.Fatalf("%s: %d epochs, want %d", device, len(run.History.Epochs), c.Epochs)
-		}
-		return run.History.Epochs
-	}
-	got, want := curve("cuda"), curve("cpu")
-	for i := range want {
-		if d := math.Abs(got[i].TrainLoss - want[i].TrainLoss); !(d <= 1e-4) {
-			t.Errorf("epoch %d: training loss %v, on the processor %v", i+1, got[i].TrainLoss, want[i].TrainLoss)
-		}
-		if d := math.Abs(got[i].ValLoss - want[i].ValLoss); !(d <= 1e-4) {
-			t.Errorf("epoch %d: validation loss %v, on the processor %v", i+1, got[i].ValLoss, want[i].ValLoss)
-		}
+// The curves of losses are those of the processor: classification, of a model that
+// one kernel trains and of one that takes several, and every regression.
+func TestCUDATrainsAsTheProcessorDoes(t *testing.T) {
+	for _, test := range []struct {
+		dataset      string
+		rows, epochs int
+		hidden       []int
+	}{
+		{"moons", 0, 50, nil}, {"glyphs", 400, 4, []int{48, 32}},
+		{"sine", 300, 20, nil}, {"friedman1", 300, 20, nil}, {"linear", 300, 20, nil},
+	} {
+		t.Run(test.dataset, func(t *testing.T) {
+			c := onCard(t, test.dataset)
+			c.Epochs, c.Patience = test.epochs, 0
+			if test.rows > 0 {
+				c.Rows = test.rows
+			}
+			if test.hidden != nil {
+				c.Hidden = test.hidden
+			}
+			curve := func(device string) []train.EpochRecord {
+				c.Device = device
+				run, err := train.Fit(context.Background(), c)
+				nettest.Must(t, err)
+				nettest.Must(t, run.Close())
+				if len(run.History.Epochs) != c.Epochs {
+					t.Fatalf("%s: %d epochs, want %d", device, len(run.History.Epochs), c.Epochs)
+				}
+				return run.History.Epochs
+			}
+			got, want := curve("cuda"), curve("cpu")
+			for i := range want {
+				if d := math.Abs(got[i].TrainLoss - want[i].TrainLoss); !(d <= 1e-4) {
+					t.Errorf("epoch %d: training loss %v, on the processor %v", i+1, got[i].TrainLoss, want[i].TrainLoss)
+				}
+				if d := math.Abs(got[i].ValLoss - want[i].ValLoss); !(d <= 1e-4) {
+					t.Errorf("epoch %d: validation loss %v, on the processor %v", i+1, got[i].ValLoss, want[i].ValLoss)
+				}
+			}
+			if first, last := want[0].TrainLoss, want[len(want)-1].TrainLoss; !(last < first) {
+				t.Errorf("the loss went from %v to %v: nothing was learned", first, last)
+			}
+		})
 	}
 }
 

@@ -3,8 +3,10 @@
 package cuda
 
 import (
+	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,6 +128,105 @@ func TestFaultsOfRunningKernelsAreReported(t *testing.T) {
 		t.Error("the lost card took a step")
 	}
 	cudasim.Set("lost", 0)
+}
+
+// Whichever call of the driver fails, and whichever time: there is an error, or
+// the numbers are right all the same, and the device can be closed without
+// leaving anything behind.
+func TestEveryCallMayFail(t *testing.T) {
+	standIn(t)
+	none := kernel.Matrix[float32]{}
+	const n, steps = 64, 4
+	work := func(d *Device) (err error) {
+		k := NewKernels[float32](d)
+		var data [4][]float32
+		for i := range data {
+			if data[i], err = k.Alloc(n * n); err != nil {
+				return err
+			}
+		}
+		x, w, y := kernel.MatrixOf(data[0], n, n), kernel.MatrixOf(data[1], n, n), kernel.MatrixOf(data[2], n, n)
+		copy(x.Data, slices.Repeat([]float32{1}, n*n))
+		copy(w.Data, x.Data)
+		host := make([]float32, n)
+		for range steps {
+			if err := d.Step(func() error {
+				if err := k.Linear(y, none, x, w, nil, kernel.Activation{}); err != nil {
+					return err
+				}
+				if _, err := k.MSE(y.Data, x.Data); err != nil {
+					return err
+				}
+				return k.Update(w.Data, x.Data, kernel.Moments[float32]{}, &kernel.Update{Rule: kernel.SGD, LR: 0})
+			}); err != nil {
+				return err
+			}
+		}
+		losses, err := d.Losses(nil)
+		if err != nil {
+			return err
+		}
+		if err := k.Activate(host, y.Data[:n], kernel.Activation{}); err != nil {
+			return err
+		}
+		if _, err := d.Info(); err != nil {
+			return err
+		}
+		for _, v := range losses {
+			if v != (n-1)*(n-1) {
+				return fmt.Errorf("wrong number: loss %v, want %v", v, (n-1)*(n-1))
+			}
+		}
+		if host[n-1] != n || len(losses) != steps {
+			return fmt.Errorf("wrong number: product %v, want %v; %d losses, want %d", host[n-1], n, len(losses), steps)
+		}
+		return nil
+	}
+	// What a release that fails would leave behind is left behind: those calls are
+	// not among these.
+	for _, call := range []string{
+		"cuDeviceGet", "cuDeviceGetAttribute", "cuDeviceGetName", "cuDeviceGetCount", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent",
+		"cuStreamCreate", "cuStreamSynchronize", "cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiateWithFlags",
+		"cuGraphLaunch", "cuLaunchKernel", "cuMemAlloc", "cuMemAllocManaged", "cuMemHostAlloc", "cuMemGetInfo", "cuMemAdvise",
+		"cuMemcpyAsync", "cuMemcpyHtoD", "cuMemsetD8Async", "cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncSetAttribute",
+		"cuEventCreate", "cuEventRecord", "cuEventSynchronize", "cuEventElapsedTime", "cublasLtCreate", "cublasLtMatmul",
+	} {
+		met := 0
+		for number := 1; number <= 40; number++ {
+			cudasim.Fail(call, number)
+			d, err := Open(0)
+			var failed bool
+			if err == nil {
+				err = work(d)
+				failed = cudasim.Get("failing") == 0
+				if closed := d.Close(); closed != nil && failed {
+					t.Errorf("%s, call %d: close: %v", call, number, closed)
+				}
+			} else {
+				failed = true
+			}
+			left := cudasim.Get("failing") != 0
+			cudasim.Fail(call, 0)
+			switch {
+			case err != nil && strings.Contains(err.Error(), "wrong number"):
+				t.Errorf("%s, call %d: %v", call, number, err)
+			case err != nil && !failed:
+				t.Errorf("%s, call %d has not come: error %v", call, number, err)
+			}
+			if left {
+				break
+			}
+			met++
+		}
+		if met == 0 && !(strings.HasPrefix(call, "cublas") || strings.HasPrefix(call, "cuEvent") || call == "cuMemcpyHtoD" || call == "cuFuncSetAttribute") {
+			t.Errorf("%s is never called", call)
+		}
+		for _, what := range []string{"handles", "bytes", "contexts", "violations"} {
+			if v := cudasim.Get(what); v != 0 {
+				t.Fatalf("%s failed: %d %s are left over", call, v, what)
+			}
+		}
+	}
 }
 
 func ones(t *testing.T, d *Device, rows, cols int) kernel.Matrix[float32] {
