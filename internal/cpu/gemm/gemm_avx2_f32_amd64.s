@@ -3398,65 +3398,163 @@ done:
 // func packRowsAVX2F32(p *pack[float32])
 // Requires: AVX, MMX+
 TEXT ·packRowsAVX2F32(SB), NOSPLIT, $0-8
-	MOVQ    p+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    32(AX), BX
-	MOVQ    8(AX), SI
-	MOVQ    24(AX), DI
-	MOVQ    48(AX), R8
-	MOVQ    56(AX), R9
-	MOVQ    64(AX), R10
-	VMOVDQU 72(AX), Y0
-	VMOVDQU 104(AX), Y1
-	VMOVDQU 136(AX), Y2
-	VMOVDQU 168(AX), Y3
-	MOVQ    DI, R11
-	SHLQ    $0x03, R11
-	TESTQ   BX, BX
-	JZ      done
-	CMPQ    40(AX), $0x02
-	JEQ     two
+	MOVQ      p+0(FP), AX
+	MOVQ      (AX), CX
+	MOVQ      16(AX), DX
+	MOVQ      32(AX), BX
+	MOVQ      8(AX), SI
+	MOVQ      24(AX), DI
+	MOVQ      48(AX), R8
+	MOVQ      56(AX), R9
+	MOVQ      64(AX), R10
+	VMOVDQU   72(AX), Y0
+	VMOVDQU   104(AX), Y1
+	VMOVDQU   136(AX), Y2
+	VMOVDQU   168(AX), Y3
+	MOVQ      DI, R11
+	SHLQ      $0x03, R11
+	TESTQ     BX, BX
+	JZ        done
+	CMPQ      40(AX), $0x02
+	JEQ       two
+	VMOVMSKPS Y2, AX
+	CMPL      AX, $0xff
+	JEQ       oneWhole
+	CMPL      AX, $0x3f
+	JEQ       oneMost
 
-one:
+oneMasked:
 	MOVQ DX, AX
 	MOVQ CX, R12
 	MOVQ R8, R13
 
-oneStrip:
+oneMaskedStrip:
 	PREFETCHT0 (AX)(R11*1)
 	VMASKMOVPS (AX), Y0, Y1
 	VMASKMOVPS Y1, Y2, (R12)
 	ADDQ       R10, AX
 	ADDQ       R9, R12
 	SUBQ       $0x01, R13
-	JNZ        oneStrip
+	JNZ        oneMaskedStrip
 	ADDQ       DI, DX
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
-	JNZ        one
+	JNZ        oneMasked
 	JMP        done
 
-two:
+oneWhole:
 	MOVQ DX, AX
 	MOVQ CX, R12
 	MOVQ R8, R13
 
-twoStrip:
+oneWholeStrip:
 	PREFETCHT0 (AX)(R11*1)
-	VMASKMOVPS (AX), Y0, Y4
-	PREFETCHT0 32(AX)(R11*1)
-	VMASKMOVPS 32(AX), Y1, Y5
-	VMASKMOVPS Y4, Y2, (R12)
-	VMASKMOVPS Y5, Y3, 32(R12)
+	VMASKMOVPS (AX), Y0, Y1
+	VMOVUPS    Y1, (R12)
 	ADDQ       R10, AX
 	ADDQ       R9, R12
 	SUBQ       $0x01, R13
-	JNZ        twoStrip
+	JNZ        oneWholeStrip
 	ADDQ       DI, DX
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
-	JNZ        two
+	JNZ        oneWhole
+	JMP        done
+
+oneMost:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+oneMostStrip:
+	PREFETCHT0   (AX)(R11*1)
+	VMASKMOVPS   (AX), Y0, Y1
+	VMOVUPS      X1, (R12)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(R12)
+	ADDQ         R10, AX
+	ADDQ         R9, R12
+	SUBQ         $0x01, R13
+	JNZ          oneMostStrip
+	ADDQ         DI, DX
+	ADDQ         SI, CX
+	SUBQ         $0x01, BX
+	JNZ          oneMost
+	JMP          done
+
+two:
+	VMOVMSKPS Y3, AX
+	CMPL      AX, $0xff
+	JEQ       twoWhole
+	CMPL      AX, $0x3f
+	JEQ       twoMost
+
+twoMasked:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoMaskedStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPS (AX), Y0, Y2
+	PREFETCHT0 32(AX)(R11*1)
+	VMASKMOVPS 32(AX), Y1, Y4
+	VMOVUPS    Y2, (R12)
+	VMASKMOVPS Y4, Y3, 32(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoMaskedStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        twoMasked
+	JMP        done
+
+twoWhole:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoWholeStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPS (AX), Y0, Y2
+	PREFETCHT0 32(AX)(R11*1)
+	VMASKMOVPS 32(AX), Y1, Y3
+	VMOVUPS    Y2, (R12)
+	VMOVUPS    Y3, 32(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoWholeStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        twoWhole
+	JMP        done
+
+twoMost:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoMostStrip:
+	PREFETCHT0   (AX)(R11*1)
+	VMASKMOVPS   (AX), Y0, Y2
+	PREFETCHT0   32(AX)(R11*1)
+	VMASKMOVPS   32(AX), Y1, Y3
+	VMOVUPS      Y2, (R12)
+	VMOVUPS      X3, 32(R12)
+	VEXTRACTF128 $0x01, Y3, X2
+	VMOVLPS      X2, 48(R12)
+	ADDQ         R10, AX
+	ADDQ         R9, R12
+	SUBQ         $0x01, R13
+	JNZ          twoMostStrip
+	ADDQ         DI, DX
+	ADDQ         SI, CX
+	SUBQ         $0x01, BX
+	JNZ          twoMost
 
 done:
 	VZEROUPPER
@@ -3465,16 +3563,21 @@ done:
 // func packColumnsAVX2F32(p *pack[float32])
 // Requires: AVX, MMX+
 TEXT ·packColumnsAVX2F32(SB), NOSPLIT, $0-8
-	MOVQ    p+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    8(AX), DX
-	MOVQ    32(AX), BX
-	VMOVDQU 136(AX), Y0
-	XORQ    SI, SI
-	SUBQ    $0x08, BX
-	JLT     rest
+	MOVQ      p+0(FP), AX
+	MOVQ      (AX), CX
+	MOVQ      8(AX), DX
+	MOVQ      32(AX), BX
+	VMOVDQU   136(AX), Y0
+	XORQ      SI, SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JEQ       Whole
+	CMPL      DI, $0x3f
+	JEQ       Most
+	SUBQ      $0x08, BX
+	JLT       Maskedrest
 
-full:
+Maskedfull:
 	MOVQ           200(AX), DI
 	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y1
@@ -3541,13 +3644,13 @@ full:
 	ADDQ           DX, CX
 	ADDQ           $0x20, SI
 	SUBQ           $0x08, BX
-	JGE            full
+	JGE            Maskedfull
 
-rest:
+Maskedrest:
 	ADDQ $0x04, BX
-	JLT  last
+	JLT  Maskedlast
 
-one:
+Maskedone:
 	MOVQ           200(AX), DI
 	VBROADCASTF128 (DI)(SI*1), Y1
 	MOVQ           232(AX), DI
@@ -3582,9 +3685,9 @@ one:
 	ADDQ           DX, CX
 	ADDQ           $0x10, SI
 	SUBQ           $0x04, BX
-	JGE            one
+	JGE            Maskedone
 
-last:
+Maskedlast:
 	ADDQ           $0x04, BX
 	JZ             done
 	SUBQ           $0x04, BX
@@ -3624,6 +3727,354 @@ last:
 	VMASKMOVPS     Y5, Y0, (CX)
 	ADDQ           DX, CX
 	VMASKMOVPS     Y1, Y0, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	JMP            done
+
+Whole:
+	SUBQ $0x08, BX
+	JLT  Wholerest
+
+Wholefull:
+	MOVQ           200(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y0
+	VBROADCASTF128 16(DI)(SI*1), Y4
+	MOVQ           232(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y4, Y4
+	MOVQ           208(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y1
+	VBROADCASTF128 16(DI)(SI*1), Y5
+	MOVQ           240(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y5, Y5
+	MOVQ           216(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y2
+	VBROADCASTF128 16(DI)(SI*1), Y6
+	MOVQ           248(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y6, Y6
+	MOVQ           224(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y3
+	VBROADCASTF128 16(DI)(SI*1), Y7
+	MOVQ           256(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y3, Y3
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y7, Y7
+	VUNPCKLPS      Y1, Y0, Y8
+	VUNPCKLPS      Y3, Y2, Y9
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKHPS      Y3, Y2, Y1
+	VUNPCKLPD      Y9, Y8, Y2
+	VUNPCKHPD      Y9, Y8, Y3
+	VUNPCKLPD      Y1, Y0, Y8
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPS        Y2, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y3, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y8, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y0, (CX)
+	ADDQ           DX, CX
+	VUNPCKLPS      Y5, Y4, Y0
+	VUNPCKLPS      Y7, Y6, Y1
+	VUNPCKHPS      Y5, Y4, Y2
+	VUNPCKHPS      Y7, Y6, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VUNPCKLPD      Y3, Y2, Y1
+	VUNPCKHPD      Y3, Y2, Y2
+	VMOVUPS        Y4, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y0, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y1, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y2, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x20, SI
+	SUBQ           $0x08, BX
+	JGE            Wholefull
+
+Wholerest:
+	ADDQ $0x04, BX
+	JLT  Wholelast
+
+Wholeone:
+	MOVQ           200(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y0
+	MOVQ           232(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	MOVQ           208(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y1
+	MOVQ           240(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	MOVQ           216(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y2
+	MOVQ           248(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
+	MOVQ           224(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y3
+	MOVQ           256(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y3, Y3
+	VUNPCKLPS      Y1, Y0, Y4
+	VUNPCKLPS      Y3, Y2, Y5
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKHPS      Y3, Y2, Y1
+	VUNPCKLPD      Y5, Y4, Y2
+	VUNPCKHPD      Y5, Y4, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPS        Y2, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y3, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y4, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y0, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	SUBQ           $0x04, BX
+	JGE            Wholeone
+
+Wholelast:
+	ADDQ           $0x04, BX
+	JZ             done
+	SUBQ           $0x04, BX
+	IMUL3Q         $0x04, BX, BX
+	ADDQ           BX, SI
+	SARQ           $0x02, BX
+	IMULQ          DX, BX
+	ADDQ           BX, CX
+	MOVQ           200(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y0
+	MOVQ           232(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y0, Y0
+	MOVQ           208(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y1
+	MOVQ           240(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
+	MOVQ           216(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y2
+	MOVQ           248(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y2, Y2
+	MOVQ           224(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y3
+	MOVQ           256(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y3, Y3
+	VUNPCKLPS      Y1, Y0, Y4
+	VUNPCKLPS      Y3, Y2, Y5
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKHPS      Y3, Y2, Y1
+	VUNPCKLPD      Y5, Y4, Y2
+	VUNPCKHPD      Y5, Y4, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPS        Y2, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y3, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y4, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y0, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	JMP            done
+
+Most:
+	SUBQ $0x08, BX
+	JLT  Mostrest
+
+Mostfull:
+	MOVQ           200(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y0
+	VBROADCASTF128 16(DI)(SI*1), Y4
+	MOVQ           232(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y4, Y4
+	MOVQ           208(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y1
+	VBROADCASTF128 16(DI)(SI*1), Y5
+	MOVQ           240(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y5, Y5
+	MOVQ           216(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y2
+	VBROADCASTF128 16(DI)(SI*1), Y6
+	MOVQ           248(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y6, Y6
+	MOVQ           224(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y3
+	VBROADCASTF128 16(DI)(SI*1), Y7
+	MOVQ           256(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y3, Y3
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y7, Y7
+	VUNPCKLPS      Y1, Y0, Y8
+	VUNPCKLPS      Y3, Y2, Y9
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKHPS      Y3, Y2, Y1
+	VUNPCKLPD      Y9, Y8, Y2
+	VUNPCKHPD      Y9, Y8, Y3
+	VUNPCKLPD      Y1, Y0, Y8
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPS        X2, (CX)
+	VEXTRACTF128   $0x01, Y2, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X3, (CX)
+	VEXTRACTF128   $0x01, Y3, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X8, (CX)
+	VEXTRACTF128   $0x01, Y8, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X0, (CX)
+	VEXTRACTF128   $0x01, Y0, X0
+	VMOVLPS        X0, 16(CX)
+	ADDQ           DX, CX
+	VUNPCKLPS      Y5, Y4, Y0
+	VUNPCKLPS      Y7, Y6, Y1
+	VUNPCKHPS      Y5, Y4, Y2
+	VUNPCKHPS      Y7, Y6, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VUNPCKLPD      Y3, Y2, Y1
+	VUNPCKHPD      Y3, Y2, Y2
+	VMOVUPS        X4, (CX)
+	VEXTRACTF128   $0x01, Y4, X3
+	VMOVLPS        X3, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X0, (CX)
+	VEXTRACTF128   $0x01, Y0, X0
+	VMOVLPS        X0, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X1, (CX)
+	VEXTRACTF128   $0x01, Y1, X0
+	VMOVLPS        X0, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X2, (CX)
+	VEXTRACTF128   $0x01, Y2, X0
+	VMOVLPS        X0, 16(CX)
+	ADDQ           DX, CX
+	ADDQ           $0x20, SI
+	SUBQ           $0x08, BX
+	JGE            Mostfull
+
+Mostrest:
+	ADDQ $0x04, BX
+	JLT  Mostlast
+
+Mostone:
+	MOVQ           200(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y0
+	MOVQ           232(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	MOVQ           208(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y1
+	MOVQ           240(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	MOVQ           216(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y2
+	MOVQ           248(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y2, Y2
+	MOVQ           224(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y3
+	MOVQ           256(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y3, Y3
+	VUNPCKLPS      Y1, Y0, Y4
+	VUNPCKLPS      Y3, Y2, Y5
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKHPS      Y3, Y2, Y1
+	VUNPCKLPD      Y5, Y4, Y2
+	VUNPCKHPD      Y5, Y4, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPS        X2, (CX)
+	VEXTRACTF128   $0x01, Y2, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X3, (CX)
+	VEXTRACTF128   $0x01, Y3, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X4, (CX)
+	VEXTRACTF128   $0x01, Y4, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X0, (CX)
+	VEXTRACTF128   $0x01, Y0, X0
+	VMOVLPS        X0, 16(CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	SUBQ           $0x04, BX
+	JGE            Mostone
+
+Mostlast:
+	ADDQ           $0x04, BX
+	JZ             done
+	SUBQ           $0x04, BX
+	IMUL3Q         $0x04, BX, BX
+	ADDQ           BX, SI
+	SARQ           $0x02, BX
+	IMULQ          DX, BX
+	ADDQ           BX, CX
+	MOVQ           200(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y0
+	MOVQ           232(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y0, Y0
+	MOVQ           208(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y1
+	MOVQ           240(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
+	MOVQ           216(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y2
+	MOVQ           248(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y2, Y2
+	MOVQ           224(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y3
+	MOVQ           256(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y3, Y3
+	VUNPCKLPS      Y1, Y0, Y4
+	VUNPCKLPS      Y3, Y2, Y5
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKHPS      Y3, Y2, Y1
+	VUNPCKLPD      Y5, Y4, Y2
+	VUNPCKHPD      Y5, Y4, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPS        X2, (CX)
+	VEXTRACTF128   $0x01, Y2, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X3, (CX)
+	VEXTRACTF128   $0x01, Y3, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X4, (CX)
+	VEXTRACTF128   $0x01, Y4, X1
+	VMOVLPS        X1, 16(CX)
+	ADDQ           DX, CX
+	VMOVUPS        X0, (CX)
+	VEXTRACTF128   $0x01, Y0, X0
+	VMOVLPS        X0, 16(CX)
 	ADDQ           DX, CX
 	ADDQ           $0x10, SI
 

@@ -3398,65 +3398,159 @@ done:
 // func packRowsAVX2F64(p *pack[float64])
 // Requires: AVX, MMX+
 TEXT ·packRowsAVX2F64(SB), NOSPLIT, $0-8
-	MOVQ    p+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    32(AX), BX
-	MOVQ    8(AX), SI
-	MOVQ    24(AX), DI
-	MOVQ    48(AX), R8
-	MOVQ    56(AX), R9
-	MOVQ    64(AX), R10
-	VMOVDQU 72(AX), Y0
-	VMOVDQU 104(AX), Y1
-	VMOVDQU 136(AX), Y2
-	VMOVDQU 168(AX), Y3
-	MOVQ    DI, R11
-	SHLQ    $0x03, R11
-	TESTQ   BX, BX
-	JZ      done
-	CMPQ    40(AX), $0x02
-	JEQ     two
+	MOVQ      p+0(FP), AX
+	MOVQ      (AX), CX
+	MOVQ      16(AX), DX
+	MOVQ      32(AX), BX
+	MOVQ      8(AX), SI
+	MOVQ      24(AX), DI
+	MOVQ      48(AX), R8
+	MOVQ      56(AX), R9
+	MOVQ      64(AX), R10
+	VMOVDQU   72(AX), Y0
+	VMOVDQU   104(AX), Y1
+	VMOVDQU   136(AX), Y2
+	VMOVDQU   168(AX), Y3
+	MOVQ      DI, R11
+	SHLQ      $0x03, R11
+	TESTQ     BX, BX
+	JZ        done
+	CMPQ      40(AX), $0x02
+	JEQ       two
+	VMOVMSKPD Y2, AX
+	CMPL      AX, $0x0f
+	JEQ       oneWhole
+	CMPL      AX, $0x03
+	JEQ       oneMost
 
-one:
+oneMasked:
 	MOVQ DX, AX
 	MOVQ CX, R12
 	MOVQ R8, R13
 
-oneStrip:
+oneMaskedStrip:
 	PREFETCHT0 (AX)(R11*1)
 	VMASKMOVPD (AX), Y0, Y1
 	VMASKMOVPD Y1, Y2, (R12)
 	ADDQ       R10, AX
 	ADDQ       R9, R12
 	SUBQ       $0x01, R13
-	JNZ        oneStrip
+	JNZ        oneMaskedStrip
 	ADDQ       DI, DX
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
-	JNZ        one
+	JNZ        oneMasked
 	JMP        done
 
-two:
+oneWhole:
 	MOVQ DX, AX
 	MOVQ CX, R12
 	MOVQ R8, R13
 
-twoStrip:
+oneWholeStrip:
 	PREFETCHT0 (AX)(R11*1)
-	VMASKMOVPD (AX), Y0, Y4
-	PREFETCHT0 32(AX)(R11*1)
-	VMASKMOVPD 32(AX), Y1, Y5
-	VMASKMOVPD Y4, Y2, (R12)
-	VMASKMOVPD Y5, Y3, 32(R12)
+	VMASKMOVPD (AX), Y0, Y1
+	VMOVUPD    Y1, (R12)
 	ADDQ       R10, AX
 	ADDQ       R9, R12
 	SUBQ       $0x01, R13
-	JNZ        twoStrip
+	JNZ        oneWholeStrip
 	ADDQ       DI, DX
 	ADDQ       SI, CX
 	SUBQ       $0x01, BX
-	JNZ        two
+	JNZ        oneWhole
+	JMP        done
+
+oneMost:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+oneMostStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPD (AX), Y0, Y1
+	VMOVUPD    X1, (R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        oneMostStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        oneMost
+	JMP        done
+
+two:
+	VMOVMSKPD Y3, AX
+	CMPL      AX, $0x0f
+	JEQ       twoWhole
+	CMPL      AX, $0x03
+	JEQ       twoMost
+
+twoMasked:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoMaskedStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPD (AX), Y0, Y2
+	PREFETCHT0 32(AX)(R11*1)
+	VMASKMOVPD 32(AX), Y1, Y4
+	VMOVUPD    Y2, (R12)
+	VMASKMOVPD Y4, Y3, 32(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoMaskedStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        twoMasked
+	JMP        done
+
+twoWhole:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoWholeStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPD (AX), Y0, Y2
+	PREFETCHT0 32(AX)(R11*1)
+	VMASKMOVPD 32(AX), Y1, Y3
+	VMOVUPD    Y2, (R12)
+	VMOVUPD    Y3, 32(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoWholeStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        twoWhole
+	JMP        done
+
+twoMost:
+	MOVQ DX, AX
+	MOVQ CX, R12
+	MOVQ R8, R13
+
+twoMostStrip:
+	PREFETCHT0 (AX)(R11*1)
+	VMASKMOVPD (AX), Y0, Y2
+	PREFETCHT0 32(AX)(R11*1)
+	VMASKMOVPD 32(AX), Y1, Y3
+	VMOVUPD    Y2, (R12)
+	VMOVUPD    X3, 32(R12)
+	ADDQ       R10, AX
+	ADDQ       R9, R12
+	SUBQ       $0x01, R13
+	JNZ        twoMostStrip
+	ADDQ       DI, DX
+	ADDQ       SI, CX
+	SUBQ       $0x01, BX
+	JNZ        twoMost
 
 done:
 	VZEROUPPER
@@ -3465,16 +3559,21 @@ done:
 // func packColumnsAVX2F64(p *pack[float64])
 // Requires: AVX, MMX+
 TEXT ·packColumnsAVX2F64(SB), NOSPLIT, $0-8
-	MOVQ    p+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    8(AX), DX
-	MOVQ    32(AX), BX
-	VMOVDQU 136(AX), Y0
-	XORQ    SI, SI
-	SUBQ    $0x04, BX
-	JLT     rest
+	MOVQ      p+0(FP), AX
+	MOVQ      (AX), CX
+	MOVQ      8(AX), DX
+	MOVQ      32(AX), BX
+	VMOVDQU   136(AX), Y0
+	XORQ      SI, SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JEQ       Whole
+	CMPL      DI, $0x03
+	JEQ       Most
+	SUBQ      $0x04, BX
+	JLT       Maskedrest
 
-full:
+Maskedfull:
 	MOVQ           200(AX), DI
 	PREFETCHT0     256(DI)(SI*1)
 	VBROADCASTF128 (DI)(SI*1), Y1
@@ -3505,13 +3604,13 @@ full:
 	ADDQ           DX, CX
 	ADDQ           $0x20, SI
 	SUBQ           $0x04, BX
-	JGE            full
+	JGE            Maskedfull
 
-rest:
+Maskedrest:
 	ADDQ $0x02, BX
-	JLT  last
+	JLT  Maskedlast
 
-one:
+Maskedone:
 	MOVQ           200(AX), DI
 	VBROADCASTF128 (DI)(SI*1), Y1
 	MOVQ           216(AX), DI
@@ -3528,9 +3627,9 @@ one:
 	ADDQ           DX, CX
 	ADDQ           $0x10, SI
 	SUBQ           $0x02, BX
-	JGE            one
+	JGE            Maskedone
 
-last:
+Maskedlast:
 	ADDQ           $0x02, BX
 	JZ             done
 	SUBQ           $0x02, BX
@@ -3552,6 +3651,178 @@ last:
 	VMASKMOVPD     Y3, Y0, (CX)
 	ADDQ           DX, CX
 	VMASKMOVPD     Y1, Y0, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	JMP            done
+
+Whole:
+	SUBQ $0x04, BX
+	JLT  Wholerest
+
+Wholefull:
+	MOVQ           200(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y0
+	VBROADCASTF128 16(DI)(SI*1), Y2
+	MOVQ           216(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y2, Y2
+	MOVQ           208(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y1
+	VBROADCASTF128 16(DI)(SI*1), Y3
+	MOVQ           224(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y3, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPD        Y4, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        Y0, (CX)
+	ADDQ           DX, CX
+	VUNPCKLPD      Y3, Y2, Y0
+	VUNPCKHPD      Y3, Y2, Y1
+	VMOVUPD        Y0, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        Y1, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x20, SI
+	SUBQ           $0x04, BX
+	JGE            Wholefull
+
+Wholerest:
+	ADDQ $0x02, BX
+	JLT  Wholelast
+
+Wholeone:
+	MOVQ           200(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y0
+	MOVQ           216(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	MOVQ           208(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y1
+	MOVQ           224(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	VUNPCKLPD      Y1, Y0, Y2
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPD        Y2, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        Y0, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	SUBQ           $0x02, BX
+	JGE            Wholeone
+
+Wholelast:
+	ADDQ           $0x02, BX
+	JZ             done
+	SUBQ           $0x02, BX
+	IMUL3Q         $0x08, BX, BX
+	ADDQ           BX, SI
+	SARQ           $0x03, BX
+	IMULQ          DX, BX
+	ADDQ           BX, CX
+	MOVQ           200(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y0
+	MOVQ           216(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y0, Y0
+	MOVQ           208(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y1
+	MOVQ           224(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
+	VUNPCKLPD      Y1, Y0, Y2
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPD        Y2, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        Y0, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	JMP            done
+
+Most:
+	SUBQ $0x04, BX
+	JLT  Mostrest
+
+Mostfull:
+	MOVQ           200(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y0
+	VBROADCASTF128 16(DI)(SI*1), Y2
+	MOVQ           216(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y2, Y2
+	MOVQ           208(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VBROADCASTF128 (DI)(SI*1), Y1
+	VBROADCASTF128 16(DI)(SI*1), Y3
+	MOVQ           224(AX), DI
+	PREFETCHT0     256(DI)(SI*1)
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	VINSERTF128    $0x01, 16(DI)(SI*1), Y3, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPD        X4, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        X0, (CX)
+	ADDQ           DX, CX
+	VUNPCKLPD      Y3, Y2, Y0
+	VUNPCKHPD      Y3, Y2, Y1
+	VMOVUPD        X0, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        X1, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x20, SI
+	SUBQ           $0x04, BX
+	JGE            Mostfull
+
+Mostrest:
+	ADDQ $0x02, BX
+	JLT  Mostlast
+
+Mostone:
+	MOVQ           200(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y0
+	MOVQ           216(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y0, Y0
+	MOVQ           208(AX), DI
+	VBROADCASTF128 (DI)(SI*1), Y1
+	MOVQ           224(AX), DI
+	VINSERTF128    $0x01, (DI)(SI*1), Y1, Y1
+	VUNPCKLPD      Y1, Y0, Y2
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPD        X2, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        X0, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x10, SI
+	SUBQ           $0x02, BX
+	JGE            Mostone
+
+Mostlast:
+	ADDQ           $0x02, BX
+	JZ             done
+	SUBQ           $0x02, BX
+	IMUL3Q         $0x08, BX, BX
+	ADDQ           BX, SI
+	SARQ           $0x03, BX
+	IMULQ          DX, BX
+	ADDQ           BX, CX
+	MOVQ           200(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y0
+	MOVQ           216(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y0, Y0
+	MOVQ           208(AX), BX
+	VBROADCASTF128 (BX)(SI*1), Y1
+	MOVQ           224(AX), BX
+	VINSERTF128    $0x01, (BX)(SI*1), Y1, Y1
+	VUNPCKLPD      Y1, Y0, Y2
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPD        X2, (CX)
+	ADDQ           DX, CX
+	VMOVUPD        X0, (CX)
 	ADDQ           DX, CX
 	ADDQ           $0x10, SI
 

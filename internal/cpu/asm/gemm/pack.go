@@ -56,31 +56,41 @@ func (t target) packRows() {
 	for _, count := range counts {
 		label := labels[count]
 		t.Label(label)
-		from, to, left := t.GP64(), t.GP64(), t.GP64()
-		t.MOVQ(src, from)
-		t.MOVQ(dst, to)
-		t.MOVQ(strips, left)
-		t.Label(label + "Strip")
-		row := make([]reg.VecVirtual, count)
-		for v := range row {
-			t.PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1, Disp: v * t.bytes()})
-			row[v] = t.vec()
-			t.load(Mem{Base: from, Disp: v * t.bytes()}, ofVector(loads, v, count), row[v])
-		}
-		for v := range row {
-			t.store(row[v], ofVector(saves, v, count), Mem{Base: to, Disp: v * t.bytes()})
-		}
-		t.ADDQ(srcNext, from)
-		t.ADDQ(dstNext, to)
-		t.SUBQ(Imm(1), left)
-		t.JNZ(LabelRef(label + "Strip"))
-		t.ADDQ(srcStep, src)
-		t.ADDQ(dstStep, dst)
-		t.SUBQ(Imm(1), n)
-		t.JNZ(LabelRef(label))
-		if count < len(counts) {
-			t.JMP(LabelRef("done"))
-		}
+		t.eachStore(label, ofVector(saves, count-1, count), func(label string, store storing) {
+			from, to, left := t.GP64(), t.GP64(), t.GP64()
+			t.MOVQ(src, from)
+			t.MOVQ(dst, to)
+			t.MOVQ(strips, left)
+			t.Label(label + "Strip")
+			row := make([]reg.VecVirtual, count)
+			for v := range row {
+				t.PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1, Disp: v * t.bytes()})
+				row[v] = t.vec()
+				t.load(Mem{Base: from, Disp: v * t.bytes()}, ofVector(loads, v, count), row[v])
+			}
+			for v := range row {
+				to := Mem{Base: to, Disp: v * t.bytes()}
+				switch {
+				case v == count-1:
+					store(row[v], to)
+				case t.narrow(): // only the last of several vectors has lanes left out
+					t.move(row[v], to)
+				default:
+					t.store(row[v], ofVector(saves, v, count), to)
+				}
+			}
+			t.ADDQ(srcNext, from)
+			t.ADDQ(dstNext, to)
+			t.SUBQ(Imm(1), left)
+			t.JNZ(LabelRef(label + "Strip"))
+			t.ADDQ(srcStep, src)
+			t.ADDQ(dstStep, dst)
+			t.SUBQ(Imm(1), n)
+			t.JNZ(LabelRef(label))
+			if count < len(counts) || t.narrow() {
+				t.JMP(LabelRef("done"))
+			}
+		})
 	}
 	t.Label("done")
 	t.VZEROUPPER()
@@ -98,6 +108,55 @@ func ofVector(masks []reg.Register, v, count int) reg.Register {
 	}
 	return nil
 }
+
+// narrow tells whether this is AVX2.
+func (t target) narrow() bool { return !t.wide() && !t.neon() }
+
+// storing writes a vector to memory.
+type storing func(r reg.VecVirtual, to Mem)
+
+// eachStore emits a body for each way of storing lanes that a mask selects, and
+// has the program choose. There is one way, but for AVX2: processors of AMD take
+// a dozen cycles to store with a mask there, so that whole vectors, and those of
+// tiles with the most rows, get a body that stores without. Bodies do not come to
+// their end.
+func (t target) eachStore(label string, mask reg.Register, body func(label string, store storing)) {
+	masked := func(r reg.VecVirtual, to Mem) { t.store(r, mask, to) }
+	if !t.narrow() {
+		body(label, masked)
+		return
+	}
+	signs := t.GP32()
+	pick(t, t.VMOVMSKPS, t.VMOVMSKPD)(mask, signs)
+	ways := []struct {
+		name  string
+		lanes int
+		store storing
+	}{
+		{"Whole", t.lanes(), func(r reg.VecVirtual, to Mem) { t.move(r, to) }},
+		{"Most", mostRows % t.lanes(), func(r reg.VecVirtual, to Mem) {
+			t.move(r.AsX(), to)
+			if t.elem == 4 { // 4 + 2
+				high := t.XMM()
+				t.VEXTRACTF128(Imm(1), r, high)
+				t.VMOVLPS(high, Mem{Base: to.Base, Disp: to.Disp + 16})
+			}
+		}},
+	}
+	for _, w := range ways {
+		t.CMPL(signs, Imm(1<<w.lanes-1))
+		t.JEQ(LabelRef(label + w.name))
+	}
+	t.Label(label + "Masked")
+	body(label+"Masked", masked)
+	for _, w := range ways {
+		t.Label(label + w.name)
+		body(label+w.name, w.store)
+	}
+}
+
+// mostRows is how many rows the tiles of AVX2 have at most.
+const mostRows = 6
 
 // columnsAhead is how far ahead of their use rows are asked for, in bytes.
 const columnsAhead = 256
@@ -123,7 +182,7 @@ func (t target) packColumns() {
 	t.XORQ(at, at)
 
 	// piece transposes so many pieces of 16 bytes from every row.
-	piece := func(count int) {
+	piece := func(count int, store storing) {
 		v := make([][]reg.VecVirtual, count)
 		for c := range v {
 			v[c] = make([]reg.VecVirtual, e)
@@ -150,7 +209,7 @@ func (t target) packColumns() {
 		}
 		for c := range v {
 			for _, r := range t.transposeLanes(v[c]) {
-				t.store(r, save, Mem{Base: dst})
+				store(r, Mem{Base: dst})
 				t.ADDQ(dstStep, dst)
 			}
 		}
@@ -158,34 +217,40 @@ func (t target) packColumns() {
 	}
 
 	full := perRow * e
-	t.SUBQ(Imm(uint64(full)), n)
-	t.JLT(LabelRef("rest"))
-	t.Label("full")
-	piece(perRow)
-	t.SUBQ(Imm(uint64(full)), n)
-	t.JGE(LabelRef("full"))
-	t.Label("rest")
-	t.ADDQ(Imm(uint64(full-e)), n) // n = columns left − e
-	t.JLT(LabelRef("last"))
-	t.Label("one")
-	piece(1)
-	t.SUBQ(Imm(uint64(e)), n)
-	t.JGE(LabelRef("one"))
-	t.Label("last")
-	t.ADDQ(Imm(uint64(e)), n)
-	t.JZ(LabelRef("done"))
-	// Fewer than e columns are left: step back so that the last e are done.
-	t.SUBQ(Imm(uint64(e)), n)
-	t.IMUL3Q(Imm(uint64(t.elem)), n, n)
-	t.ADDQ(n, at)
-	if t.elem == 4 {
-		t.SARQ(Imm(2), n)
-	} else {
-		t.SARQ(Imm(3), n)
-	}
-	t.IMULQ(dstStep, n)
-	t.ADDQ(n, dst)
-	piece(1)
+	t.eachStore("", save, func(label string, store storing) {
+		named := func(name string) string { return label + name }
+		t.SUBQ(Imm(uint64(full)), n)
+		t.JLT(LabelRef(named("rest")))
+		t.Label(named("full"))
+		piece(perRow, store)
+		t.SUBQ(Imm(uint64(full)), n)
+		t.JGE(LabelRef(named("full")))
+		t.Label(named("rest"))
+		t.ADDQ(Imm(uint64(full-e)), n) // n = columns left − e
+		t.JLT(LabelRef(named("last")))
+		t.Label(named("one"))
+		piece(1, store)
+		t.SUBQ(Imm(uint64(e)), n)
+		t.JGE(LabelRef(named("one")))
+		t.Label(named("last"))
+		t.ADDQ(Imm(uint64(e)), n)
+		t.JZ(LabelRef("done"))
+		// Fewer than e columns are left: step back so that the last e are done.
+		t.SUBQ(Imm(uint64(e)), n)
+		t.IMUL3Q(Imm(uint64(t.elem)), n, n)
+		t.ADDQ(n, at)
+		if t.elem == 4 {
+			t.SARQ(Imm(2), n)
+		} else {
+			t.SARQ(Imm(3), n)
+		}
+		t.IMULQ(dstStep, n)
+		t.ADDQ(n, dst)
+		piece(1, store)
+		if t.narrow() {
+			t.JMP(LabelRef("done"))
+		}
+	})
 	t.Label("done")
 	t.VZEROUPPER()
 	t.RET()
