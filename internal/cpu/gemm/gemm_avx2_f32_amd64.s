@@ -101,14 +101,24 @@ sums:
 	VADDPS     Y2, Y1, Y1
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -126,17 +136,27 @@ leaky:
 	VBLENDVPS    Y1, Y2, Y1, Y1
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPS Y1, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -254,17 +274,29 @@ sums:
 	VADDPS     Y3, Y2, Y2
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y2, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -285,20 +317,32 @@ leaky:
 	VBLENDVPS    Y2, Y3, Y2, Y2
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y2, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPS Y1, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y2, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -431,20 +475,34 @@ sums:
 	VADDPS     Y4, Y3, Y3
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPS Y2, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -468,23 +526,37 @@ leaky:
 	VBLENDVPS    Y3, Y4, Y3, Y3
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPS Y1, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y2, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y3, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -632,10 +704,24 @@ sums:
 	VADDPS     Y5, Y4, Y4
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y4, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -644,11 +730,13 @@ alone:
 	VMASKMOVPS Y3, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -675,6 +763,20 @@ leaky:
 	VBLENDVPS    Y4, Y5, Y4, Y4
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y4, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPS Y1, Y0, (BX)
 	ADDQ       DX, BX
@@ -683,18 +785,20 @@ store:
 	VMASKMOVPS Y3, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y4, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -857,10 +961,26 @@ sums:
 	VADDPS     Y6, Y5, Y5
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y4, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -871,12 +991,14 @@ alone:
 	VMASKMOVPS Y4, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -906,6 +1028,22 @@ leaky:
 	VBLENDVPS    Y5, Y6, Y5, Y5
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y4, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPS Y1, Y0, (BX)
 	ADDQ       DX, BX
@@ -916,19 +1054,21 @@ store:
 	VMASKMOVPS Y4, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y5, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1113,10 +1253,28 @@ sums:
 	VADDPS     Y7, Y6, Y6
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y4, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y6, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -1129,13 +1287,15 @@ alone:
 	VMASKMOVPS Y5, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1168,6 +1328,24 @@ leaky:
 	VBLENDVPS    Y6, Y7, Y6, Y6
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y4, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y6, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPS Y1, Y0, (BX)
 	ADDQ       DX, BX
@@ -1180,20 +1358,22 @@ store:
 	VMASKMOVPS Y5, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPS Y6, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1309,15 +1489,26 @@ sums:
 	VADDPS     Y3, Y2, Y2
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1338,18 +1529,29 @@ leaky:
 	VBLENDVPS    Y2, Y3, Y2, Y2
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1488,19 +1690,33 @@ sums:
 	VADDPS     Y5, Y4, Y4
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
 	ADDQ       SI, DI
 	VMOVUPS    Y3, (DI)
 	VMASKMOVPS Y4, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1527,22 +1743,36 @@ leaky:
 	VBLENDVPS    Y4, Y5, Y4, Y4
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y4, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
 	ADDQ       DX, BX
 	VMOVUPS    Y3, (BX)
 	VMASKMOVPS Y4, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1704,10 +1934,25 @@ sums:
 	VADDPS     Y7, Y6, Y6
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -1717,10 +1962,12 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPS    Y5, (DI)
 	VMASKMOVPS Y6, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1753,6 +2000,21 @@ leaky:
 	VBLENDVPS    Y6, Y7, Y6, Y6
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	VMOVUPS   Y6, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
@@ -1762,17 +2024,19 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y5, (BX)
 	VMASKMOVPS Y6, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1957,10 +2221,28 @@ sums:
 	VADDPS     Y9, Y8, Y8
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y7, (DI)
+	VMOVUPS   Y8, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -1973,11 +2255,13 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPS    Y7, (DI)
 	VMASKMOVPS Y8, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2016,6 +2300,24 @@ leaky:
 	VBLENDVPS    Y8, Y9, Y8, Y8
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	VMOVUPS   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y7, (BX)
+	VMOVUPS   Y8, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
@@ -2028,18 +2330,20 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y7, (BX)
 	VMASKMOVPS Y8, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -2247,10 +2551,31 @@ sums:
 	VADDPS     Y11, Y10, Y10
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y7, (DI)
+	VMOVUPS   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y9, (DI)
+	VMOVUPS   Y10, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -2266,12 +2591,14 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPS    Y9, (DI)
 	VMASKMOVPS Y10, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2316,6 +2643,27 @@ leaky:
 	VBLENDVPS    Y10, Y11, Y10, Y10
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	VMOVUPS   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y7, (BX)
+	VMOVUPS   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y9, (BX)
+	VMOVUPS   Y10, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
@@ -2331,19 +2679,21 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y9, (BX)
 	VMASKMOVPS Y10, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -2581,10 +2931,34 @@ sums:
 	VADDPS     Y13, Y12, Y12
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y7, (DI)
+	VMOVUPS   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y9, (DI)
+	VMOVUPS   Y10, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y11, (DI)
+	VMOVUPS   Y12, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -2603,13 +2977,15 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPS    Y11, (DI)
 	VMASKMOVPS Y12, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2660,6 +3036,30 @@ leaky:
 	VBLENDVPS    Y12, Y13, Y12, Y12
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	VMOVUPS   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y7, (BX)
+	VMOVUPS   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y9, (BX)
+	VMOVUPS   Y10, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y11, (BX)
+	VMOVUPS   Y12, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
@@ -2678,20 +3078,22 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y11, (BX)
 	VMASKMOVPS Y12, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -2922,10 +3324,31 @@ sums:
 	VADDPS     Y11, Y10, Y10
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y7, (DI)
+	VMOVUPS   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y9, (DI)
+	VMOVUPS   Y10, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -2941,12 +3364,14 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPS    Y9, (DI)
 	VMASKMOVPS Y10, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2991,6 +3416,27 @@ leaky:
 	VBLENDVPS    Y10, Y11, Y10, Y10
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	VMOVUPS   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y7, (BX)
+	VMOVUPS   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y9, (BX)
+	VMOVUPS   Y10, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
@@ -3006,19 +3452,21 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y9, (BX)
 	VMASKMOVPS Y10, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -3279,10 +3727,34 @@ sums:
 	VADDPS     Y13, Y12, Y12
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y7, (DI)
+	VMOVUPS   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y9, (DI)
+	VMOVUPS   Y10, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPS   Y11, (DI)
+	VMOVUPS   Y12, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -3301,13 +3773,15 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPS    Y11, (DI)
 	VMASKMOVPS Y12, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -3358,6 +3832,30 @@ leaky:
 	VBLENDVPS    Y12, Y13, Y12, Y12
 
 store:
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0xff
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y5, (BX)
+	VMOVUPS   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y7, (BX)
+	VMOVUPS   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y9, (BX)
+	VMOVUPS   Y10, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPS   Y11, (BX)
+	VMOVUPS   Y12, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPS    Y1, (BX)
 	VMASKMOVPS Y2, Y0, 32(BX)
@@ -3376,20 +3874,22 @@ store:
 	ADDQ       DX, BX
 	VMOVUPS    Y11, (BX)
 	VMASKMOVPS Y12, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER

@@ -101,14 +101,24 @@ sums:
 	VADDPD     Y2, Y1, Y1
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -126,17 +136,27 @@ leaky:
 	VBLENDVPD    Y1, Y2, Y1, Y1
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPD Y1, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -254,17 +274,29 @@ sums:
 	VADDPD     Y3, Y2, Y2
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y2, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPD Y2, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -285,20 +317,32 @@ leaky:
 	VBLENDVPD    Y2, Y3, Y2, Y2
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y2, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPD Y1, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y2, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -431,20 +475,34 @@ sums:
 	VADDPD     Y4, Y3, Y3
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPD Y2, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPD Y3, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -468,23 +526,37 @@ leaky:
 	VBLENDVPD    Y3, Y4, Y3, Y3
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPD Y1, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y2, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y3, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -632,10 +704,24 @@ sums:
 	VADDPD     Y5, Y4, Y4
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y4, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -644,11 +730,13 @@ alone:
 	VMASKMOVPD Y3, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPD Y4, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -675,6 +763,20 @@ leaky:
 	VBLENDVPD    Y4, Y5, Y4, Y4
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y4, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPD Y1, Y0, (BX)
 	ADDQ       DX, BX
@@ -683,18 +785,20 @@ store:
 	VMASKMOVPD Y3, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y4, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -857,10 +961,26 @@ sums:
 	VADDPD     Y6, Y5, Y5
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y4, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -871,12 +991,14 @@ alone:
 	VMASKMOVPD Y4, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPD Y5, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -906,6 +1028,22 @@ leaky:
 	VBLENDVPD    Y5, Y6, Y5, Y5
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y4, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPD Y1, Y0, (BX)
 	ADDQ       DX, BX
@@ -916,19 +1054,21 @@ store:
 	VMASKMOVPD Y4, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y5, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1113,10 +1253,28 @@ sums:
 	VADDPD     Y7, Y6, Y6
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y2, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y4, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y6, (DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMASKMOVPD Y1, Y0, (DI)
 	ADDQ       SI, DI
@@ -1129,13 +1287,15 @@ alone:
 	VMASKMOVPD Y5, Y0, (DI)
 	ADDQ       SI, DI
 	VMASKMOVPD Y6, Y0, (DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1168,6 +1328,24 @@ leaky:
 	VBLENDVPD    Y6, Y7, Y6, Y6
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y2, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y4, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y6, (BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMASKMOVPD Y1, Y0, (BX)
 	ADDQ       DX, BX
@@ -1180,20 +1358,22 @@ store:
 	VMASKMOVPD Y5, Y0, (BX)
 	ADDQ       DX, BX
 	VMASKMOVPD Y6, Y0, (BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1309,15 +1489,26 @@ sums:
 	VADDPD     Y3, Y2, Y2
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1338,18 +1529,29 @@ leaky:
 	VBLENDVPD    Y2, Y3, Y2, Y2
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1488,19 +1690,33 @@ sums:
 	VADDPD     Y5, Y4, Y4
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	VMOVUPD   Y4, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
 	ADDQ       SI, DI
 	VMOVUPD    Y3, (DI)
 	VMASKMOVPD Y4, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1527,22 +1743,36 @@ leaky:
 	VBLENDVPD    Y4, Y5, Y4, Y4
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	VMOVUPD   Y4, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
 	ADDQ       DX, BX
 	VMOVUPD    Y3, (BX)
 	VMASKMOVPD Y4, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1704,10 +1934,25 @@ sums:
 	VADDPD     Y7, Y6, Y6
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	VMOVUPD   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	VMOVUPD   Y6, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -1717,10 +1962,12 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPD    Y5, (DI)
 	VMASKMOVPD Y6, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -1753,6 +2000,21 @@ leaky:
 	VBLENDVPD    Y6, Y7, Y6, Y6
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	VMOVUPD   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	VMOVUPD   Y6, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
@@ -1762,17 +2024,19 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y5, (BX)
 	VMASKMOVPD Y6, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -1957,10 +2221,28 @@ sums:
 	VADDPD     Y9, Y8, Y8
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	VMOVUPD   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	VMOVUPD   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y7, (DI)
+	VMOVUPD   Y8, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -1973,11 +2255,13 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPD    Y7, (DI)
 	VMASKMOVPD Y8, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2016,6 +2300,24 @@ leaky:
 	VBLENDVPD    Y8, Y9, Y8, Y8
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	VMOVUPD   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	VMOVUPD   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y7, (BX)
+	VMOVUPD   Y8, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
@@ -2028,18 +2330,20 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y7, (BX)
 	VMASKMOVPD Y8, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -2247,10 +2551,31 @@ sums:
 	VADDPD     Y11, Y10, Y10
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	VMOVUPD   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	VMOVUPD   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y7, (DI)
+	VMOVUPD   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y9, (DI)
+	VMOVUPD   Y10, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -2266,12 +2591,14 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPD    Y9, (DI)
 	VMASKMOVPD Y10, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2316,6 +2643,27 @@ leaky:
 	VBLENDVPD    Y10, Y11, Y10, Y10
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	VMOVUPD   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	VMOVUPD   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y7, (BX)
+	VMOVUPD   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y9, (BX)
+	VMOVUPD   Y10, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
@@ -2331,19 +2679,21 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y9, (BX)
 	VMASKMOVPD Y10, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -2581,10 +2931,34 @@ sums:
 	VADDPD     Y13, Y12, Y12
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	VMOVUPD   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	VMOVUPD   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y7, (DI)
+	VMOVUPD   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y9, (DI)
+	VMOVUPD   Y10, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y11, (DI)
+	VMOVUPD   Y12, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -2603,13 +2977,15 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPD    Y11, (DI)
 	VMASKMOVPD Y12, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2660,6 +3036,30 @@ leaky:
 	VBLENDVPD    Y12, Y13, Y12, Y12
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	VMOVUPD   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	VMOVUPD   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y7, (BX)
+	VMOVUPD   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y9, (BX)
+	VMOVUPD   Y10, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y11, (BX)
+	VMOVUPD   Y12, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
@@ -2678,20 +3078,22 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y11, (BX)
 	VMASKMOVPD Y12, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -2922,10 +3324,31 @@ sums:
 	VADDPD     Y11, Y10, Y10
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	VMOVUPD   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	VMOVUPD   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y7, (DI)
+	VMOVUPD   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y9, (DI)
+	VMOVUPD   Y10, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -2941,12 +3364,14 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPD    Y9, (DI)
 	VMASKMOVPD Y10, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -2991,6 +3416,27 @@ leaky:
 	VBLENDVPD    Y10, Y11, Y10, Y10
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	VMOVUPD   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	VMOVUPD   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y7, (BX)
+	VMOVUPD   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y9, (BX)
+	VMOVUPD   Y10, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
@@ -3006,19 +3452,21 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y9, (BX)
 	VMASKMOVPD Y10, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER
@@ -3279,10 +3727,34 @@ sums:
 	VADDPD     Y13, Y12, Y12
 
 alone:
-	MOVQ       216(AX), BX
-	TESTQ      BX, BX
-	JZ         act
-	MOVQ       104(AX), SI
+	MOVQ      216(AX), BX
+	TESTQ     BX, BX
+	JZ        act
+	MOVQ      104(AX), SI
+	VMOVMSKPD Y0, DI
+	CMPL      DI, $0x0f
+	JNE       zMasked
+	MOVQ      BX, DI
+	VMOVUPD   Y1, (DI)
+	VMOVUPD   Y2, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y3, (DI)
+	VMOVUPD   Y4, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y5, (DI)
+	VMOVUPD   Y6, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y7, (DI)
+	VMOVUPD   Y8, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y9, (DI)
+	VMOVUPD   Y10, 32(DI)
+	ADDQ      SI, DI
+	VMOVUPD   Y11, (DI)
+	VMOVUPD   Y12, 32(DI)
+	JMP       zWritten
+
+zMasked:
 	MOVQ       BX, DI
 	VMOVUPD    Y1, (DI)
 	VMASKMOVPD Y2, Y0, 32(DI)
@@ -3301,13 +3773,15 @@ alone:
 	ADDQ       SI, DI
 	VMOVUPD    Y11, (DI)
 	VMASKMOVPD Y12, Y0, 32(DI)
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	ADDQ       SI, BX
-	MOVQ       BX, 216(AX)
+
+zWritten:
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	MOVQ BX, 216(AX)
 
 act:
 	MOVQ   128(AX), BX
@@ -3358,6 +3832,30 @@ leaky:
 	VBLENDVPD    Y12, Y13, Y12, Y12
 
 store:
+	VMOVMSKPD Y0, BX
+	CMPL      BX, $0x0f
+	JNE       cMasked
+	MOVQ      CX, BX
+	VMOVUPD   Y1, (BX)
+	VMOVUPD   Y2, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y3, (BX)
+	VMOVUPD   Y4, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y5, (BX)
+	VMOVUPD   Y6, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y7, (BX)
+	VMOVUPD   Y8, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y9, (BX)
+	VMOVUPD   Y10, 32(BX)
+	ADDQ      DX, BX
+	VMOVUPD   Y11, (BX)
+	VMOVUPD   Y12, 32(BX)
+	JMP       cWritten
+
+cMasked:
 	MOVQ       CX, BX
 	VMOVUPD    Y1, (BX)
 	VMASKMOVPD Y2, Y0, 32(BX)
@@ -3376,20 +3874,22 @@ store:
 	ADDQ       DX, BX
 	VMOVUPD    Y11, (BX)
 	VMASKMOVPD Y12, Y0, 32(BX)
-	DECQ       112(AX)
-	JZ         done
-	MOVQ       24(AX), BX
-	ADDQ       BX, 200(AX)
-	MOVQ       152(AX), BX
-	ADDQ       BX, 224(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	ADDQ       DX, CX
-	MOVQ       CX, 208(AX)
-	JMP        tiles
+
+cWritten:
+	DECQ 112(AX)
+	JZ   done
+	MOVQ 24(AX), BX
+	ADDQ BX, 200(AX)
+	MOVQ 152(AX), BX
+	ADDQ BX, 224(AX)
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	ADDQ DX, CX
+	MOVQ CX, 208(AX)
+	JMP  tiles
 
 done:
 	VZEROUPPER

@@ -280,7 +280,7 @@ func (m *micro) end() {
 		m.TESTQ(z, z)
 		m.JZ(LabelRef("act"))
 		zStep := m.load("zStep")
-		m.each(z, zStep, func(r, v int, at Mem) { m.store(m.sums[r][v], m.last(v), at) })
+		m.write(z, zStep, "z")
 		for range m.rows {
 			m.ADDQ(zStep, z)
 		}
@@ -289,7 +289,7 @@ func (m *micro) end() {
 	m.Label("act")
 	m.activation()
 	m.Label("store")
-	m.each(c, cStep, func(r, v int, at Mem) { m.store(m.sums[r][v], m.last(v), at) })
+	m.write(c, cStep, "c")
 
 	m.DECQ(m.field("tiles", 0))
 	m.JZ(LabelRef("done"))
@@ -303,6 +303,24 @@ func (m *micro) end() {
 	m.Label("done")
 	m.VZEROUPPER()
 	m.RET()
+}
+
+// write emits the storing of the sums from p on. AVX2 takes the mask for vectors
+// that are not whole only, see eachStore.
+func (m *micro) write(p, step reg.GPVirtual, label string) {
+	if m.narrow() {
+		signs := m.GP32()
+		pick(m.target, m.VMOVMSKPS, m.VMOVMSKPD)(m.mask, signs)
+		m.CMPL(signs, Imm(1<<m.lanes()-1))
+		m.JNE(LabelRef(label + "Masked"))
+		m.each(p, step, func(r, v int, at Mem) { m.move(m.sums[r][v], at) })
+		m.JMP(LabelRef(label + "Written"))
+		m.Label(label + "Masked")
+	}
+	m.each(p, step, func(r, v int, at Mem) { m.store(m.sums[r][v], m.last(v), at) })
+	if m.narrow() {
+		m.Label(label + "Written")
+	}
 }
 
 // activation emits ReLU and LeakyReLU of the sums.
