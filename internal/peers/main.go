@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -71,7 +70,7 @@ func run() error {
 	if *errorsOnly {
 		return accuracy(os.Stdout, torch)
 	}
-	found := report{CPU: processor(), Threads: runtime.GOMAXPROCS(0), Versions: versions(torch), Rounds: *rounds, SampleSec: sample.Seconds()}
+	found := report{CPU: timing.Processor(), Threads: runtime.GOMAXPROCS(0), Versions: versions(torch), Rounds: *rounds, SampleSec: sample.Seconds()}
 	for _, c := range benchCases {
 		if !matches.MatchString(c.String()) {
 			continue
@@ -174,19 +173,4 @@ func versions(torch *pytorch) map[string]string {
 		v["ONNX Runtime"] = torch.ONNX
 	}
 	return v
-}
-
-// processor returns the processor's name if the system tells it.
-func processor() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
 }

@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
@@ -35,7 +34,7 @@ func run(o timing.Options) error {
 	}
 	set, threads := cpu.Features()
 	fmt.Printf("%s, %s, %s, %d threads, %s; float32, medians of %d samples that take turns.\n\n",
-		time.Now().Format(time.DateOnly), processor(), set, threads, runtime.Version(), o.Samples)
+		time.Now().Format(time.DateOnly), timing.Processor(), set, threads, runtime.Version(), o.Samples)
 	fmt.Print("| batch × widths |")
 	for _, c := range examples.Changes {
 		fmt.Printf(" %s |", c.Name)
@@ -73,19 +72,4 @@ func run(o timing.Options) error {
 		fmt.Println()
 	}
 	return nil
-}
-
-// processor returns the processor's name if the system tells it.
-func processor() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
 }
