@@ -37,12 +37,18 @@ took 'PTX and machine code'
 # What assemblers old and new make of the PTX.
 python3 $kernels/sass.py --log "$work/ptxas.log"
 python3 $kernels/sass.py --shares /usr/local/cuda/bin/ptxas sm_80 sm_90
-python3 $kernels/sass.py "$(.ci/install-ptxas.sh nvidia-cuda-nvcc 13.0.88)" sm_120
+python3 $kernels/sass.py "$(.ci/cuda-part.sh nvidia-cuda-nvcc 13.0.88)" sm_120
 took 'budgets of the assemblers'
 
 make -s -j2 -C internal/cudasim
 make -s -j2 -C internal/cudasim KERNELS=ptx BUILD=build/ptx
 took 'the stand-in'
+
+# Programs can be built with the headers of CUDA 12 and 13 as well as with 11.8's.
+for headers in "nvidia-cuda-runtime-cu12 12.9.79" "nvidia-cuda-runtime 13.0.88"; do
+	CGO_CFLAGS="-I$PWD/internal/cuda/cuda13 -I$(.ci/cuda-part.sh $headers include)" go build -tags gpu -o /dev/null ./internal/cuda/bench
+done
+took 'newer headers'
 
 go vet -tags gpu ./internal/cuda/... ./internal/cudasim ./layer/device
 for package in internal/cuda layer/device layer train; do

@@ -10,7 +10,7 @@ set -eu
 version=12.9.86
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(cd "${1:-$here/cubins}" && pwd)
-ptxas=${PTXAS:-$("$here/../../../.ci/install-ptxas.sh" nvidia-cuda-nvcc-cu12 $version)}
+ptxas=${PTXAS:-$("$here/../../../.ci/cuda-part.sh" nvidia-cuda-nvcc-cu12 $version)}
 "$ptxas" --version | grep -q "V$version" || { echo "cubins: $ptxas is not of version $version" >&2; exit 1; }
 export ptxas out
 for arch in sm_80 sm_90 sm_100; do
