@@ -22,6 +22,16 @@ var mlps = []struct {
 	dims []int
 }{{32, []int{2, 16, 16, 2}}, {128, []int{784, 512, 256, 10}}}
 
+// mlps predicts the steps of models.
+func (b *bench) mlps() error {
+	for _, c := range mlps {
+		if err := b.mlp(c.rows, c.dims, "highest"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *bench) all() error {
 	for _, precision := range []string{"highest", "high", "medium"} {
 		if err := b.device.(device.PrecisionSetter).SetMatmulPrecision(precision); err != nil {
@@ -63,7 +73,7 @@ func (b *bench) linear(rows, in, out int, precision string) error {
 	}
 	var none device.Matrix[float32]
 	name := fmt.Sprintf("linear %d×%d×%d, %s", rows, in, out, precision)
-	err = b.measure(name, 6*float64(rows)*float64(in)*float64(out), func() error {
+	err = b.measure(name, 6*float64(rows)*float64(in)*float64(out), counts{}, func() error {
 		if err := k.Linear(y, none, x, w, bias.Data, device.Activation{}); err != nil {
 			return err
 		}
@@ -152,14 +162,19 @@ func (b *bench) mlp(rows int, dims []int, precision string) error {
 		return err
 	}
 	flops := 0.0
+	// Adam reads four numbers of a weight and writes three, its gradient is written
+	// once, and the products read the weight three times; an activation and its
+	// gradient are each written once and read twice.
+	c := counts{layers: last, bytes: 6 * 4 * float64(rows*dims[0])}
 	name := fmt.Sprint("step of MLP ", dims[0])
 	for i, out := range dims[1:] {
 		products := 6.0
 		if i == 0 {
 			products = 4
 		}
+		c.bytes += 4 * (11*float64((dims[i]+1)*out) + 6*float64(rows*out))
 		flops += products * float64(rows) * float64(dims[i]) * float64(out)
 		name += fmt.Sprint("-", out)
 	}
-	return b.measure(fmt.Sprintf("%s, batch %d, Adam, %s", name, rows, precision), flops, step)
+	return b.measure(fmt.Sprintf("%s, batch %d, Adam, %s", name, rows, precision), flops, c, step)
 }

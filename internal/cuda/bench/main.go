@@ -5,6 +5,11 @@
 //
 //	go run -tags gpu ./internal/cuda/bench
 //
+// With -predict it prints instead what a step should take on an H100, by a model,
+// with the kernels of a step counted on the stand-in driver:
+//
+//	CUDASIM=processors=132 LD_LIBRARY_PATH=$PWD/internal/cudasim/build go run -tags gpu ./internal/cuda/bench -predict
+//
 // PyTorch runs in python3, which must be able to import torch; without it the
 // table has our numbers alone. For a machine without Go, build the program with
 // go build -tags gpu and carry it there: it needs no other file.
@@ -39,6 +44,7 @@ type result struct {
 func main() {
 	seconds := flag.Float64("seconds", 1, "time spent on each case")
 	alone := flag.Bool("alone", false, "leave PyTorch out")
+	predict := flag.Bool("predict", false, "predict the times of steps on an H100, with the stand-in driver")
 	only := flag.String("run", "", "regular expression of the cases wanted")
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
@@ -46,19 +52,27 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	if err := run(*seconds, *alone, pattern); err != nil {
+	if err := run(*seconds, *alone, *predict, pattern); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(seconds float64, alone bool, only *regexp.Regexp) error {
+func run(seconds float64, alone, predict bool, only *regexp.Regexp) error {
 	d, err := device.Open("cuda")
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	b := &bench{device: d.(device.Stepper), seconds: seconds, only: only}
+	b := &bench{device: d.(device.Stepper), seconds: seconds, only: only, work: map[string]float64{}}
+	if predict {
+		b.counts = map[string]counts{}
+		if err := b.mlps(); err != nil {
+			return err
+		}
+		b.predict()
+		return nil
+	}
 	if err := b.all(); err != nil {
 		return err
 	}
@@ -89,6 +103,7 @@ type bench struct {
 	only    *regexp.Regexp
 	cases   []string
 	work    map[string]float64 // floating-point operations
+	counts  map[string]counts  // to predict from; nil when times are measured
 	results []result
 }
 
@@ -97,7 +112,10 @@ const samples = 15
 
 // measure times step, which hands one step to the device. Many steps are handed
 // over, and the host waits at the end of each sample.
-func (b *bench) measure(name string, flops float64, step func() error) error {
+func (b *bench) measure(name string, flops float64, c counts, step func() error) error {
+	if b.counts != nil {
+		return b.count(name, flops, c, step)
+	}
 	if !b.only.MatchString(name) {
 		return nil
 	}
@@ -123,9 +141,6 @@ func (b *bench) measure(name string, flops float64, step func() error) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	b.cases = append(b.cases, name)
-	if b.work == nil {
-		b.work = map[string]float64{}
-	}
 	b.work[name] = flops
 	b.results = append(b.results, result{name, "ours", timed[0].NsPerRun() / 1000})
 	return nil
