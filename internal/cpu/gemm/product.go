@@ -49,7 +49,8 @@ func (p *product[T]) small() bool {
 	if !p.aRows {
 		limit = limits.directColumns
 	}
-	return p.work() <= limit/(size[T]()*size[T]()) || limit >= 0 && min(p.m, p.depth, p.n/4) <= 16
+	return p.work() <= limit/(size[T]()*size[T]()) ||
+		limit >= 0 && (min(p.m, p.depth, p.n/4) <= 16 || kernelsOf[T]().addProduct != nil)
 }
 
 // part returns rows i0 to i1 and columns j0 to j1 of the product.

@@ -28,7 +28,8 @@ type scratch[T kernel.Float] struct {
 	packedB []T // panels of B
 	panel   []T // one of them
 	dz      []T // rows of dZ, all of a small one
-	sums    []T // of a block of rows
+	sums    []T // of a block of rows or terms
+	rowsOfA []T // of an A whose terms lie in columns
 
 	heldSerial uint64
 	heldRange  int

@@ -131,14 +131,7 @@ func (k *kernels[T]) sweepRowsOfB(s *scratch[T], p *product[T]) {
 			}
 		}
 	}
-	if p.z.Given() {
-		for i := range p.m {
-			copy(p.z.Row(i), p.c.Row(i))
-		}
-	}
-	if p.act.Kind != kernel.Identity {
-		p.activate()
-	}
+	p.finish()
 }
 
 // traffic is how many multiply-adds take as long as it takes to move an element
