@@ -2,32 +2,18 @@
 
 package elementwise
 
-import (
-	"unsafe"
+import "github.com/affine-go/affine/internal/cpu/arch"
 
-	"github.com/affine-go/affine/internal/cpu/arch"
-	"github.com/affine-go/affine/internal/kernel"
-)
+// The sums of rows of logits, and the loss of them: there is one instruction set.
 
-// blockRows is as on amd64.
-const blockRows = 32
+func crossEntropyRows32(_ arch.Set, sum, weight, dot *float64, z *float32, zStride int, t *float32, tStride int, rows, cols int) {
+	crossEntropyRowsNEONFloat32(sum, weight, dot, z, zStride, t, tStride, rows, cols)
+}
 
-// crossEntropyBlock returns the loss of rows lo to hi, or false in the generic
-// variant; see that of amd64.
-func crossEntropyBlock[T kernel.Float](set arch.Set, logits, targets kernel.Matrix[T], lo, hi int) (loss float64, ok bool) {
-	if set == arch.Generic {
-		return 0, false
-	}
-	var sum, weight, dot [blockRows]float64
-	for ; lo < hi; lo += blockRows {
-		n := min(blockRows, hi-lo)
-		z, t := unsafe.Pointer(&logits.Data[lo*logits.Stride]), unsafe.Pointer(&targets.Data[lo*targets.Stride])
-		if arch.Size[T]() == 4 {
-			crossEntropyRowsNEONFloat32(&sum[0], &weight[0], &dot[0], (*float32)(z), logits.Stride, (*float32)(t), targets.Stride, n, logits.Cols)
-		} else {
-			crossEntropyRowsNEONFloat64(&sum[0], &weight[0], &dot[0], (*float64)(z), logits.Stride, (*float64)(t), targets.Stride, n, logits.Cols)
-		}
-		loss += crossEntropyTotalNEONFloat64(&sum[0], &weight[0], &dot[0], n)
-	}
-	return loss, true
+func crossEntropyRows64(_ arch.Set, sum, weight, dot *float64, z *float64, zStride int, t *float64, tStride int, rows, cols int) {
+	crossEntropyRowsNEONFloat64(sum, weight, dot, z, zStride, t, tStride, rows, cols)
+}
+
+func crossEntropyTotal(_ arch.Set, sum, weight, dot *float64, n int) float64 {
+	return crossEntropyTotalNEONFloat64(sum, weight, dot, n)
 }
