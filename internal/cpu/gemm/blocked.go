@@ -1,6 +1,7 @@
 package gemm
 
 import (
+	"cmp"
 	"runtime"
 	"sync/atomic"
 
@@ -40,6 +41,10 @@ const (
 	// in float64, of a 2 MiB L2. Fewer rows use a panel of B less often; more
 	// touch more pages of C than the address cache holds.
 	mc = 512
+	// mcAVX2F64 is MC for float64 with AVX2, where an L2 of 512 KiB is common. On a
+	// Zen 3, 1024×1024×1024 has 73 GFLOP/s instead of 69 (medians of six); in
+	// float32, 128, 256 and 512 rows are even.
+	mcAVX2F64 = 128
 
 	// groupPanels is the most panels of a job; NC is then that times NR. The
 	// more, the less often a block of A comes from L3; the fewer, the more evenly
@@ -101,7 +106,7 @@ func (p *blocked[T]) cut(k *kernels[T], of *product[T]) {
 	p.alpha, p.sums = 1, nil
 	p.serial = serials.Add(1)
 	p.rowTiles = splitEvenly(p.m, k.mr, 1)
-	p.blocks = splitEvenly(p.rowTiles.pieces, (mc+k.mr-1)/k.mr, 1)
+	p.blocks = splitEvenly(p.rowTiles.pieces, (cmp.Or(k.mc, mc)+k.mr-1)/k.mr, 1)
 	p.depths = splitDepth(p.depth)
 	p.panels = (p.n + p.nr() - 1) / p.nr()
 	p.group = max(1, min(groupPanels, p.panels/8))

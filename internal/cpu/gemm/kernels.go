@@ -14,6 +14,7 @@ type kernels[T kernel.Float] struct {
 	lanes     int    // elements of a vector
 	mr        int    // BLIS's MR: rows of the largest tile
 	nrVectors int    // its width, NR, in vectors
+	mc        int    // BLIS's MC, or 0 for what most have
 	masks     []mask // masks[n] selects the first n lanes
 
 	// tiles holds the micro-kernels by vectors − 1 and rows − 1. If there are

@@ -21,7 +21,7 @@ var (
 		apply: applyAVX2F32, derive: deriveAVX2F32, peak: peakAVX2F32, peakLanes: 8, masks: signMasks[int32](8),
 	}
 	avx2Kernels64 = &kernels[float64]{
-		lanes: 4, mr: 6, nrVectors: 2, tiles: tilesAVX2F64, packing: packingTilesAVX2F64,
+		lanes: 4, mr: 6, nrVectors: 2, mc: mcAVX2F64, tiles: tilesAVX2F64, packing: packingTilesAVX2F64,
 		packRows: packRowsAVX2F64, packColumns: packColumnsAVX2F64, addUp: sumRowsAVX2F64, dots: dotsAVX2F64, outer: outer1AVX2F64, outer4: outer4AVX2F64,
 		apply: applyAVX2F64, derive: deriveAVX2F64, peak: peakAVX2F64, peakLanes: 4, masks: signMasks[int64](4),
 	}
