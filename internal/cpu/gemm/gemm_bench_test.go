@@ -23,18 +23,22 @@ func besidePeak[T kernel.Float](b *testing.B, threads int, flops float64, f func
 }
 
 // BenchmarkTile runs the largest tile kernel on one tile that stays in L1: what
-// a product can reach at most.
+// a product can reach at most. With zeros the arithmetic takes the least power:
+// if the kernel is nearer to the peak then, a limit of power holds it back, and
+// else the loads do.
 func BenchmarkTile(b *testing.B) {
-	b.Run("float32", benchmarkTile[float32])
-	b.Run("float64", benchmarkTile[float64])
+	b.Run("float32", func(b *testing.B) { benchmarkTile(b, numbers[float32]) })
+	b.Run("float64", func(b *testing.B) { benchmarkTile(b, numbers[float64]) })
+	b.Run("zeros/float32", func(b *testing.B) { benchmarkTile(b, arch.Alloc[float32]) })
+	b.Run("zeros/float64", func(b *testing.B) { benchmarkTile(b, arch.Alloc[float64]) })
 }
 
-func benchmarkTile[T kernel.Float](b *testing.B) {
+func benchmarkTile[T kernel.Float](b *testing.B, numbers func(n int) []T) {
 	k := kernelsOf[T]()
 	// Half of the terms that a block has, so that A and B leave room in L1.
 	const depth = kc / 2
 	columns := k.nr()
-	factor, panel, c := numbers[T](k.mr*depth), numbers[T](columns*depth), arch.Alloc[T](k.mr*columns)
+	factor, panel, c := numbers(k.mr*depth), numbers(columns*depth), arch.Alloc[T](k.mr*columns)
 	element := size[T]()
 	t := &new(scratch[T]).tile
 	besidePeak[T](b, 1, 2*float64(k.mr*columns*depth), func() {

@@ -14,7 +14,7 @@ import (
 func onThreads(t *testing.T, f func(t *testing.T)) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
-	for _, n := range []int{1, 2, 4} {
+	for _, n := range []int{1, 2, 3, 16, 64} {
 		runtime.GOMAXPROCS(n)
 		f(t)
 	}
