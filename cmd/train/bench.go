@@ -30,12 +30,15 @@ func (benchCommand) Help() string {
 
 linear is Y = X·W + b with all three gradients through a Gorgonia TapeMachine; linear-direct is the same by plain calls to the device; mlp-step is a whole training step: forward, softmax cross-entropy, backward, Adam; predict is rows through the predictor of an MLP. GFLOP/s count the products, and "of peak" is their share of what the processor's multiply-add instructions reach in the same run. GB/s count what the calls read and write, each matrix once.
 
+allreduce is the sum of gradients over the processes of a job, for docs/CLUSTER.md's formula of when several machines pay. It is timed by itself, by a program that mpirun started.
+
 Examples:
 
     train bench --quick
     train bench --op linear --dtype float32
     train bench --size 100x300x200 --size 32x2x16x16x2
     train bench --sweep --op predict --dtype float32
+    mpirun -n 2 train bench --op allreduce
     train bench --samples 31 --sample 100ms --json > bench.json`
 }
 
@@ -51,6 +54,9 @@ const (
 func (c *benchCommand) Run(t *terminal) error {
 	if err := c.check(); err != nil {
 		return err
+	}
+	if c.sharesWork() {
+		return c.sums(t)
 	}
 	dev, err := openDevice(c.Device)
 	if err != nil {
@@ -79,6 +85,34 @@ func (c *benchCommand) Run(t *terminal) error {
 	return nil
 }
 
+// sharesWork reports whether all processes of a job take part.
+func (c *benchCommand) sharesWork() bool { return slices.Equal(c.Op, []string{bench.AllReduce}) }
+
+// sums times the sums over the processes of the job.
+func (c *benchCommand) sums(t *terminal) error {
+	if t.job.Size() == 1 {
+		return usagef("--op %s is for several processes: want the program started by mpirun -n 2 or more", bench.AllReduce)
+	}
+	if len(c.Size) > 0 || c.Sweep {
+		return usagef("--op %s has sizes of its own: want it without --size and --sweep", bench.AllReduce)
+	}
+	dev, err := openDevice("cpu")
+	if err != nil {
+		return err
+	}
+	report, err := bench.RunAllReduce(t.job.Ranks(), c.Dtype, c.options(dev))
+	if err != nil {
+		return err
+	}
+	if first, err := t.job.Leave(); err != nil || !first {
+		return err
+	}
+	if c.JSON {
+		return t.printJSON(report)
+	}
+	return bench.WriteSums(t.stdout, report)
+}
+
 // measure times the cases and shows which is at work.
 func measure(ctx context.Context, t *terminal, cases []bench.Case, o bench.Options) (*bench.Report, error) {
 	live := liveLine{w: t.stderr}
@@ -96,8 +130,11 @@ func measure(ctx context.Context, t *terminal, cases []bench.Case, o bench.Optio
 
 func (c *benchCommand) check() error {
 	for _, name := range c.Op {
-		if err := oneOf("--op", name, bench.Ops()); err != nil {
+		if err := oneOf("--op", name, append(bench.Ops(), bench.AllReduce)); err != nil {
 			return err
+		}
+		if name == bench.AllReduce && len(c.Op) > 1 {
+			return usagef("--op %s is timed by itself, want no other ops with it", name)
 		}
 	}
 	for _, name := range c.Dtype {

@@ -105,8 +105,8 @@ func (c *fitCommand) parts(t *terminal, config *train.Config) (datasets.Parts, e
 	return config.Split(d)
 }
 
-// sharesWork marks a command that all processes of a job run.
-func (*fitCommand) sharesWork() {}
+// sharesWork reports whether all processes of a job take part.
+func (*fitCommand) sharesWork() bool { return true }
 
 // checkRanks refuses settings with which n processes cannot share a batch.
 func checkRanks(n int, c *train.Config) error {

@@ -193,7 +193,7 @@ func runCommand(args []string, t *terminal) (err error) {
 	if err != nil {
 		return usagef("%w; see: %s --help", parseError(err), t.program)
 	}
-	if _, ok := ctx.Selected().Target.Addr().Interface().(interface{ sharesWork() }); !ok {
+	if c, ok := ctx.Selected().Target.Addr().Interface().(interface{ sharesWork() bool }); !ok || !c.sharesWork() {
 		if first, err := t.job.Leave(); err != nil || !first {
 			return err
 		}
@@ -239,7 +239,7 @@ func helpVars() kong.Vars {
 		"optimizers":         strings.Join(optim.Names(), ", "),
 		"schedules":          strings.Join(optim.ScheduleNames(), ", "),
 		"monitors":           strings.Join(train.Monitors(), ", "),
-		"bench_ops":          strings.Join(bench.Ops(), ", "),
+		"bench_ops":          strings.Join(append(bench.Ops(), bench.AllReduce), ", "),
 		"bench_samples":      fmt.Sprint(benchSamples),
 		"bench_sample":       benchSample.String(),
 		"report_file":        reportFile,

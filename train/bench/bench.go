@@ -125,6 +125,7 @@ type Report struct {
 	Threads     int                `json:"threads"`
 	PeakGFLOPS  map[string]float64 `json:"peak_gflops"` // by dtype, measured in the same run
 	Cases       []Result           `json:"cases"`
+	Link        *Link              `json:"link,omitempty"` // of sums over processes
 }
 
 // Options says how long to measure.

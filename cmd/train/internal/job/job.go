@@ -102,6 +102,9 @@ func (j *Job) Leave() (first bool, err error) {
 	return j.First(), j.world.Close()
 }
 
+// Ranks returns the processes as those of a training.
+func (j *Job) Ranks() train.Ranks { return j.world }
+
 // Share returns the option that shares a training.
 func (j *Job) Share() []train.FitOption {
 	if j == nil {

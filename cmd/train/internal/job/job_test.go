@@ -5,6 +5,7 @@ package job_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/affine-go/affine/internal/mpi"
 	"github.com/affine-go/affine/train"
+	"github.com/affine-go/affine/train/bench"
 )
 
 // program is the command, built once for all tests.
@@ -282,6 +284,17 @@ func TestWrongJobsEndWithOneLineOfOurs(t *testing.T) {
 		if err == nil || c.ProcessState.ExitCode() != test.code || lines != 1 || !strings.Contains(string(out), test.want) {
 			t.Errorf("%d ranks of %v: %v, want code %d and one line with %q\n%s", test.ranks, test.args, err, test.code, test.want, out)
 		}
+	}
+}
+
+func TestSumsAreTimed(t *testing.T) {
+	out, err := job(t, t.TempDir(), openMPI(2), "bench", "--op", "allreduce", "--samples", "1", "--sample", "1us", "--json").Output()
+	var report bench.Report
+	if err == nil {
+		err = json.Unmarshal(out, &report)
+	}
+	if err != nil || report.Link == nil || report.Link.Ranks != 2 || report.Link.GBPerS <= 0 || len(report.Cases) != 12 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
