@@ -14,7 +14,7 @@ import (
 // settings say, or "" if there is a setting that has no flag. Every setting stands in it, so that
 // it means the same when defaults change. Lines end where a shell goes on.
 func repeatCommand(program, command string, c train.Config) string {
-	var rest train.OptimizerConfig // what flags can say of the optimiser
+	var rest train.OptimizerConfig // what flags can say of the optimizer
 	rest.WeightDecay, rest.Momentum, rest.Nesterov, rest.AMSGrad = c.WeightDecay, c.Momentum, c.Nesterov, c.AMSGrad
 	if !reflect.DeepEqual(c.OptimizerConfig, rest) {
 		return ""

@@ -45,7 +45,7 @@ type Device struct {
 	// results is pinned host memory that the kernels with one number as their
 	// result write it to.
 	results []float64
-	// words is pinned host memory for what the kernel of an optimiser reads.
+	// words is pinned host memory for what the kernel of an optimizer reads.
 	words []int64
 }
 

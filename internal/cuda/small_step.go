@@ -394,18 +394,12 @@ func (p *smallStep) shapes(w driver.Work) bool {
 	return ok
 }
 
-// smallRules are the rules of optimizers that the kernel has, in the order of its
-// ops, with the number of their constants.
-var smallRules = []struct {
-	rule      kernel.Rule
-	constants int
-}{{kernel.SGD, 3}, {kernel.Adam, 4}, {kernel.RMSprop, 4}, {kernel.Adagrad, 2}, {kernel.Lion, 2}}
-
 // updateOf returns the op of an optimizer's kernel and the number of its constants.
+// The ops of optimizers are in the order of their rules.
 func updateOf(k entry) (what int32, constants int, ok bool) {
-	for i, r := range smallRules {
-		if k == optimizers[r.rule] {
-			return opUpdate + int32(i), r.constants, true
+	for rule, point := range optimizers {
+		if k == point {
+			return opUpdate + int32(rule), (&kernel.Update{Rule: rule}).Scalars().Constants, true
 		}
 	}
 	return 0, 0, false

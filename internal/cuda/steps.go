@@ -35,7 +35,7 @@ const (
 // is replayed, with one launch.
 //
 // What changes from step to step without changing the calls, the indices of a
-// batch and the scalars of the optimiser, is not among their arguments. It
+// batch and the scalars of the optimizer, is not among their arguments. It
 // goes through block, at an address that stays the same: the host writes it to
 // the step's slot of a ring in pinned memory, and the first kernel of the step
 // copies it from there. Losses are written by the kernels to the step's slot of

@@ -195,7 +195,7 @@ func (p *inProcess) mlpStep(c benchCase) (*job, error) {
 }
 
 // trainer adds the loss and returns a job whose run is a training step and
-// whose restart makes a new optimiser.
+// whose restart makes a new optimizer.
 func (p *inProcess) trainer(logits, targets *gorgonia.Node, learnables gorgonia.Nodes) (*job, *gorgonia.Node, error) {
 	g := logits.Graph()
 	if !p.fused {

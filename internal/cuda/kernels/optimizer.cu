@@ -12,22 +12,19 @@ template <class T> __device__ Learnable<T> learnable(const long *data) {
     return {e[0], (T *)e[1], (T *)e[2], {(T *)e[3], (T *)e[4], (T *)e[5]}};
 }
 
-#define FOR_EACH_TYPE(T, suffix)                                                                                   \
-    KERNEL(sgd##suffix, const long *data, double momentum, double damp, double decay, int flags) {                 \
-        sgd(learnable<T>(data), (const double *)data, momentum, damp, decay, flags);                               \
-    }                                                                                                              \
-    KERNEL(adam##suffix, const long *data, double beta1, double beta2, double eps, double decay, int flags) {      \
-        adam(learnable<T>(data), (const double *)data, beta1, beta2, eps, decay, flags);                           \
-    }                                                                                                              \
-    KERNEL(rmsprop##suffix, const long *data, double alpha, double eps, double decay, double momentum, int flags) { \
-        rmsprop(learnable<T>(data), (const double *)data, alpha, eps, decay, momentum, flags);                     \
-    }                                                                                                              \
-    KERNEL(adagrad##suffix, const long *data, double decay, double eps, int flags) {                               \
-        adagrad(learnable<T>(data), (const double *)data, decay, eps, flags);                                      \
-    }                                                                                                              \
-    KERNEL(lion##suffix, const long *data, double beta1, double beta2, int flags) {                                \
-        lion(learnable<T>(data), (const double *)data, beta1, beta2, flags);                                       \
-    }
+#define PARAMETERS_2 double c0, double c1
+#define PARAMETERS_3 PARAMETERS_2, double c2
+#define PARAMETERS_4 PARAMETERS_3, double c3
+#define ARGUMENTS_2 c0, c1
+#define ARGUMENTS_3 ARGUMENTS_2, c2
+#define ARGUMENTS_4 ARGUMENTS_3, c3
 
-FOR_EACH_TYPE(float, _f32)
-FOR_EACH_TYPE(double, _f64)
+#define KERNEL_OF(T, suffix, name, constants)                                          \
+    KERNEL(name##suffix, const long *data, PARAMETERS_##constants, int flags) {         \
+        name(learnable<T>(data), (const double *)data, ARGUMENTS_##constants, flags);   \
+    }
+#define KERNEL_F32(name, _, constants) KERNEL_OF(float, _f32, name, constants)
+#define KERNEL_F64(name, _, constants) KERNEL_OF(double, _f64, name, constants)
+
+EACH_OPTIMIZER(KERNEL_F32)
+EACH_OPTIMIZER(KERNEL_F64)

@@ -98,3 +98,7 @@ __device__ void lion(const Learnable<T> &l, const double *scalars, double beta1,
         m[i] = T(beta2) * m[i] + T(1 - beta2) * d;
     }
 }
+
+// Every optimizer: its function, its name and the number of its constants, in the
+// order of package kernel's rules.
+#define EACH_OPTIMIZER(X) X(sgd, SGD, 3) X(adam, Adam, 4) X(rmsprop, RMSprop, 4) X(adagrad, Adagrad, 2) X(lion, Lion, 2)

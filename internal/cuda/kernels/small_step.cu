@@ -21,7 +21,8 @@ struct Segment {
     int row;  // of a gathered matrix, that of the batch which comes first; −1 for others
 };
 
-enum { Multiply, Chain, CrossEntropy, SquaredError, LogisticLoss, SGD, Adam, RMSprop, Adagrad, Lion };
+#define NAME_OF(_, name, constants) name,
+enum { Multiply, Chain, CrossEntropy, SquaredError, LogisticLoss, EACH_OPTIMIZER(NAME_OF) };
 
 // Op is a part of the step. The matrices are those of product.cuh, or the logits,
 // targets and gradient of a loss, or weights, gradient and moments.
@@ -120,13 +121,12 @@ template <class T> __device__ __forceinline__ void update(const Op &p, T *arena,
     const Learnable<T> l = {p.n, arena + p.a, arena + p.b, {at(arena, p.y), at(arena, p.z), at(arena, p.bias)}};
     const double *s = scalars + 3 * p.scalars, *c = p.constants;
     const int flags = (int)p.flags;
-    switch (p.what) {
-    case SGD: sgd(l, s, c[0], c[1], c[2], flags); break;
-    case Adam: adam(l, s, c[0], c[1], c[2], c[3], flags); break;
-    case RMSprop: rmsprop(l, s, c[0], c[1], c[2], c[3], flags); break;
-    case Adagrad: adagrad(l, s, c[0], c[1], flags); break;
-    case Lion: lion(l, s, c[0], c[1], flags); break;
-    }
+#define CONSTANTS_2 c[0], c[1]
+#define CONSTANTS_3 CONSTANTS_2, c[2]
+#define CONSTANTS_4 CONSTANTS_3, c[3]
+#define CASE_OF(function, name, constants) \
+    case name: function(l, s, CONSTANTS_##constants, flags); break;
+    switch (p.what) { EACH_OPTIMIZER(CASE_OF) }
 }
 
 // run runs a program of `words` words. Like step_begin, it finds what changes
