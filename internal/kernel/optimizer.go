@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"sync"
 )
 
 // Rule is the formula by which an optimizer updates weights.
@@ -85,12 +86,12 @@ var rules = [...]rule{
 		uses: func(u *Update) [3]bool { return [3]bool{true, true, u.AMSGrad} },
 		// LR/(1−β₁ᵗ), √(1−β₂ᵗ), 1−LR·λ for AdamW or else 1; β₁, β₂, ε, λ.
 		scalars: func(u *Update) Scalars {
-			t := float64(u.Step)
 			decay, keep := u.WeightDecay, 1.0
 			if u.Decoupled {
 				decay, keep = 0, 1-u.LR*u.WeightDecay
 			}
-			return Scalars{[3]float64{u.LR / (1 - math.Pow(u.Beta1, t)), math.Sqrt(1 - math.Pow(u.Beta2, t)), keep},
+			first, second := corrections.of(u.Beta1, u.Beta2, u.Step)
+			return Scalars{[3]float64{u.LR / first, math.Sqrt(second), keep},
 				[4]float64{u.Beta1, u.Beta2, u.Eps, decay}, 4}
 		},
 	},
@@ -155,3 +156,27 @@ func (u *Update) Uses() [3]bool {
 
 // Scalars returns the numbers that the rule computes with.
 func (u *Update) Scalars() Scalars { return rules[u.Rule].scalars(u) }
+
+// corrections are Adam's 1−β₁ᵗ and 1−β₂ᵗ, kept from one call to the next: all
+// learnables of a step have the same, and two powers take 90 ns, as long as the
+// update of 64 weights.
+var corrections correction
+
+type correction struct {
+	mutex         sync.Mutex
+	beta1, beta2  float64
+	step          int
+	first, second float64
+}
+
+func (c *correction) of(beta1, beta2 float64, step int) (first, second float64) {
+	if !c.mutex.TryLock() {
+		return 1 - math.Pow(beta1, float64(step)), 1 - math.Pow(beta2, float64(step))
+	}
+	defer c.mutex.Unlock()
+	if c.step != step || c.beta1 != beta1 || c.beta2 != beta2 || c.first == 0 {
+		c.beta1, c.beta2, c.step = beta1, beta2, step
+		c.first, c.second = 1-math.Pow(beta1, float64(step)), 1-math.Pow(beta2, float64(step))
+	}
+	return c.first, c.second
+}
