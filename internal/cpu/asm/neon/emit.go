@@ -53,19 +53,6 @@ func (v Vector) Op(name string, dst reg.Register, sources ...reg.Register) {
 	v.emit(name, 1, ops...)
 }
 
-// Max emits dst = a > b ? a : b, as x86 has it: b if either is NaN. dst must not
-// be a or b.
-func (v Vector) Max(dst, a, b reg.Register) {
-	v.Op("fcmgt", dst, a, b)
-	v.Op("bsl", dst, a, b)
-}
-
-// Min emits dst = a < b ? a : b likewise.
-func (v Vector) Min(dst, a, b reg.Register) {
-	v.Op("fcmgt", dst, b, a)
-	v.Op("bsl", dst, a, b)
-}
-
 // Negative emits the mask of the lanes whose sign is set.
 func (v Vector) Negative(dst, a reg.Register) { v.emit("cmlt", 1, dst, a) }
 
@@ -84,9 +71,6 @@ func (v Vector) ShiftRight(dst, a reg.Register, bits int) {
 
 // Swap emits dst = the halves of a exchanged.
 func (v Vector) Swap(dst, a reg.Register) { v.emit("swap", 1, dst, a) }
-
-// First emits dst = the first lane of a, in all lanes.
-func (v Vector) First(dst, a reg.Register) { v.emit("first", 1, dst, a) }
 
 // Zero emits dst = 0.
 func (v Vector) Zero(dst reg.Register) { v.emit("zero", 1, dst) }

@@ -313,8 +313,6 @@ func (t *translation) vector(in *ir.Instruction, name string, a arrangement) {
 		t.word(shift(name == "shl", a, t.number(op[0]), t.number(op[1]), immediate(2)))
 	case "swap":
 		t.word(swapped(t.number(op[0]), t.number(op[1])))
-	case "first":
-		t.word(first(a, t.number(op[0]), t.number(op[1])))
 	case "zero":
 		t.word(zero(t.number(op[0])))
 	case "move":
