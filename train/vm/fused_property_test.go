@@ -37,22 +37,25 @@ func buildNetwork(dt tensor.Dtype, rows, in, loss int, layers []layerDraw) (g *g
 		n := gorgonia.NewTensor(g, dt, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(fmt.Sprint("in", seed)), gorgonia.WithValue(nettest.Waves(dt, seed, shape...)))
 		return n
 	}
-	learnable := func(shape ...int) *gorgonia.Node {
+	scaled := func(scale float64, shape ...int) *gorgonia.Node {
 		n := input(shape...)
-		// Small enough for sums below 15, from which on Gorgonia's sigmoid is 1.
-		if _, err := n.Value().(*tensor.Dense).MulScalar(scalar(dt, 0.4), true, tensor.UseUnsafe()); err != nil {
+		if _, err := n.Value().(*tensor.Dense).MulScalar(scalar(dt, scale), true, tensor.UseUnsafe()); err != nil {
 			panic(err)
 		}
 		learnables = append(learnables, n)
 		return n
 	}
+	learnable := func(shape ...int) *gorgonia.Node { return scaled(0.4, shape...) }
+	// Weights are small enough for sums below 6 after three layers: from 15 on
+	// Gorgonia's sigmoid is 1, and wrong in the tenth digit long before.
+	weight := func(shape ...int) *gorgonia.Node { return scaled(1.5/float64(in), shape...) }
 	h := input(rows, in)
 	for _, l := range layers {
 		var w *gorgonia.Node
 		if l.transposed {
-			w = gorgonia.Must(gorgonia.Transpose(learnable(l.out, in), 1, 0))
+			w = gorgonia.Must(gorgonia.Transpose(weight(l.out, in), 1, 0))
 		} else {
-			w = learnable(in, l.out)
+			w = weight(in, l.out)
 		}
 		h = gorgonia.Must(gorgonia.Mul(h, w))
 		switch l.bias {
