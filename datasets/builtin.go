@@ -20,9 +20,9 @@ type Info struct {
 	TargetName   string   `json:"target"`
 	Classes      []string `json:"classes,omitempty"`
 	ImageShape   [2]int   `json:"image_shape"` // height and width; zero if the rows are not images
-	Rows         int      `json:"rows"`        // where Options.N is 0
+	Rows         int      `json:"rows"`        // if Options.N is 0
 	Fixed        bool     `json:"fixed"`       // measured data: neither rows nor noise can be chosen
-	Noise        float64  `json:"noise"`       // where Options.Noise is nil
+	Noise        float64  `json:"noise"`       // if Options.Noise is nil
 	NoiseMeaning string   `json:"noise_meaning,omitempty"`
 	Formula      string   `json:"formula"`
 	Source       string   `json:"source"`

@@ -50,7 +50,7 @@ func ParseMissing(name string) (Missing, error) {
 
 // CSVOptions say how the columns of a CSV file are to be understood, where what
 // is found out by looking at them is not what is wanted. A column is given by
-// its name or, where no column has that name, by its number counted from 1.
+// its name or, if no column has that name, by its number counted from 1.
 type CSVOptions struct {
 	Numeric     []string `json:"numeric,omitempty"`     // columns of numbers
 	Categorical []string `json:"categorical,omitempty"` // columns of categories
@@ -170,7 +170,7 @@ var dateLayouts = []string{
 	"2006-01-02 15:04:05Z07:00", "2006/01/02", "2006/01/02 15:04:05", "2006/01/02 15:04", "02.01.2006", "02.01.2006 15:04", "02.01.2006 15:04:05",
 }
 
-// parseDate returns the days since 1970-01-01, UTC where no zone is given.
+// parseDate returns the days since 1970-01-01, UTC if no zone is given.
 func parseDate(cell []byte) (float64, bool) {
 	if len(cell) < 8 || len(cell) > 40 {
 		return 0, false

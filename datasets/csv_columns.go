@@ -315,7 +315,7 @@ func (e *cellErrors) err() error {
 }
 
 // maxNumberClasses is how many different whole numbers are taken for classes
-// where the task is not said.
+// if the task is not said.
 const maxNumberClasses = 20
 
 // numbersAreClasses is the rule for targets that are all numbers, as the

@@ -26,7 +26,7 @@ type Options struct {
 	Noise *float64
 	Seed  uint64
 
-	// Target is the target column of a CSV file: its name or, where no column
+	// Target is the target column of a CSV file: its name or, if no column
 	// has that name, its number counted from 1. Empty takes the last column.
 	Target string
 	// Task says what the targets of a CSV or NPZ file are. AutoTask finds out:

@@ -378,7 +378,7 @@ func readable(t *testing.T, err error) {
 func FuzzReadPredictor(f *testing.F) {
 	seeds(f, train.ModelFile)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		data = sealed(bytes.Clone(data)) // what lies behind the checksum is to be reached
+		data = sealed(bytes.Clone(data)) // what comes after the checksum is to be reached
 		p, err := train.ReadPredictor(bytes.NewReader(data))
 		readable(t, err)
 		if err != nil {

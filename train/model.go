@@ -319,7 +319,7 @@ func (m *Model) finite() (bool, error) {
 
 // sumOfSquares is finite if all elements are. The sum is one of float64,
 // which squares of float32 cannot overflow; weights in float64 do from 1e154 on,
-// where nothing is left to be trained either.
+// if nothing is left to be trained either.
 func (m *Model) sumOfSquares(w *tensor.Dense) (float64, error) {
 	if m.spec.Dtype == tensor.Float32 {
 		return m.spec.Device.Float32().SumOfSquares(w.Float32s())

@@ -184,7 +184,7 @@ func (info *datasetInfo) print(t *terminal) {
 	columns.write(t.stdout)
 }
 
-// defaultFlags writes the settings that fit takes where no flag is given.
+// defaultFlags writes the settings that fit takes if no flag is given.
 func defaultFlags(d train.Defaults) string {
 	return fmt.Sprintf("--hidden %s --activation %s --optimizer %s --lr %v --schedule %s --weight-decay %v --epochs %d --batch %d --scaling %s",
 		widthList(d.Hidden), d.Activation, d.Optimizer, d.LR, d.Schedule, d.WeightDecay, d.Epochs, d.Batch, d.Scaling)

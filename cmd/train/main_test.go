@@ -351,7 +351,7 @@ func parsed(t *testing.T, line string) train.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parser.Parse(args[2:]); err != nil { // behind "train fit"
+	if _, err := parser.Parse(args[2:]); err != nil { // after "train fit"
 		t.Fatalf("%s: %v", line, err)
 	}
 	c, err := fit.config()

@@ -74,7 +74,7 @@ func (l *predictedLines) row(cells [][]byte, answer []float64) error {
 	return l.flush()
 }
 
-// cell writes a text as cell i of its row, in quotation marks where it needs
+// cell writes a text as cell i of its row, in quotation marks if it needs
 // them (RFC 4180).
 func (l *predictedLines) cell(i int, text string) {
 	if i > 0 {

@@ -235,7 +235,7 @@ func (d *Device) Close() error {
 	return first
 }
 
-// Info is what a person may want to know of a card beside its description.
+// Info is what a person may want to know of a card besides its description.
 type Info struct {
 	FreeBytes, TotalBytes int64
 	Driver                string // the newest CUDA that the driver supports

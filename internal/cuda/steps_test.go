@@ -226,7 +226,7 @@ func TestUpdatesShareLaunches(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		lr       func(i int) float64
-		launches int // beside the first kernel of a step
+		launches int // besides the first kernel of a step
 	}{
 		{"one rate", func(int) float64 { return 0.5 }, 2},
 		{"alternating rates", func(i int) float64 { return 0.5 / float64(1+i%2) }, n},

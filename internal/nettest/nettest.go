@@ -39,7 +39,7 @@ func Processor(t interface{ Fatal(...any) }) device.Device {
 }
 
 // Devices opens every device that there is: the processor, and a CUDA card
-// where the program is built for one and has one.
+// if the program is built for one and has one.
 func Devices(t testing.TB) []device.Device {
 	t.Helper()
 	list := []device.Device{Processor(t)}

@@ -17,5 +17,5 @@ func openCUDA(n int) (Device, error) {
 // Cards returns the number of CUDA cards that can be opened, or why there are none.
 func Cards() (int, error) { return 0, fmt.Errorf("count CUDA cards: %w", errNoCUDA) }
 
-// instead is what the name auto stands for where no card can be opened.
+// instead is what the name auto stands for if no card can be opened.
 func instead(error) Device { return processor{} }

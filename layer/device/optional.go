@@ -64,7 +64,7 @@ type Inspector interface {
 // Detail is one line about a device, such as "memory", "76.1 of 79.2 GiB free".
 type Detail struct{ Name, Value string }
 
-// Fallback is what the name auto opened where no CUDA card could be, in a
+// Fallback is what the name auto opened if no CUDA card could be, in a
 // program that can use one.
 type Fallback interface {
 	Device

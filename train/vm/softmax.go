@@ -113,7 +113,7 @@ func runSoftmax[T device.Float](c *softmax, results, args []gorgonia.Value) erro
 }
 
 // softmaxRows does the rest of some rows, after their softmax has been put into
-// out where it is needed.
+// out if it is needed.
 func softmaxRows[T device.Float](c *softmax, out []T, in [2][]T) {
 	for ; len(out) > 0; out = out[c.classes:] {
 		row, x := out[:c.classes], in[0][:c.classes]

@@ -59,7 +59,7 @@ func TestElementsAreIndependentOfTheirPlace(t *testing.T) {
 
 // testIndependence checks, for lengths and alignments of all kinds: elements
 // computed together are those computed alone, to the bit; nothing is written
-// beside the slices; what is not written stays as it was; and what was in an
+// next to the slices; what is not written stays as it was; and what was in an
 // output before does not matter.
 func testIndependence[T kernel.Float](t *testing.T) {
 	for _, k := range elementKernels[T]() {

@@ -25,7 +25,7 @@ func everyPath(t *testing.T, f func(t *testing.T)) {
 	t.Run("packed", f)
 }
 
-// framed is a matrix with guard words before, behind and between its rows.
+// framed is a matrix with guard words before, after and between its rows.
 type framed[T kernel.Float] struct {
 	kernel.Matrix[T]
 	all []T

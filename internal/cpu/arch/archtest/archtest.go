@@ -46,7 +46,7 @@ func NewGuarded[T kernel.Float](n, shift int) Guarded[T] {
 	return Guarded[T]{all, all[first : first+n : first+n]}
 }
 
-// Intact reports whether nothing was written beside the slice.
+// Intact reports whether nothing was written next to the slice.
 func (g Guarded[T]) Intact() bool {
 	first := len(g.all) - GuardWords - len(g.Data)
 	for i, v := range g.all {

@@ -61,7 +61,7 @@ func (t target) peak() {
 	t.RET()
 }
 
-// constant places a number beside the code.
+// constant places a number next to the code.
 func (t target) constant(name string, v float64) Mem {
 	if t.elem == 4 {
 		return t.ConstData(name+t.name(), F32(float32(v)))

@@ -367,7 +367,7 @@ func (t *Type) Select(predicate uint8, a Reg, b operand.Op, yes, no Reg) Reg {
 	return r
 }
 
-// SelectSign returns minus where the sign bit of a is set, and plus elsewhere.
+// SelectSign returns minus for lanes of a with the sign bit set, and plus for the others.
 func (t *Type) SelectSign(a, minus, plus Reg) Reg {
 	r := t.Reg()
 	switch {
