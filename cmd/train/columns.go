@@ -13,11 +13,11 @@ import (
 // columnFlags say how the columns of a CSV file are to be understood.
 type columnFlags struct {
 	Numeric       []string `placeholder:"COLUMNS" help:"Columns of a CSV file that are numbers."`
-	Categorical   []string `placeholder:"COLUMNS" help:"Columns of a CSV file that are categories, also if they look like numbers."`
+	Categorical   []string `placeholder:"COLUMNS" help:"Columns of a CSV file that are categories, even if they look like numbers."`
 	Dates         []string `placeholder:"COLUMNS" help:"Columns of a CSV file that are dates, taken as days since 1970."`
-	Drop          []string `placeholder:"COLUMNS" help:"Columns of a CSV file that are no features."`
+	Drop          []string `placeholder:"COLUMNS" help:"Columns of a CSV file that are not features."`
 	Only          []string `placeholder:"COLUMNS" help:"Columns of a CSV file that are the only features."`
-	Missing       *string  `placeholder:"WAY" help:"What becomes of rows with missing values: impute (median or most frequent value, and a feature that says so), drop or error."`
+	Missing       *string  `placeholder:"WAY" help:"What happens to rows with missing values: impute (median or most frequent value, and a feature that says so), drop or error."`
 	MaxCategories *int     `placeholder:"N" help:"Categories of a column that have a feature each; the others share one (default: 32)."`
 
 	textFlags `embed:""`
@@ -25,9 +25,9 @@ type columnFlags struct {
 
 // textFlags say how a CSV file is written.
 type textFlags struct {
-	Separator *string `placeholder:"C" help:"Of the cells of a CSV file: , ; | or tab (default: found out)."`
-	Decimal   *string `placeholder:"C" help:"Decimal point of a CSV file: . or , (default: found out)."`
-	Encoding  *string `placeholder:"NAME" help:"Of a CSV file's text: utf-8, utf-16, latin-1 or windows-1252 (default: found out)."`
+	Separator *string `placeholder:"C" help:"Of the cells of a CSV file: , ; | or tab (default: detected)."`
+	Decimal   *string `placeholder:"C" help:"Decimal point of a CSV file: . or , (default: detected)."`
+	Encoding  *string `placeholder:"NAME" help:"Of a CSV file's text: utf-8, utf-16, latin-1 or windows-1252 (default: detected)."`
 }
 
 func (f *columnFlags) options() datasets.CSVOptions {

@@ -22,7 +22,7 @@ type exportCommand struct {
 func (exportCommand) Help() string {
 	return `torch writes the weights as the state dict of a PyTorch nn.Sequential and, beside them, FILE.py, which rebuilds the model with its scaling: "from FILE import predict". onnx writes one file (opset 17) with scaling and softmax in it: input "features" [rows, features], output "probabilities" and "class", or "value"; any number of rows.
 
-Of a model that was trained on a table both take the raw columns. predict of FILE.py takes a pandas DataFrame or a dict of columns. The ONNX file has the input "features" for columns of numbers (NaN for a missing one, 0 and 1 for a boolean, days since 1970-01-01 for a date) and, if there are any, "categories" for texts ("" for a missing one; opset 19); its metadata name the columns of each.
+For a model trained on a table, both take the raw columns. predict of FILE.py takes a pandas DataFrame or a dict of columns. The ONNX file has the input "features" for columns of numbers (NaN for a missing one, 0 and 1 for a boolean, days since 1970-01-01 for a date) and, if there are any, "categories" for texts ("" for a missing one; opset 19); its metadata name the columns of each.
 
 Examples:
 

@@ -26,7 +26,7 @@ type gradcheckCommand struct {
 }
 
 func (gradcheckCommand) Help() string {
-	return `Each case is a small graph with random inputs: an op of this module, its outputs weighted and summed to one number. For every element of every input the analytic gradient is compared with the central difference (f(x+h) − f(x−h)) / 2h; with --order 2 the gradient of each weighted gradient by every input is. The largest error of the case is printed with what it may be; the exit code is 1 if any case fails.
+	return `Each case is a small graph with random inputs: an op of this module, its outputs weighted and summed to one number. For every element of every input the analytic gradient is compared with the central difference (f(x+h) − f(x−h)) / 2h; with --order 2 the gradient of each weighted gradient by every input is. The largest error of the case is printed with its limit; the exit code is 1 if any case fails.
 
 Examples:
 

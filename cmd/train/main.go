@@ -91,7 +91,7 @@ const (
 
 // commands is the command line; each command stands in a file of its own.
 type commands struct {
-	Fit       fitCommand       `cmd:"" default:"withargs" help:"Train a model; the command where none is named."`
+	Fit       fitCommand       `cmd:"" default:"withargs" help:"Train a model; the command if none is named."`
 	Eval      evalCommand      `cmd:"" help:"Measure a trained model on a dataset."`
 	Predict   predictCommand   `cmd:"" help:"Predict the rows of a CSV file with a trained model."`
 	Export    exportCommand    `cmd:"" help:"Write a trained model for PyTorch or ONNX."`
@@ -102,7 +102,7 @@ type commands struct {
 	Bench     benchCommand     `cmd:"" help:"Time the fused op beside the built-in ops."`
 	Report    reportCommand    `cmd:"" help:"Write a page that shows a run, or compares several."`
 	Gradcheck gradcheckCommand `cmd:"" help:"Compare analytic gradients with finite differences."`
-	Doctor    doctorCommand    `cmd:"" help:"Tell what was found: processor, threads, CUDA, versions."`
+	Doctor    doctorCommand    `cmd:"" help:"Report what was found: processor, threads, CUDA, versions."`
 
 	Completion completion.Completion `cmd:"" help:"Print what makes your shell complete commands and flags."`
 	Version    kong.VersionFlag      `help:"Print the version and exit."`

@@ -25,7 +25,7 @@ type predictCommand struct {
 }
 
 func (predictCommand) Help() string {
-	return `Writes the rows of a CSV file with the predictions as further columns: "prediction" and, for classification, "p(CLASS)" with the probability of each class. Columns are found by their names, in any order, and prepared as they were for the training; others are copied. A file of any length takes the same memory. Of arrays only the predictions are written.
+	return `Writes the rows of a CSV file with the predictions as further columns: "prediction" and, for classification, "p(CLASS)" with the probability of each class. Columns are found by their names, in any order, and prepared as they were for the training; others are copied. A file of any length takes the same memory. For arrays, only the predictions are written.
 
 If there are targets, the predictions are also measured against them.
 
