@@ -97,6 +97,9 @@ func trainingFacts(c *train.Config) facts {
 	f.addSet("limit of the gradients' norm", c.ClipNorm)
 	f.add("epochs", format.Count(c.Epochs))
 	f.add("batch", format.Count(c.Batch))
+	if c.Microbatches > 1 {
+		f.add("micro-batches", format.Count(c.Microbatches))
+	}
 	f.add("best epoch by", c.Monitor)
 	if c.Patience > 0 {
 		f.add("patience", format.Plural(c.Patience, "epoch"))
