@@ -7,7 +7,11 @@
 set -eu
 out=$(cd "${1:-$(dirname "$0")}" && pwd)
 cd "$(dirname "$0")"
+# nvcc orders registers of large kernels by addresses in its own memory. Where the
+# system may place it at the same addresses each time, its PTX is the same.
+fixed=
+if setarch -R true 2>/dev/null; then fixed='setarch -R'; fi
 for source in *.cu; do
-	"${NVCC:-/usr/local/cuda/bin/nvcc}" -allow-unsupported-compiler -std=c++14 -O3 -arch=compute_70 -ptx \
+	$fixed "${NVCC:-/usr/local/cuda/bin/nvcc}" -allow-unsupported-compiler -std=c++14 -O3 -arch=compute_70 -ptx \
 		-o "$out/${source%.cu}.ptx" "$source"
 done
