@@ -166,14 +166,8 @@ func OpenNPZ(path string, opts Options) (*Dataset, error) {
 // ReadNPZ reads what [OpenNPZ] does from a reader of the given size in bytes;
 // name stands for the file in errors and is the dataset's name.
 func ReadNPZ(r io.ReaderAt, size int64, name string, opts Options) (*Dataset, error) {
-	if err := opts.forFile(name); err != nil {
+	if err := opts.forNPZ(name); err != nil {
 		return nil, err
-	}
-	if err := opts.onlyCSV(name); err != nil {
-		return nil, err
-	}
-	if opts.Target != "" {
-		return nil, usagef("%s: a target column can be chosen for CSV files only, an NPZ file's targets are y", name)
 	}
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
@@ -189,6 +183,20 @@ func ReadNPZ(r io.ReaderAt, size int64, name string, opts Options) (*Dataset, er
 		return nil, err
 	}
 	return opts.conform(d)
+}
+
+// forNPZ refuses options that archives do not have.
+func (o *Options) forNPZ(name string) error {
+	if err := o.forFile(name); err != nil {
+		return err
+	}
+	if err := o.onlyCSV(name); err != nil {
+		return err
+	}
+	if o.Target != "" {
+		return usagef("%s: a target column can be chosen for CSV files only, an NPZ file's targets are y", name)
+	}
+	return nil
 }
 
 // npzFile finds the arrays in an archive. Targets must be there if labelled.
@@ -301,14 +309,8 @@ func (z *npzFile) read(name string) (*ndarray, error) {
 // With [Options] Schema dir may also be one file of images, whose labels are not
 // known.
 func OpenIDX(dir string, opts Options) (*Dataset, error) {
-	if err := opts.forFile(dir); err != nil {
+	if err := opts.forIDX(dir); err != nil {
 		return nil, err
-	}
-	if err := opts.onlyCSV(dir); err != nil {
-		return nil, err
-	}
-	if opts.Target != "" || opts.Task == Regression {
-		return nil, usagef("%s: target and task cannot be chosen for IDX files, their labels are classes", dir)
 	}
 	opts.Task = Classification
 	if info, err := os.Stat(dir); err != nil {
@@ -321,9 +323,6 @@ func OpenIDX(dir string, opts Options) (*Dataset, error) {
 	train, err := openIDXPart(dir, "train")
 	if err != nil {
 		return nil, err
-	}
-	if train == nil {
-		return nil, fmt.Errorf("%s: no file %s", dir, quoteList(idxNames("train", "images", 3), "or"))
 	}
 	test, err := openIDXPart(dir, "t10k")
 	if err != nil {
@@ -338,6 +337,20 @@ func OpenIDX(dir string, opts Options) (*Dataset, error) {
 	}
 	d.Name, d.TargetName = filepath.Base(dir), "label"
 	return d, nil
+}
+
+// forIDX refuses options that files of images do not have.
+func (o *Options) forIDX(path string) error {
+	if err := o.forFile(path); err != nil {
+		return err
+	}
+	if err := o.onlyCSV(path); err != nil {
+		return err
+	}
+	if o.Target != "" || o.Task == Regression {
+		return usagef("%s: target and task cannot be chosen for IDX files, their labels are classes", path)
+	}
+	return nil
 }
 
 // openImages reads one file of images without labels, for a model.
@@ -361,17 +374,26 @@ func openImages(path string, opts Options) (*Dataset, error) {
 	return d, nil
 }
 
+// idxFiles finds the images and labels of one part; "" if there is none.
+func idxFiles(dir, part string) (images, labels string, err error) {
+	images = findIDX(dir, part, "images", 3)
+	labels = findIDX(dir, part, "labels", 1)
+	switch {
+	case images == "" && labels != "":
+		err = fmt.Errorf("%s: no file %s to go with %s", dir, quoteList(idxNames(part, "images", 3), "or"), filepath.Base(labels))
+	case images != "" && labels == "":
+		err = fmt.Errorf("%s: no file %s to go with %s", dir, quoteList(idxNames(part, "labels", 1), "or"), filepath.Base(images))
+	case images == "" && part == "train":
+		err = fmt.Errorf("%s: no file %s", dir, quoteList(idxNames("train", "images", 3), "or"))
+	}
+	return images, labels, err
+}
+
 // openIDXPart reads the images and labels of one part; nil if there is none.
 func openIDXPart(dir, part string) (*arrays, error) {
-	images := findIDX(dir, part, "images", 3)
-	labels := findIDX(dir, part, "labels", 1)
-	switch {
-	case images == "" && labels == "":
-		return nil, nil
-	case labels == "":
-		return nil, fmt.Errorf("%s: no file %s to go with %s", dir, quoteList(idxNames(part, "labels", 1), "or"), filepath.Base(images))
-	case images == "":
-		return nil, fmt.Errorf("%s: no file %s to go with %s", dir, quoteList(idxNames(part, "images", 3), "or"), filepath.Base(labels))
+	images, labels, err := idxFiles(dir, part)
+	if err != nil || images == "" {
+		return nil, err
 	}
 	x, err := openIDXFile(images, 3)
 	if err != nil {
@@ -434,6 +456,29 @@ const idxImages = 0x00000803
 // readIDX reads unsigned bytes in dims dimensions, plain or packed, of a file of
 // the given size. Memory is taken only for data that are there.
 func readIDX(r io.Reader, size int64, dims int) (*ndarray, error) {
+	s, err := scanIDX(r, size, dims)
+	if err != nil {
+		return nil, err
+	}
+	header, want := 4+4*dims, s.want
+	all := int64(header) + int64(want)
+	data, err := io.ReadAll(io.LimitReader(s.r, int64(want)+1))
+	switch end := header + len(data); {
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("at byte %d: %w", end, err)
+	case len(data) < want:
+		return nil, fmt.Errorf("data end at byte %d, want %d bytes for %s", end, all, sizes(s.shape))
+	case err != nil:
+		return nil, fmt.Errorf("gzip stream ends after the data, at byte %d, without its checksum", end)
+	case len(data) > want:
+		return nil, fmt.Errorf("more data than the %d bytes for %s", all, sizes(s.shape))
+	}
+	s.raw = data
+	return &s.ndarray, nil
+}
+
+// scanIDX reads the header of what readIDX reads.
+func scanIDX(r io.Reader, size int64, dims int) (*arrayScanner, error) {
 	content, err := csvscan.Unpack(r)
 	if err != nil {
 		return nil, err
@@ -447,7 +492,7 @@ func readIDX(r io.Reader, size int64, dims int) (*ndarray, error) {
 	if magic := binary.BigEndian.Uint32(header); magic != wantMagic {
 		return nil, fmt.Errorf("magic number is %#08x, want %#08x", magic, wantMagic)
 	}
-	a := &ndarray{dtype: uint8Type}
+	a := &arrayScanner{ndarray: ndarray{dtype: uint8Type}, r: content}
 	want := 1
 	for k := range dims {
 		n := binary.BigEndian.Uint32(header[4+4*k:])
@@ -460,18 +505,7 @@ func readIDX(r io.Reader, size int64, dims int) (*ndarray, error) {
 	if !packed && size < all {
 		return nil, fmt.Errorf("data end at byte %d, want %d bytes for %s", size, all, sizes(a.shape))
 	}
-	data, err := io.ReadAll(io.LimitReader(content, int64(want)+1))
-	switch end := len(header) + len(data); {
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("at byte %d: %w", end, err)
-	case len(data) < want:
-		return nil, fmt.Errorf("data end at byte %d, want %d bytes for %s", end, all, sizes(a.shape))
-	case err != nil:
-		return nil, fmt.Errorf("gzip stream ends after the data, at byte %d, without its checksum", end)
-	case len(data) > want:
-		return nil, fmt.Errorf("more data than the %d bytes for %s", all, sizes(a.shape))
-	}
-	a.raw = data
+	a.want = want
 	return a, nil
 }
 
@@ -486,4 +520,246 @@ func noEOF(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// ScanArrays reads an NPZ or IDX file for a model, [Options] Schema, and calls
+// each with its rows, some at a time and in their order, those of a test part
+// last: it takes the same memory for a file of any length. Only an array in
+// Fortran's order is read whole. What else it does stands at [OpenNPZ] and
+// [OpenIDX]; source is as [Open] takes it.
+func ScanArrays(source string, opts Options, each func(*Dataset) error) error {
+	kind, path, _ := strings.Cut(source, ":")
+	if opts.Schema == nil {
+		return usagef("%s: no schema, want that of the model to read for", source)
+	}
+	var parts []*scannedPart
+	defer func() {
+		for _, p := range parts {
+			p.close()
+		}
+	}()
+	var err error
+	switch kind {
+	case "npz":
+		parts, err = scanNPZ(path, opts)
+	case "idx":
+		parts, err = scanIDXParts(path, opts)
+		opts.Task = Classification
+	default:
+		return usagef("%s: want npz:FILE or idx:DIR", source)
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := p.scan(filepath.Base(path), kind, opts, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scannedPart is a part of a dataset that is read some rows at a time.
+type scannedPart struct {
+	xName, yName string // for errors
+	x, y         *arrayScanner
+	files        []io.Closer
+}
+
+func (p *scannedPart) close() {
+	for _, f := range p.files {
+		f.Close()
+	}
+}
+
+// Most rows and numbers that are handed on at a time: 8 MB of float64.
+const (
+	scannedRows    = 4096
+	scannedNumbers = 1 << 20
+)
+
+// scan hands on the rows of the part.
+func (p *scannedPart) scan(name, kind string, opts Options, each func(*Dataset) error) error {
+	rows := 0
+	if len(p.x.shape) > 0 {
+		rows = p.x.shape[0]
+	}
+	if p.y != nil && (len(p.y.shape) == 0 || p.y.shape[0] != rows || p.y.want != rows*p.y.dtype.size) {
+		return fmt.Errorf("%s: %s has shape %v, want [%d], one target for each row of %s", name, p.yName, p.y.shape, rows, p.xName)
+	}
+	step := rows
+	if rows > 0 && !p.x.columnMajor {
+		step = min(scannedRows, max(1, scannedNumbers/max(1, p.x.want/p.x.dtype.size/rows)), rows)
+	}
+	for from := 0; from < rows || from == 0; from += step {
+		to := min(from+step, rows)
+		d, err := p.batch(name, to-from, opts)
+		if err == nil && kind == "idx" {
+			d.TargetName = "label"
+		}
+		if err == nil {
+			err = each(d)
+		}
+		if err != nil && rows > step {
+			err = fmt.Errorf("rows %d to %d: %w", from, to-1, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch reads the next rows.
+func (p *scannedPart) batch(name string, rows int, opts Options) (*Dataset, error) {
+	next := func(s *arrayScanner, what string) (*ndarray, error) {
+		var a *ndarray
+		var err error
+		if s.columnMajor || len(s.shape) < 1 || s.shape[0] == 0 {
+			a, err = s.all()
+		} else {
+			a, err = s.rows(rows)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", name, what, err)
+		}
+		return a, nil
+	}
+	x, err := next(p.x, p.xName)
+	if err != nil {
+		return nil, err
+	}
+	a := &arrays{xName: p.xName, yName: p.yName}
+	if err := a.setX(x); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if p.y != nil {
+		y, err := next(p.y, p.yName)
+		if err == nil {
+			err = a.setY(y)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	d, err := fromArrays(name, a, nil, opts)
+	if err != nil {
+		return nil, err
+	}
+	return opts.conform(d)
+}
+
+// scanNPZ finds the parts of an archive, see OpenNPZ.
+func scanNPZ(path string, opts Options) (parts []*scannedPart, err error) {
+	if err := opts.forNPZ(path); err != nil {
+		return nil, err
+	}
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	all := &scannedPart{files: []io.Closer{f}} // closed with the first part, after all
+	parts = []*scannedPart{all}
+	info, err := f.Stat()
+	if err != nil {
+		return parts, err
+	}
+	archive, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return parts, fmt.Errorf("%s: not a whole NPZ file (%d bytes): %w", path, info.Size(), err)
+	}
+	z := npzFile{archive: archive, size: info.Size()}
+	names := [][2]string{{"x", "y"}, {"x_test", "y_test"}}
+	if z.find("x") == nil {
+		if names[0] = [2]string{"x_train", "y_train"}; z.find("x_train") == nil {
+			return parts, fmt.Errorf("%s: no array x or x_train: there are %s", path, quoteList(z.names(), "and"))
+		}
+	}
+	for i, n := range names {
+		if z.find(n[0]) == nil {
+			break
+		}
+		p := all
+		if i > 0 {
+			p = &scannedPart{}
+			parts = append(parts, p)
+		}
+		p.xName, p.yName = n[0], n[1]
+		if p.x, err = p.open(&z, n[0]); err == nil && z.find(n[1]) != nil {
+			p.y, err = p.open(&z, n[1])
+		}
+		if err != nil {
+			return parts, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return parts, nil
+}
+
+// open begins to read an array of an archive.
+func (p *scannedPart) open(z *npzFile, name string) (*arrayScanner, error) {
+	f := z.find(name)
+	if err := z.checkSize(f); err != nil {
+		return nil, fmt.Errorf("array %s: %w", name, err)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("array %s: %w", name, err)
+	}
+	p.files = append(p.files, r)
+	s, err := scanNPY(r, int64(f.UncompressedSize64))
+	if err != nil {
+		return nil, fmt.Errorf("array %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// scanIDXParts finds the parts of a directory or of a file of images, see OpenIDX.
+func scanIDXParts(path string, opts Options) (parts []*scannedPart, err error) {
+	if err := opts.forIDX(path); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err // it names the operation and the path
+	case info.Mode().IsRegular():
+		p := &scannedPart{xName: filepath.Base(path)}
+		p.x, err = p.openIDX(path, 3)
+		return []*scannedPart{p}, err
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s: not a directory, want one with MNIST's files", path)
+	}
+	for _, part := range []string{"train", "t10k"} {
+		images, labels, err := idxFiles(path, part)
+		if err != nil || images == "" {
+			return parts, err
+		}
+		p := &scannedPart{xName: filepath.Base(images), yName: filepath.Base(labels)}
+		parts = append(parts, p)
+		if p.x, err = p.openIDX(images, 3); err == nil {
+			p.y, err = p.openIDX(labels, 1)
+		}
+		if err != nil {
+			return parts, err
+		}
+	}
+	return parts, nil
+}
+
+// openIDX begins to read a file.
+func (p *scannedPart) openIDX(path string, dims int) (*arrayScanner, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	p.files = append(p.files, f)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	s, err := scanIDX(f, info.Size(), dims)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
 }

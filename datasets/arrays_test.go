@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -526,4 +527,41 @@ func FuzzReadIDX(f *testing.F) {
 			t.Errorf("%d values of shape %v", a.len(), a.shape)
 		}
 	})
+}
+
+// TestScannedArraysAreThoseThatOpenReads, in several batches and with a test part.
+func TestScannedArraysAreThoseThatOpenReads(t *testing.T) {
+	const rows = 2*scannedRows + 5
+	x, y := make([]float64, 3*rows), make([]float64, rows)
+	for i := range x {
+		x[i] = float64(i % 1000)
+	}
+	for i := range y {
+		y[i] = float64(i % 4)
+	}
+	file := zipped(t, map[string][]byte{"x": floats(fmt.Sprintf("(%d, 3)", rows), x...), "y": floats(fmt.Sprintf("(%d,)", rows), y...)})
+	path := filepath.Join(directory(t, map[string][]byte{"large.npz": file}), "large.npz")
+	for source, batches := range map[string]int{"npz:" + path: 3, "npz:testdata/digits.npz": 2, "idx:testdata/mnist": 2} {
+		whole, err := Open(source, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema := whole.Schema()
+		var got Dataset
+		err = ScanArrays(source, Options{Schema: &schema}, func(d *Dataset) error {
+			batches--
+			got.X, got.Y = append(got.X, d.X...), append(got.Y, d.Y...)
+			return d.Check()
+		})
+		if err != nil || batches != 0 || !slices.Equal(got.X, whole.X) || !slices.Equal(got.Y, whole.Y) {
+			t.Errorf("%s: error %v, %d batches too few, same features %t, same targets %t", source, err, batches,
+				slices.Equal(got.X, whole.X), slices.Equal(got.Y, whole.Y))
+		}
+	}
+	images := directory(t, map[string][]byte{"images": gzipped(t, twoImages[:len(twoImages)-1])})
+	schema := Schema{Task: Classification, Features: numbered("pixel", 0, 6), Classes: numbered("", 0, 10)}
+	err := ScanArrays("idx:"+filepath.Join(images, "images"), Options{Schema: &schema}, func(*Dataset) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "data end after 11 of the 12 bytes") {
+		t.Errorf("a file that is cut off: error %v", err)
+	}
 }

@@ -134,9 +134,25 @@ const maxNPYHeader = 10_000
 // rest of an array that ends between two elements, and cannot tell images from
 // rows, as it reads into vectors and matrices alone.
 func readNPY(r io.Reader, size int64) (*ndarray, error) {
+	s, err := scanNPY(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return s.all()
+}
+
+// arrayScanner reads an array in parts.
+type arrayScanner struct {
+	ndarray // without its elements
+	r       io.Reader
+	want    int // bytes of the elements
+	got     int
+}
+
+// scanNPY reads an array's header, see readNPY.
+func scanNPY(r io.Reader, size int64) (*arrayScanner, error) {
 	counted := &countingReader{r: r}
-	r = counted
-	header, err := npyHeader(r, size)
+	header, err := npyHeader(counted, size)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +164,7 @@ func readNPY(r io.Reader, size int64) (*ndarray, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &ndarray{dtype: t, columnMajor: order[1] == "True"}
+	a := &arrayScanner{ndarray: ndarray{dtype: t, columnMajor: order[1] == "True"}, r: r}
 	count := 1
 	for field := range strings.SplitSeq(shape[1], ",") {
 		if field = strings.TrimSpace(field); field == "" {
@@ -160,28 +176,58 @@ func readNPY(r io.Reader, size int64) (*ndarray, error) {
 		}
 		a.shape, count = append(a.shape, n), count*n
 	}
-	want := count * t.size
+	a.want = count * t.size
 	switch left := size - counted.n; {
-	case left < int64(want):
-		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", left, want, a.shape)
-	case left > int64(want):
-		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", want, a.shape)
-	}
-	a.raw = make([]byte, want)
-	n, err := io.ReadFull(r, a.raw)
-	switch {
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("data, after %d of %d bytes: %w", n, want, err)
-	case err != nil:
-		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", n, want, a.shape)
-	}
-	var more [1]byte // reads the checksum too
-	if _, err := io.ReadFull(r, more[:]); err == nil {
-		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", want, a.shape)
-	} else if !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("data, after %d of %d bytes: %w", n, want, err)
+	case left < int64(a.want):
+		return nil, fmt.Errorf("data end after %d of the %d bytes of shape %v", left, a.want, a.shape)
+	case left > int64(a.want):
+		return nil, fmt.Errorf("data do not end after the %d bytes of shape %v", a.want, a.shape)
 	}
 	return a, nil
+}
+
+// all reads the whole array.
+func (s *arrayScanner) all() (*ndarray, error) {
+	s.raw = make([]byte, s.want)
+	if err := s.fill(s.raw); err != nil {
+		return nil, err
+	}
+	return &s.ndarray, nil
+}
+
+// rows returns the next n rows of an array that has so many left, which is not
+// column-major. They are valid until the next call.
+func (s *arrayScanner) rows(n int) (*ndarray, error) {
+	part := s.ndarray
+	part.shape = append([]int{n}, s.shape[1:]...)
+	size := n * (s.want / s.shape[0])
+	if cap(s.raw) < size {
+		s.raw = make([]byte, size)
+	}
+	part.raw = s.raw[:size]
+	return &part, s.fill(part.raw)
+}
+
+// fill reads the next elements, and makes sure that nothing follows the last
+// ones.
+func (s *arrayScanner) fill(raw []byte) error {
+	n, err := io.ReadFull(s.r, raw)
+	s.got += n
+	switch {
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
+		return fmt.Errorf("data, after %d of %d bytes: %w", s.got, s.want, err)
+	case err != nil && len(raw) > 0:
+		return fmt.Errorf("data end after %d of the %d bytes of shape %v", s.got, s.want, s.shape)
+	case s.got < s.want:
+		return nil
+	}
+	var more [1]byte // reads the checksum too
+	if _, err := io.ReadFull(s.r, more[:]); err == nil {
+		return fmt.Errorf("data do not end after the %d bytes of shape %v", s.want, s.shape)
+	} else if !errors.Is(err, io.EOF) {
+		return fmt.Errorf("data, after %d of %d bytes: %w", s.got, s.want, err)
+	}
+	return nil
 }
 
 // countingReader counts what is read.

@@ -25,7 +25,7 @@ type predictCommand struct {
 }
 
 func (predictCommand) Help() string {
-	return `Writes the rows of a CSV file with the predictions as further columns: "prediction" and, for classification, "p(CLASS)" with the probability of each class. Columns are found by their names, in any order, and prepared as they were for the training; others are copied. A file of any length takes the same memory. For arrays, only the predictions are written.
+	return `Writes the rows of a CSV file with the predictions as further columns: "prediction" and, for classification, "p(CLASS)" with the probability of each class. Columns are found by their names, in any order, and prepared as they were for the training; others are copied. A file of any length takes the same memory, unless an NPZ file is written. For arrays, only the predictions are written.
 
 If there are targets, the predictions are also measured against them.
 
@@ -119,11 +119,7 @@ func (c *predictCommand) predict(t *terminal, s *predicting, w io.Writer) error 
 	}
 	path, isCSV := strings.CutPrefix(source, "csv:")
 	if !isCSV {
-		d, err := datasets.Open(source, opts)
-		if err != nil {
-			return err
-		}
-		return s.table(w, d)
+		return s.table(w, source, opts)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -181,37 +177,27 @@ func (s *predicting) csv(t *terminal, w io.Writer, r io.Reader, name string, opt
 }
 
 // table predicts the rows of arrays.
-func (s *predicting) table(w io.Writer, d *datasets.Dataset) error {
+func (s *predicting) table(w io.Writer, source string, opts datasets.Options) error {
 	lines := &predictedLines{w: w, schema: &s.predictor.Schema, proba: s.proba, separator: ','}
 	if s.arrays == nil {
 		if err := lines.header(nil); err != nil {
 			return err
 		}
 	}
-	const most = 4096
-	for from := 0; from < d.Len(); from += most {
-		part := *d
-		to := min(from+most, d.Len())
-		part.X = d.X[from*d.Inputs() : to*d.Inputs()]
-		if d.Y != nil {
-			part.Y = d.Y[from:to]
-		}
-		if err := s.batch(&part); err != nil {
+	return datasets.ScanArrays(source, opts, func(d *datasets.Dataset) error {
+		if err := s.batch(d); err != nil {
 			return fmt.Errorf("%s: %w", d.Name, err)
 		}
 		if s.arrays != nil {
-			continue
+			return nil
 		}
-		for row := range to - from {
+		for row := range d.Len() {
 			if err := lines.row(nil, s.answer(row)); err != nil {
 				return err
 			}
 		}
-		if err := lines.flush(); err != nil {
-			return err
-		}
-	}
-	return nil
+		return lines.flush()
+	})
 }
 
 // answer returns what the model puts out for a row of the last batch.
