@@ -591,7 +591,7 @@ func (p *scannedPart) scan(name, kind string, opts Options, each func(*Dataset) 
 	if rows > 0 && !p.x.columnMajor {
 		step = min(scannedRows, max(1, scannedNumbers/max(1, p.x.want/p.x.dtype.size/rows)), rows)
 	}
-	for from := 0; from < rows || from == 0; from += step {
+	for from := 0; from < max(rows, 1); from += max(step, 1) { // an empty part is refused
 		to := min(from+step, rows)
 		d, err := p.batch(name, to-from, opts)
 		if err == nil && kind == "idx" {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -563,5 +564,108 @@ func TestScannedArraysAreThoseThatOpenReads(t *testing.T) {
 	err := ScanArrays("idx:"+filepath.Join(images, "images"), Options{Schema: &schema}, func(*Dataset) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "data end after 11 of the 12 bytes") {
 		t.Errorf("a file that is cut off: error %v", err)
+	}
+}
+
+// Rows that are read some at a time are those of the whole file.
+func TestScannedArraysAreThoseOfTheFile(t *testing.T) {
+	const rows = 2*scannedRows + 100
+	x, y := make([]float64, 3*rows), make([]float64, rows)
+	for i := range x {
+		x[i] = float64(i % 1009)
+	}
+	for i := range y {
+		y[i] = float64(i % 3)
+	}
+	shape := fmt.Sprintf("(%d, 3)", rows)
+	long := zipped(t, map[string][]byte{"x_train": floats(shape, x...), "y_train": floats(fmt.Sprintf("(%d,)", rows), y...), "x_test": floats("(2, 3)", 1, 2, 3, 4, 5, 6), "y_test": floats("(2,)", 2, 0)})
+	columns := npy(1, "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n", 1, 2, 3, 4, 5, 6)
+	dir := directory(t, map[string][]byte{"long.npz": long, "columns.npz": zipped(t, map[string][]byte{"x": columns}), "train-images-idx3-ubyte": twoImages, "train-labels-idx1-ubyte": twoLabels, "images.gz": gzipped(t, twoImages)})
+	tabular := Schema{Task: Classification, Features: numbered("x", 1, 3), TargetName: "y", Classes: numbered("", 0, 3)}
+	images := Schema{Task: Classification, Features: numbered("pixel", 0, 6), TargetName: "label", Classes: numbered("", 0, 10)}
+	for source, schema := range map[string]*Schema{
+		"npz:" + filepath.Join(dir, "long.npz"):    &tabular,
+		"npz:" + filepath.Join(dir, "columns.npz"): &tabular,
+		"idx:" + dir:                             &images,
+		"idx:" + filepath.Join(dir, "images.gz"): &images,
+	} {
+		want, err := Open(source, Options{Schema: schema})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, calls := &Dataset{}, 0
+		if err := ScanArrays(source, Options{Schema: schema}, func(d *Dataset) error {
+			got.X, got.Y, calls = append(got.X, d.X...), append(got.Y, d.Y...), calls+1
+			return d.Check()
+		}); err != nil {
+			t.Errorf("%s: %v", source, err)
+		}
+		if !sameData(got, want) || calls != 1+want.Len()/scannedRows+min(want.TestFrom, 1) {
+			t.Errorf("%s: %d rows in %d calls, want %d and the same numbers", source, got.Len(), calls, want.Len())
+		}
+	}
+}
+
+func TestScannedArraysAreRefused(t *testing.T) {
+	schema := &Schema{Task: Regression, Features: numbered("x", 1, 3), TargetName: "y"}
+	stop := errors.New("enough")
+	for want, content := range map[string][]byte{
+		"no array x or x_train": zipped(t, map[string][]byte{"z": floats("(1,)", 1)}),
+		"t.npz":                 zipped(t, map[string][]byte{"x": floats("(0, 3)")}),
+		"one target for each":   zipped(t, map[string][]byte{"x": floats("(1, 3)", 1, 2, 3), "y": floats("(2,)", 1, 2)}),
+		"the model wants 3":     zipped(t, map[string][]byte{"x": floats("(1, 2)", 1, 2)}),
+		"data end after":        zipped(t, map[string][]byte{"x": floats("(2, 3)", 1, 2, 3)}),
+		"enough":                zipped(t, map[string][]byte{"x": floats("(1, 3)", 1, 2, 3)}),
+	} {
+		dir := directory(t, map[string][]byte{"t.npz": content})
+		err := ScanArrays("npz:"+filepath.Join(dir, "t.npz"), Options{Schema: schema}, func(*Dataset) error { return stop })
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %v, want %q in it", err, want)
+		}
+	}
+	if err := ScanArrays("npz:t.npz", Options{}, nil); err == nil || !strings.Contains(err.Error(), "schema") {
+		t.Errorf("no schema: error %v", err)
+	}
+}
+
+// A file of 120 MB, most of which is never in memory.
+func TestScannedArraysTakeTheSameMemoryAtAnyLength(t *testing.T) {
+	const rows, cols = 150_000, 100
+	path := filepath.Join(t.TempDir(), "t.npz")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w := zip.NewWriter(file)
+	member, err := w.CreateHeader(&zip.FileHeader{Name: "x.npy", Method: zip.Store})
+	if err == nil {
+		_, err = member.Write(npy(1, fmt.Sprintf("{'descr': '<f8', 'fortran_order': False, 'shape': (%d, %d), }\n", rows, cols)))
+	}
+	written := 0
+	for row := make([]byte, 8*cols); err == nil && written < rows; written++ {
+		_, err = member.Write(row)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, during runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	seen, most := 0, uint64(0)
+	if err := ScanArrays("npz:"+path, Options{Schema: &Schema{Task: Regression, Features: numbered("x", 1, cols), TargetName: "y"}}, func(d *Dataset) error {
+		seen += d.Len()
+		runtime.GC()
+		runtime.ReadMemStats(&during)
+		most = max(most, during.HeapAlloc)
+		return nil
+	}); err != nil || seen != rows {
+		t.Fatalf("%d rows, %v", seen, err)
+	}
+	if taken := int64(most) - int64(before.HeapAlloc); taken > 24<<20 {
+		t.Errorf("took %d MB", taken>>20)
 	}
 }
