@@ -124,7 +124,12 @@ func runIn(j *job.Job, args []string, stdin io.Reader, stdout, stderr io.Writer)
 	out := &checkedWriter{Writer: stdout}
 	t := newTerminal(stdin, out, stderr)
 	t.job = j
-	err := runCommand(args, t)
+	return exitCode(runCommand(args, t), out, stderr)
+}
+
+// exitCode returns what the program tells its caller after err, which it writes
+// to stderr on one line.
+func exitCode(err error, out *checkedWriter, stderr io.Writer) int {
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("write output: %w", out.err)
 	}
@@ -164,7 +169,20 @@ func warn(stderr io.Writer) {
 // helpShown ends the parsing after --help, which kong would let go on.
 type helpShown struct{}
 
-func runCommand(args []string, t *terminal) (err error) {
+func runCommand(args []string, t *terminal) error {
+	return parse(args, t, func(ctx *kong.Context) error {
+		if c, ok := ctx.Selected().Target.Addr().Interface().(interface{ sharesWork() bool }); !ok || !c.sharesWork() {
+			if first, err := t.job.Leave(); err != nil || !first {
+				return err
+			}
+		}
+		return ctx.Run()
+	})
+}
+
+// parse reads the arguments and calls do with the command that they name, if
+// they do not ask for help.
+func parse(args []string, t *terminal, do func(*kong.Context) error) (err error) {
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("train"), kong.Description(description),
@@ -193,12 +211,7 @@ func runCommand(args []string, t *terminal) (err error) {
 	if err != nil {
 		return usagef("%w; see: %s --help", parseError(err), t.program)
 	}
-	if c, ok := ctx.Selected().Target.Addr().Interface().(interface{ sharesWork() bool }); !ok || !c.sharesWork() {
-		if first, err := t.job.Leave(); err != nil || !first {
-			return err
-		}
-	}
-	return ctx.Run()
+	return do(ctx)
 }
 
 // checkCommand refuses a first word that names no command. kong would hand it

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/format"
@@ -221,6 +223,49 @@ func TestErrorsAreOneLine(t *testing.T) {
 			t.Errorf("%q: %d lines on standard error, %d bytes on standard output:\n%s", args, n, stdout.Len(), stderr.String())
 		}
 	}
+}
+
+// FuzzFlags reads arguments, separated by spaces, and the settings that they
+// make, but runs no command.
+func FuzzFlags(f *testing.F) {
+	for _, line := range []string{
+		"", "fit", "--help", "--version", "fit --help", "ftt", "--lr -1", "--lr=-1e999", "--lr NaN", "--hidden 64,,64", "--hidden none",
+		"fit --dataset moons --n 0 --noise -1 --validation 0.5 --test 0.5", "--activation leakyrelu(0.2) --init he --dtype float16",
+		"--optimizer sgd --momentum 0.9 --nesterov --schedule cosine --warmup 1.5", "--epochs 9223372036854775808 --batch -9", "--microbatches 3",
+		"--class-weights balanced", "--class-weights a=1,b=", "--monitor val_loss --validation 0", "--device cuda:-1", "--matmul-precision medium",
+		"--numeric a,b --categorical c --drop d --separator \t --missing drop", "--what", "-x", "--", "-- a", "fit  ", "--target=\x1b[2J", "--out", "--seed \xff",
+		"eval", "eval a b", "predict run --input a.csv --proba=maybe", "export run --format onnx", "bench --quick", "bench --ops all", "compare --impl fused",
+		"datasets moons --json", "lr-find --dataset moons", "gradcheck --tolerance x", "doctor --json=2", "completion", "report a b c", "import x --hidden 2",
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		var stdout, stderr bytes.Buffer
+		out := &checkedWriter{Writer: &stdout}
+		code := exitCode(parse(strings.Split(line, " "), newTerminal(nil, out, &stderr), func(ctx *kong.Context) error {
+			fit, ok := ctx.Selected().Target.Addr().Interface().(*fitCommand)
+			if !ok || fit.Resume || fit.From != nil || fit.Config != nil {
+				return nil
+			}
+			if fit.Dataset != nil {
+				if _, err := datasets.Describe(*fit.Dataset); err != nil {
+					return nil // it names a file
+				}
+			}
+			_, err := fit.config()
+			return err
+		}), out, &stderr)
+		message := stderr.String()
+		switch {
+		case code == exitDone && message == "":
+		case code != exitFailed && code != exitUsage:
+			t.Errorf("%q: exit code %d, and on standard error %q", line, code, message)
+		case !strings.HasSuffix(message, "\n") || strings.ContainsFunc(strings.TrimSuffix(message, "\n"), unicode.IsControl) || !utf8.ValidString(message):
+			t.Errorf("%q: got %q, want one line without control characters", line, message)
+		case stdout.Len() > 0:
+			t.Errorf("%q: got %q on standard output besides the error %q", line, stdout.String(), message)
+		}
+	})
 }
 
 type brokenWriter struct{}
