@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,6 +65,11 @@ func forever(dir string) []string {
 }
 
 func TestEverySignalSavesTheRun(t *testing.T) {
+	// What this process handles, its children take, also where it was started to
+	// ignore hang-ups.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	for _, signals := range [][]syscall.Signal{{syscall.SIGINT}, {syscall.SIGTERM}, {syscall.SIGHUP}, {syscall.SIGHUP, syscall.SIGHUP, syscall.SIGHUP}} {
 		dir := t.TempDir()
 		cmd := program(t, dir, forever("run")...)
