@@ -352,6 +352,63 @@ func TestAFullDiskLosesNoRun(t *testing.T) {
 	}
 }
 
+// A run saves while the disk has room for n more bytes, for every n: of model,
+// history and checkpoint each is the old one or the new one, and none is newer
+// than one that is written before it.
+func TestASaveThatFailsAtAnyByteLosesNothing(t *testing.T) {
+	c := smallConfig(t, "moons")
+	c.Hidden, c.Epochs = []int{2}, 1
+	older, newer, dir := t.TempDir(), t.TempDir(), t.TempDir()
+	fit(t, c, train.InDirectory(older))
+	copyRun(t, older, newer)
+	c.Epochs = 2
+	fit(t, c, train.InDirectory(newer), train.Resume())
+	save, err := train.Saver(newer)
+	nettest.Must(t, err)
+	files := []string{train.ModelFile, train.HistoryFile, train.CheckpointFile} // in the order in which they are written
+	before, after := map[string][]byte{}, map[string][]byte{}
+	for _, name := range files {
+		before[name], after[name] = content(t, older, name), content(t, newer, name)
+		if bytes.Equal(before[name], after[name]) {
+			t.Fatalf("%s did not change", name)
+		}
+		nettest.Must(t, os.WriteFile(filepath.Join(dir, name), before[name], 0o644))
+	}
+	step := 13
+	if nettest.Long() {
+		step = 1
+	}
+	for budget := 0; ; budget += step {
+		restore := atomicfile.Use(&atomicfiletest.Failing{Budget: budget})
+		err := save(dir)
+		restore()
+		if err != nil && !errors.Is(err, atomicfiletest.ErrDiskFull) {
+			t.Fatalf("after %d units: %v", budget, err)
+		}
+		entries, reading := os.ReadDir(dir)
+		nettest.Must(t, reading)
+		if len(entries) != len(files) {
+			t.Fatalf("after %d units there are %v, want %v", budget, entries, files)
+		}
+		saved := 0
+		for i, name := range files {
+			switch got := content(t, dir, name); {
+			case bytes.Equal(got, after[name]) && saved == i:
+				saved++
+				nettest.Must(t, os.WriteFile(filepath.Join(dir, name), before[name], 0o644))
+			case !bytes.Equal(got, before[name]):
+				t.Fatalf("after %d units %s is neither the old one nor the new one, or newer than the file before it", budget, name)
+			}
+		}
+		if err == nil {
+			if size := len(after[train.ModelFile]) + len(after[train.HistoryFile]) + len(after[train.CheckpointFile]); saved != len(files) || budget < size {
+				t.Errorf("%d of %d files with %d bytes are saved in %d units", saved, len(files), size, budget)
+			}
+			return
+		}
+	}
+}
+
 func copyRun(t testing.TB, from, to string) {
 	t.Helper()
 	for _, file := range train.RunFiles() {
