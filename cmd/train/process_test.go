@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -319,6 +321,75 @@ func TestAClosedPipeEndsQuietly(t *testing.T) {
 	}
 	if code, _, stderr := ends(t, program(t, dir, "fit", "--out", "run", "--resume", "--epochs", "1", "--no-plots")); code == exitFailed {
 		t.Errorf("the training whose pipe was closed cannot be resumed: %s", stderr)
+	}
+}
+
+// readOnly returns the program as a process in dir that sees dir read-only; the
+// mount is one of the process's own. It skips the test where that cannot be done.
+func readOnly(t testing.TB, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	const script = `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && exec "$@"`
+	unshared := func(command ...string) *exec.Cmd {
+		return exec.Command("unshare", append([]string{"--map-root-user", "--mount", "sh", "-c", script, dir}, command...)...)
+	}
+	if text, err := unshared("sh", "-c", "! touch probe 2> /dev/null").CombinedOutput(); err != nil {
+		t.Skipf("a directory cannot be mounted read-only: %v: %s", err, text)
+	}
+	path, err := os.Executable()
+	nettest.Must(t, err)
+	named := filepath.Join(t.TempDir(), "train") // what testscript.Main looks at
+	nettest.Must(t, os.Symlink(path, named))
+	return unshared(append([]string{named}, args...)...)
+}
+
+// Where nothing can be written, one line says so, and what is there stays and
+// can be used.
+func TestAReadOnlyDirectoryIsLeftAsItIs(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, stderr := ends(t, program(t, dir, "fit", "--dataset", "iris", "--epochs", "2", "--out", "iris", "--no-plots")); code != exitDone {
+		t.Fatal(stderr)
+	}
+	nettest.Must(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
+	nettest.Must(t, os.WriteFile(filepath.Join(dir, "rows.csv"), []byte("sepal length,sepal width,petal length,petal width\n5,3,1,0.2\n"), 0o644))
+	files := func() map[string]string {
+		found := map[string]string{}
+		nettest.Must(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				found[path] = ""
+				return err
+			}
+			text, err := os.ReadFile(path)
+			found[path] = string(text)
+			return err
+		}))
+		return found
+	}
+	before := files()
+	for _, c := range []struct {
+		args string
+		code int
+	}{
+		{"fit --dataset iris --epochs 2", exitFailed},
+		{"fit --dataset iris --epochs 2 --out new", exitFailed},
+		{"fit --dataset iris --epochs 2 --out empty", exitFailed},
+		{"fit --dataset iris --epochs 2 --out iris --force", exitFailed},
+		{"fit --out iris --resume --epochs 3", exitFailed},
+		{"predict iris --input rows.csv --output p.csv", exitFailed},
+		{"export iris --format onnx --output iris.onnx", exitFailed},
+		{"report iris", exitFailed},
+		{"predict iris --input rows.csv", exitDone},
+		{"eval iris", exitDone},
+	} {
+		code, stdout, stderr := ends(t, readOnly(t, dir, strings.Fields(c.args)...))
+		if code != c.code {
+			t.Errorf("%s: exit code %d, want %d: %s", c.args, code, c.code, stderr)
+		}
+		if code != exitDone && (stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "read-only file system")) {
+			t.Errorf("%s: output %q and errors %q, want one line that says why", c.args, stdout, stderr)
+		}
+	}
+	if after := files(); !maps.Equal(before, after) {
+		t.Errorf("there are %d files, of other content than the %d before", len(after), len(before))
 	}
 }
 
