@@ -1,10 +1,12 @@
 package train_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/affine-go/affine/datasets"
 	"github.com/affine-go/affine/internal/nettest"
+	"github.com/affine-go/affine/internal/recycle"
 	"github.com/affine-go/affine/layer"
 	"github.com/affine-go/affine/train"
 	"github.com/affine-go/affine/train/optim"
@@ -452,6 +455,43 @@ func TestMemoryStaysFlatOverManySteps(t *testing.T) {
 	most := 256<<10 + 2*record*len(tr.Progress().History.Epochs)
 	if grown := heap() - before; grown > most {
 		t.Errorf("memory grew by %d bytes in %d steps, want at most %d", grown, steps-warm, most)
+	}
+}
+
+// No result depends on what stood in its memory before: trainings on the
+// machines whose results are recycled give the same bytes with all of it set to
+// NaN, before it is used and when it comes back.
+func TestTrainingInPoisonedMemoryGivesTheSameBytes(t *testing.T) {
+	for name, change := range map[string]func(*train.Config){
+		"tape, float32": func(c *train.Config) { c.Machine = train.TapeMachine },
+		"tape, float64": func(c *train.Config) { c.Machine, c.Dtype = train.TapeMachine, "float64" },
+		"tape, dropout": func(c *train.Config) { c.Machine, c.Dropout, c.Activation = train.TapeMachine, 0.2, "gelu" },
+		"micro-batches": func(c *train.Config) { c.Machine, c.Microbatches = train.TapeMachine, 4 },
+		"class weights": func(c *train.Config) { c.Machine, c.ClassWeights = train.TapeMachine, "balanced" },
+	} {
+		c := smallConfig(t, "moons")
+		c.Rows, c.Batch, c.Hidden, c.Epochs = 400, 64, []int{80, 5}, 3 // a hidden layer's 20 KiB are recycled, the rest is not
+		change(&c)
+		recycled := 0
+		model := func() []byte {
+			dir := t.TempDir()
+			fit(t, c, train.InDirectory(dir), train.WithCallbacks(train.Callback{Name: "collect", OnStep: func(*train.Progress) error {
+				recycled += recycle.Now().InUse
+				runtime.GC()
+				return nil
+			}}))
+			return content(t, dir, train.ModelFile)
+		}
+		want := model()
+		restore := recycle.Poison()
+		got := model()
+		restore()
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: the model has other bytes in poisoned memory", name)
+		}
+		if recycled == 0 && os.Getenv("AFFINE_RECYCLE") != "off" {
+			t.Errorf("%s: no memory was recycled", name)
+		}
 	}
 }
 

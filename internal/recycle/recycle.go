@@ -22,6 +22,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -56,6 +57,8 @@ type recycler struct {
 	watched bool               // collected is called after each collection
 	age     time.Duration
 	trimmed time.Time // when memory was last given away
+
+	poisoned atomic.Bool
 }
 
 // A sizeClass is memory of one size.
@@ -70,10 +73,34 @@ type sizeClass struct {
 // Slice returns n elements. What stands there is not specified.
 func Slice[T float32 | float64](n int) []T {
 	var zero T
-	if p := results.take(n * int(unsafe.Sizeof(zero))); p != nil {
-		return unsafe.Slice((*T)(unsafe.Pointer(p)), n)
+	bytes := n * int(unsafe.Sizeof(zero))
+	var s []T
+	if p := results.take(bytes); p != nil {
+		s = unsafe.Slice((*T)(unsafe.Pointer(p)), n)
+	} else {
+		s = make([]T, n)
 	}
-	return make([]T, n)
+	if results.poisoned.Load() {
+		poison((*byte)(unsafe.Pointer(unsafe.SliceData(s))), bytes)
+	}
+	return s
+}
+
+// Poison lets every slice that [Slice] returns hold NaN, and memory that comes
+// back too, until restore is called. It is for tests: results that are not
+// written whole, or read when nobody refers to them any more, cannot stay
+// unnoticed.
+func Poison() (restore func()) {
+	results.poisoned.Store(true)
+	return func() { results.poisoned.Store(false) }
+}
+
+// poison sets all bits, which is NaN in every type of floating-point numbers.
+func poison(p *byte, bytes int) {
+	memory := unsafe.Slice(p, bytes)
+	for i := range memory {
+		memory[i] = 0xff
+	}
 }
 
 // State is what a recycler looks after.
@@ -131,7 +158,12 @@ func (r *recycler) reserve(bytes int) (class *sizeClass, p *byte) {
 		r.bytes += bytes
 		if class == nil {
 			class = &sizeClass{}
-			class.takeBack = func(p *byte) { r.takeBack(class, p) }
+			class.takeBack = func(p *byte) {
+				if r.poisoned.Load() {
+					poison(p, bytes)
+				}
+				r.takeBack(class, p)
+			}
 			r.classes[bytes] = class
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // collectGarbage runs the garbage collector until its finalizers, which are
@@ -79,6 +80,32 @@ func TestRecyclerHasLimits(t *testing.T) {
 	}
 	runtime.KeepAlive(a)
 	runtime.KeepAlive(b)
+}
+
+func TestPoisonedMemoryHoldsNaN(t *testing.T) {
+	restore := Poison()
+	for _, n := range []int{0, 1, 1000, recycledBytes} {
+		if at := slices.IndexFunc(Slice[float32](n), func(v float32) bool { return v == v }); at >= 0 {
+			t.Errorf("element %d of %d is a number", at, n)
+		}
+		if at := slices.IndexFunc(Slice[float64](n), func(v float64) bool { return v == v }); at >= 0 {
+			t.Errorf("element %d of %d is a number in float64", at, n)
+		}
+	}
+	// What comes back is poisoned too.
+	r := recycler{classes: map[int]*sizeClass{}, age: time.Hour}
+	r.poisoned.Store(true)
+	clear(unsafe.Slice(r.take(recycledBytes), recycledBytes))
+	collectGarbage(t, "the piece is free", func() bool { return r.state().Free == 1 })
+	back := r.take(recycledBytes)
+	if at := slices.IndexFunc(unsafe.Slice(back, recycledBytes), func(b byte) bool { return b != 0xff }); at >= 0 {
+		t.Errorf("byte %d of a piece that came back is not poisoned", at)
+	}
+	runtime.KeepAlive(back)
+	restore()
+	if !slices.Equal(Slice[float32](3), make([]float32, 3)) {
+		t.Error("fresh memory is poisoned after all")
+	}
 }
 
 // TestSwitches runs itself in a process of its own for each setting.
