@@ -8,6 +8,10 @@ set -eu
 part=${3-ptxas}
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/affine/$part-$2
 if [ ! -e "$dir/$part" ]; then
+	if ! python3 -m pip --version >/dev/null 2>&1; then
+		apt-get -q update >&2
+		apt-get -q install -y --no-install-recommends python3-pip >&2
+	fi
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	python3 -m pip -q --disable-pip-version-check download --no-deps --only-binary :all: -d "$work" "$1==$2" >&2
