@@ -81,8 +81,8 @@ func (t *tile[T]) oneByFour(i int) {
 		b := (*[4]T)(unsafe.Pointer(t.bias))
 		s0, s1, s2, s3 = b[0], b[1], b[2], b[3]
 	}
-	a, b := offset(t.a, i*t.rowStep), t.b
-	atA, atB, colStep, bStep := 0, 0, t.colStep, t.bStep
+	a, b := t.a, t.b
+	atA, atB, colStep, bStep := i*t.rowStep, 0, t.colStep, t.bStep
 	for range t.k {
 		x, b := *offset(a, atA), (*[4]T)(unsafe.Pointer(offset(b, atB)))
 		s0, s1, s2, s3 = s0+x*b[0], s1+x*b[1], s2+x*b[2], s3+x*b[3]

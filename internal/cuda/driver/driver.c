@@ -118,7 +118,8 @@ static CUresult submitAll(CUstream stream, const affine_work *work, int n) {
 CUresult affine_submit(uintptr_t context, uintptr_t stream, const affine_work *work, int n, int wait) {
     CUresult error = cuCtxSetCurrent((CUcontext)context);
     if (error == CUDA_SUCCESS) error = submitAll((CUstream)stream, work, n);
-    if (wait) {
+    // Memory may be released after the wait, so that one failure does not prevent it.
+    if (wait && (error == CUDA_SUCCESS || cuCtxSetCurrent((CUcontext)context) == CUDA_SUCCESS)) {
         CUresult waited = cuStreamSynchronize((CUstream)stream);
         if (error == CUDA_SUCCESS) error = waited;
     }
