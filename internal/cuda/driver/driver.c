@@ -163,6 +163,8 @@ CUresult affine_time(uintptr_t context, uintptr_t stream, const affine_work *wor
     }
     if (begin) cuEventDestroy(begin);
     if (end) cuEventDestroy(end);
+    // The caller frees what the work uses.
+    if (error != CUDA_SUCCESS) cuStreamSynchronize((CUstream)stream);
     return error;
 }
 
