@@ -513,3 +513,13 @@ func FuzzReadMetrics(f *testing.F) {
 		readable(t, err)
 	})
 }
+
+func TestAFileIsNoRunDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := os.WriteFile(path, []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.LoadRun(path); err == nil || !strings.Contains(err.Error(), "is a file, want a run directory") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -273,8 +273,10 @@ func LoadRun(dir string, opts ...LoadOption) (*Run, error) {
 }
 
 func (d runDir) loadRun(opts []LoadOption) (*Run, error) {
-	if _, err := os.Stat(string(d)); err != nil {
+	if info, err := os.Stat(string(d)); err != nil {
 		return nil, err
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s is a file, want a run directory", string(d))
 	}
 	c, err := ReadConfig(d.file(ConfigFile))
 	if err != nil {

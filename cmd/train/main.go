@@ -93,7 +93,7 @@ const (
 type commands struct {
 	Fit       fitCommand       `cmd:"" default:"withargs" help:"Train a model; the command if none is named."`
 	Eval      evalCommand      `cmd:"" help:"Measure a trained model on a dataset."`
-	Predict   predictCommand   `cmd:"" help:"Predict the rows of a CSV file with a trained model."`
+	Predict   predictCommand   `cmd:"" help:"Predict the rows of a file with a trained model."`
 	Export    exportCommand    `cmd:"" help:"Write a trained model for PyTorch or ONNX."`
 	Import    importCommand    `cmd:"" help:"Make a model from the weights of a PyTorch nn.Sequential."`
 	LRFind    lrFindCommand    `cmd:"" name:"lr-find" help:"Try learning rates and draw how the loss takes them."`

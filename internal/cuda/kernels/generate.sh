@@ -11,7 +11,7 @@ nvcc=${NVCC:-/usr/local/cuda/bin/nvcc}
 # depend on the environment, on the lengths of names and on chance. So it works
 # in a folder of its own, with nothing in its environment and, where the system
 # can do that and ANY_ADDRESS is not set, at fixed addresses.
-work=$(mktemp -d /tmp/kernels.XXXXXXXX)
+work=$(mktemp -d -p /tmp)
 trap 'rm -rf "$work"' EXIT
 cp "$(dirname "$0")"/*.cu "$(dirname "$0")"/*.cuh "$work"
 cd "$work"
