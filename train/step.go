@@ -403,7 +403,7 @@ func (t *tableOf[T]) gather(dst *tensor.Dense, index []int) error {
 
 // LRRange is the range of learning rates that [FindLR] tries: Steps rates from
 // From to To, each the same factor above the one before. Zero values stand for
-// 10⁻⁶, 10 and 300.
+// 10⁻⁶, 10 and 200.
 type LRRange struct {
 	From, To float64
 	Steps    int
