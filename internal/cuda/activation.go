@@ -48,7 +48,7 @@ var numbers = func() map[kernel.ActivationKind]uint64 {
 func activationOf(act kernel.Activation) (activation, error) {
 	n, ok := numbers[act.Kind]
 	if !ok {
-		return activation{}, fmt.Errorf("%v is not implemented for CUDA", act.Kind)
+		return activation{}, fmt.Errorf("got activation %v, for which CUDA has no kernel; want another, or device cpu", act.Kind)
 	}
 	return activation{act, n}, nil
 }
